@@ -1,0 +1,97 @@
+import type { Budget, BudgetSettings } from '../budget.js'
+import type { Distance, Norm } from '../geometry/norm.js'
+import type { Classifier } from '../model/classifier.js'
+import type { RandomSource } from '../sampling/random.js'
+import type { Inputs } from '../sampling/samples.js'
+import type { Interval } from '../statistics/binomial.js'
+
+/** What an attack is given: the eligible samples only. Nothing in here may be modified. */
+export interface AttackContext {
+  readonly model: Classifier
+  readonly inputs: Inputs
+  /** The class that the model must be moved away from, one per sample. */
+  readonly labels: Int32Array
+  /** Target class per sample; undefined for an untargeted attack. */
+  readonly targets: Int32Array | undefined
+  readonly random: RandomSource
+  readonly budget: Budget
+  /** Reports how much of the work is done, between 0 and 1. */
+  progress(fraction: number): void
+}
+
+/** What an attack proposes. Success is decided afterwards, by a fresh run of the model. */
+export interface AttackCandidates {
+  /** One candidate per sample, shaped like the inputs, inside the domain. */
+  readonly adversarial: Float32Array
+  /** Iterations spent on each sample. */
+  readonly steps: Int32Array
+  /** Gradient evaluations spent on each sample. */
+  readonly gradientQueries: Int32Array
+  /** Whether the attack ended before its settings were exhausted because the budget was. */
+  readonly interrupted: boolean
+}
+
+/**
+ * An attack is one function with the settings it was made from. `fixed-epsilon` attacks look for any adversarial example
+ * in the ball of radius `epsilon`; `minimal-distance` attacks look for the closest one.
+ */
+export interface Attack {
+  readonly name: string
+  readonly kind: 'fixed-epsilon' | 'minimal-distance'
+  readonly norm: Norm
+  /** Radius in input units, for all samples or one per sample. Minimal-distance attacks have none. */
+  readonly epsilon?: number | ArrayLike<number>
+  /** Class to move every sample to, or one per sample. Default: any other class. */
+  readonly target?: number | ArrayLike<number>
+  /** All settings, defaults filled in: recorded as evidence. */
+  readonly settings: Readonly<Record<string, number | string | boolean>>
+  run(context: AttackContext): Promise<AttackCandidates>
+}
+
+export interface AttackRequest {
+  readonly inputs: Inputs
+  /** True classes. Default: the classes that the model predicts, which makes every sample eligible. */
+  readonly labels?: ArrayLike<number>
+  /** Default: a fresh one, reported in the result. */
+  readonly seed?: number
+  readonly budget?: BudgetSettings
+  readonly onProgress?: (fraction: number) => void
+}
+
+export interface AttackedSample {
+  /** Classified correctly before the attack (and, for a targeted attack, not of the target class). */
+  readonly eligible: boolean
+  readonly fooled: boolean
+  readonly label: number
+  /** Class predicted for the unperturbed input. */
+  readonly prediction: number
+  /** Class predicted for the adversarial example; equal to `prediction` where there is none. */
+  readonly adversarialPrediction: number
+  /** Perturbation of a fooled sample; undefined otherwise. */
+  readonly distance: Distance | undefined
+  /** Re-checked adversarial example; undefined where the sample was not fooled. */
+  readonly adversarial: Float32Array | undefined
+  readonly steps: number
+  readonly gradientQueries: number
+}
+
+export interface AttackResult {
+  readonly attack: Pick<Attack, 'name' | 'kind' | 'norm' | 'settings'>
+  readonly samples: readonly AttackedSample[]
+  readonly eligible: number
+  readonly fooled: number
+  /** Fooled among eligible, with the exact 95 % binomial interval. NaN (interval 0 to 1) when nothing is eligible. */
+  readonly foolingRatio: Interval
+  /** Correct before the attack, among all. */
+  readonly cleanAccuracy: number
+  /** Correct before and after, among all. */
+  readonly robustAccuracy: number
+  /** Median distance of the fooled samples in the attack's norm; NaN without any. */
+  readonly medianDistance: number
+  readonly gradientQueries: number
+  /** The budget ended the attack early: unfooled samples might be fooled by the rest of it. */
+  readonly interrupted: boolean
+  readonly warnings: readonly string[]
+  readonly seed: number
+  readonly milliseconds: number
+}

@@ -1,0 +1,40 @@
+import { elementCount, type Graph, type Tensor, type TensorData } from '../graph/graph.js'
+import { engine, type Feeds, type Results, type Session } from './engine.js'
+
+/** A graph ready to run. Inputs whose first axis is the batch are split where the model takes one sample at a time. */
+export interface CompiledGraph {
+  run(feeds: Feeds): Promise<Results>
+  release(): Promise<void>
+}
+
+export async function compileGraph(graph: Graph, oneAtATime: boolean): Promise<CompiledGraph> {
+  const session = await engine.createSession(graph)
+  const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
+  return {
+    run: (feeds) => (oneAtATime ? runOneAtATime(session, feeds, batched) : session.run(feeds)),
+    release: () => session.release(),
+  }
+}
+
+async function runOneAtATime(session: Session, feeds: Feeds, batched: readonly string[]): Promise<Results> {
+  const count = feeds[batched[0]].shape[0]
+  const runs: Results[] = []
+  for (let sample = 0; sample < count; sample++) {
+    const parts = batched.map((name) => [name, slice(feeds[name], sample)])
+    runs.push(await session.run({ ...feeds, ...Object.fromEntries(parts) }))
+  }
+  if (runs.length === 0) return {}
+  return Object.fromEntries(Object.keys(runs[0]).map((name) => [name, concatenate(runs.map((run) => run[name]))]))
+}
+
+function slice({ type, shape, data }: Tensor, sample: number): Tensor {
+  const size = elementCount(shape.slice(1))
+  return { type, shape: [1, ...shape.slice(1)], data: data.slice(sample * size, (sample + 1) * size) }
+}
+
+function concatenate(parts: readonly Tensor[]): Tensor {
+  const [{ type, shape, data: first }] = parts
+  const data = new (first.constructor as new (length: number) => TensorData)(first.length * parts.length)
+  parts.forEach((part, index) => data.set(part.data as never, index * first.length))
+  return { type, shape: [parts.length * shape[0], ...shape.slice(1)], data }
+}

@@ -1,0 +1,181 @@
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { EngineError } from '../errors.js'
+import { encodeModel } from '../graph/encode.js'
+import type { ElementType, Graph, Tensor, TensorData } from '../graph/graph.js'
+
+export type Feeds = Readonly<Record<string, Tensor>>
+export type Results = Readonly<Record<string, Tensor>>
+
+export interface SessionSettings {
+  /** `none` keeps the graph as written, which shape inference relies on. Default `all`. */
+  readonly optimization?: 'none' | 'all'
+}
+
+/** A graph loaded into onnxruntime. */
+export interface Session {
+  /** Statically inferred element types and shapes; free dimensions are strings. */
+  readonly outputs: readonly SessionPort[]
+  run(feeds: Feeds, options?: RunOptions): Promise<Results>
+  release(): Promise<void>
+}
+
+export interface SessionPort {
+  readonly name: string
+  readonly type: string
+  readonly shape: readonly (number | string)[]
+}
+
+export interface RunOptions {
+  readonly fetches?: readonly string[]
+  /** Outputs of which only type and shape are wanted: their data stays in the worker. */
+  readonly shapesOnly?: ReadonlySet<string>
+}
+
+interface Pending {
+  resolve(value: unknown): void
+  reject(error: Error): void
+}
+
+/**
+ * Runs ONNX graphs in a worker thread of its own. The thread starts with the first graph and does not keep the
+ * process alive while it is idle. A thread that dies fails the runs under way; the next graph starts a new one.
+ */
+export class Engine {
+  #worker: Worker | undefined
+  #generation = 0
+  #nextId = 0
+  readonly #pending = new Map<number, Pending>()
+
+  /** Loads a graph, or an ONNX file as it stands: its path, or its bytes. */
+  async createSession(model: Graph | Uint8Array | string, settings: SessionSettings = {}): Promise<Session> {
+    const source = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : model
+    const session = this.#nextId++
+    const options = {
+      graphOptimizationLevel: settings.optimization === 'none' ? 'disabled' : 'all',
+      intraOpNumThreads: threadsPerTestWorker(),
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      logSeverityLevel: 4,
+      // Spinning threads steal the cores that other test workers need.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    }
+    const { outputs } = await this.#call<{ outputs: SessionPort[] }>('create', { session, source, options })
+    const generation = this.#generation
+    return {
+      outputs,
+      run: async (feeds, { fetches, shapesOnly } = {}) => {
+        if (generation !== this.#generation) {
+          throw new EngineError('The onnxruntime worker thread ended, and the model with it. Load the model again.')
+        }
+        const results = await this.#call<Record<string, Tensor>>('run', { session, feeds, fetches, shapesOnly })
+        return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, ownRealm(tensor)]))
+      },
+      release: async () => {
+        if (generation === this.#generation && this.#worker) await this.#call('release', { session })
+      },
+    }
+  }
+
+  /** Execution providers that this build of onnxruntime-node can use. */
+  backends(): Promise<{ name: string; bundled: boolean }[]> {
+    return this.#call('backends', {})
+  }
+
+  /** Ends the worker thread; runs under way fail with an {@link EngineError}. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    if (!worker) return
+    this.#abandon(new EngineError('The engine was closed.'))
+    await worker.terminate()
+  }
+
+  #call<Result>(action: string, message: object): Promise<Result> {
+    const worker = this.#start()
+    const id = this.#nextId++
+    return new Promise<Result>((resolve, reject) => {
+      this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
+      worker.ref()
+      worker.postMessage({ ...message, id, action })
+    })
+  }
+
+  #start(): Worker {
+    if (this.#worker) return this.#worker
+    const worker = new Worker(new URL('./onnxruntime-worker.cjs', import.meta.url), {
+      name: 'unfooled-onnxruntime',
+      execArgv: [],
+    })
+    worker.unref()
+    const owned = (action: () => void) => {
+      if (this.#worker === worker) action()
+    }
+    worker.on('message', ({ id, result, error }) => this.#settle(worker, id, result, error))
+    worker.on('error', (cause) =>
+      owned(() => this.#abandon(new EngineError(`The onnxruntime worker thread failed: ${cause.message}`, { cause }))),
+    )
+    worker.on('exit', (code) =>
+      owned(() =>
+        this.#abandon(new EngineError(`The onnxruntime worker thread ended unexpectedly (exit code ${code}).`)),
+      ),
+    )
+    this.#worker = worker
+    return worker
+  }
+
+  #settle(worker: Worker, id: number, result: unknown, error: { message: string; code?: string } | undefined): void {
+    const pending = this.#pending.get(id)
+    this.#pending.delete(id)
+    if (this.#pending.size === 0) worker.unref()
+    if (!pending) return
+    if (error) pending.reject(engineError(error))
+    else pending.resolve(result)
+  }
+
+  #abandon(error: EngineError): void {
+    this.#worker = undefined
+    this.#generation++
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { reject } of pending) reject(error)
+  }
+}
+
+/** The engine of this process (of this test file, where a runner isolates them). */
+export const engine = new Engine()
+
+function engineError({ message, code }: { message: string; code?: string }): EngineError {
+  if (code === 'MODULE_NOT_FOUND') {
+    return new EngineError(
+      'onnxruntime-node is not installed. Run `npm install --save-dev onnxruntime-node`; where its download of CUDA libraries fails, set ONNXRUNTIME_NODE_INSTALL=skip first.',
+    )
+  }
+  return new EngineError(`onnxruntime: ${message}`)
+}
+
+/** Reporters announce the number of test workers before these start; the cores are shared between them. */
+function threadsPerTestWorker(): number {
+  const workers = Number(process.env.UNFOOLED_TEST_WORKERS ?? 1)
+  return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
+}
+
+const typedArrays: Record<ElementType, new (buffer: ArrayBuffer, offset: number, length: number) => TensorData> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+}
+
+/** What arrives from another thread may belong to another realm than the caller's (Jest); a view of it does not. */
+function ownRealm({ type, shape, data }: Tensor): Tensor {
+  if (data === undefined) return { type, shape, data }
+  return {
+    type,
+    shape: [...shape],
+    data: new typedArrays[type](data.buffer as ArrayBuffer, data.byteOffset, data.length),
+  }
+}

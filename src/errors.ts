@@ -1,0 +1,56 @@
+/** Base class of every error that this package throws on purpose. `code` is stable; messages may change. */
+export class UnfooledError extends Error {
+  readonly code: string
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.name = new.target.name
+  }
+}
+
+/** The model file is missing, damaged, or not something this package can test. */
+export class ModelError extends UnfooledError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('MODEL', message, options)
+  }
+}
+
+/** An analysis met an operator that it has no rule for. */
+export class UnsupportedOperatorError extends UnfooledError {
+  readonly operator: string
+  readonly node: string
+  readonly analysis: string
+
+  constructor(details: { operator: string; node: string; analysis: string; reason?: string; remedy: string }) {
+    const { operator, node, analysis, reason, remedy } = details
+    super(
+      'UNSUPPORTED_OPERATOR',
+      `No ${analysis} rule for operator ${operator} (node ${node})${reason ? `: ${reason}` : ''}. ${remedy}`,
+    )
+    this.operator = operator
+    this.node = node
+    this.analysis = analysis
+  }
+}
+
+/** Samples or labels that cannot be checked: wrong shape, not finite, outside the domain, unreadable. */
+export class SampleError extends UnfooledError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('SAMPLES', message, options)
+  }
+}
+
+/** An attack, bound or matcher was given settings that make no sense. */
+export class SettingsError extends UnfooledError {
+  constructor(message: string) {
+    super('SETTINGS', message)
+  }
+}
+
+/** onnxruntime could not be loaded, refused a graph, or its worker thread died. */
+export class EngineError extends UnfooledError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('ENGINE', message, options)
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  type Attribute,
+  type ElementType,
+  elementCount,
+  type Graph,
+  type GraphNode,
+  type Port,
+  type Tensor,
+  type TensorData,
+} from './graph.js'
+
+/** Floating-point type that a graph computes in. */
+export type Precision = 'float32' | 'float64'
+
+/** Shorthand for node attributes: whole numbers are ints; use {@link float} for float attributes. */
+export type AttributeValue = number | string | readonly number[] | Attribute | Graph
+
+export function float(value: number): Attribute {
+  return { kind: 'float', value }
+}
+
+/** Builds one ONNX graph node by node; every method returns the name of the value it makes. */
+export class GraphBuilder {
+  readonly opset: number
+  readonly precision: Precision
+  readonly #inputs: Port[] = []
+  readonly #outputs: Port[] = []
+  readonly #nodes: GraphNode[] = []
+  readonly #constants = new Map<string, Tensor>()
+  readonly #shared = new Map<string, string>()
+  readonly #prefix: string
+  #count = 0
+
+  /** `prefix` keeps generated names apart from those of the model that the graph is made from. */
+  constructor(opset: number, precision: Precision = 'float32', prefix = 'unfooled') {
+    this.opset = opset
+    this.precision = precision
+    this.#prefix = prefix
+  }
+
+  input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
+    this.#inputs.push({ name, type, shape })
+    return name
+  }
+
+  /** Makes `value` an output called `name`. */
+  output(name: string, value: string): void {
+    this.#nodes.push({
+      operator: 'Identity',
+      name: '',
+      domain: '',
+      inputs: [value],
+      outputs: [name],
+      attributes: new Map(),
+    })
+    this.#outputs.push({ name })
+  }
+
+  /** A constant in the precision of the graph (number arrays) or of its own type (tensors). */
+  constant(value: Tensor, name = this.fresh()): string {
+    this.#constants.set(name, value)
+    return name
+  }
+
+  floats(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
+    const array = this.precision === 'float32' ? Float32Array.from(data) : Float64Array.from(data)
+    return this.constant({ type: this.precision, shape, data: array })
+  }
+
+  scalar(value: number): string {
+    return this.once(`scalar ${Object.is(value, -0) ? '-0' : value}`, () => this.floats([value], []))
+  }
+
+  ints(values: readonly number[]): string {
+    return this.once(`ints ${values.join()}`, () =>
+      this.constant({ type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) }),
+    )
+  }
+
+  int(value: number): string {
+    return this.once(`int ${value}`, () =>
+      this.constant({ type: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) }),
+    )
+  }
+
+  add(operator: string, inputs: readonly string[], attributes: Record<string, AttributeValue> = {}): string {
+    return this.addMany(operator, inputs, 1, attributes)[0]
+  }
+
+  addMany(
+    operator: string,
+    inputs: readonly string[],
+    outputCount: number,
+    attributes: Record<string, AttributeValue> = {},
+  ): string[] {
+    const outputs = Array.from({ length: outputCount }, () => this.fresh())
+    this.node({ operator, name: '', domain: '', inputs, outputs, attributes: decodeAttributes(attributes) })
+    return outputs
+  }
+
+  /** Adds a node as it stands, with its own value names. */
+  node(node: GraphNode): void {
+    this.#nodes.push(node)
+  }
+
+  fresh(): string {
+    return `${this.#prefix}:${this.#count++}`
+  }
+
+  build(): Graph {
+    return {
+      opset: this.opset,
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      nodes: this.#nodes,
+      constants: this.#constants,
+    }
+  }
+
+  /** The value that `make` makes, made once per key. */
+  once(key: string, make: () => string): string {
+    const known = this.#shared.get(key)
+    if (known !== undefined) return known
+    const name = make()
+    this.#shared.set(key, name)
+    return name
+  }
+}
+
+function decodeAttributes(attributes: Record<string, AttributeValue>): Map<string, Attribute> {
+  const decoded = new Map<string, Attribute>()
+  for (const [name, value] of Object.entries(attributes)) decoded.set(name, decodeAttribute(value))
+  return decoded
+}
+
+function decodeAttribute(value: AttributeValue): Attribute {
+  if (typeof value === 'number') return { kind: 'int', value }
+  if (typeof value === 'string') return { kind: 'string', value }
+  if (Array.isArray(value)) return { kind: 'ints', value }
+  if ('kind' in (value as object)) return value as Attribute
+  return { kind: 'graph', value: value as Graph }
+}
+
+/** A float tensor with the data checked against the shape. */
+export function floatTensor(data: Float32Array | Float64Array, shape: readonly number[]): Tensor {
+  if (data.length !== elementCount(shape)) {
+    throw new RangeError(`${data.length} elements do not fill the shape [${shape.join(', ')}]`)
+  }
+  return { type: data.BYTES_PER_ELEMENT === 4 ? 'float32' : 'float64', shape, data: data as TensorData }
+}
+
+export function intTensor(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
+  return { type: 'int64', shape, data: BigInt64Array.from(Array.from(values), BigInt) }
+}

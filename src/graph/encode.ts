@@ -1,0 +1,117 @@
+import { create, toBinary } from '@bufbuild/protobuf'
+import { elementTypeNumbers } from './decode.js'
+import type { Attribute, Graph, GraphNode, Port, Tensor } from './graph.js'
+import {
+  type AttributeProto,
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  type GraphProto,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from './onnx/onnx_pb.js'
+
+// High enough for every opset up to 22, low enough for the oldest supported onnxruntime.
+const irVersion = 10n
+
+/** Serialises a graph as the bytes of an ONNX file. */
+export function encodeModel(graph: Graph): Uint8Array {
+  const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ''))
+  return toBinary(
+    ModelProtoSchema,
+    create(ModelProtoSchema, {
+      irVersion,
+      producerName: 'unfooled',
+      opsetImport: [
+        { domain: '', version: BigInt(graph.opset) },
+        ...[...domains].map((domain) => ({ domain, version: 1n })),
+      ],
+      graph: encodeGraph(graph),
+    }),
+  )
+}
+
+function encodeGraph(graph: Graph): GraphProto {
+  return create(GraphProtoSchema, {
+    name: 'graph',
+    node: graph.nodes.map(encodeNode),
+    initializer: [...graph.constants].map(([name, tensor]) => encodeTensor(tensor, name)),
+    input: graph.inputs.map(encodePort),
+    output: graph.outputs.map(encodePort),
+  })
+}
+
+function encodeNode(node: GraphNode) {
+  return create(NodeProtoSchema, {
+    name: node.name,
+    opType: node.operator,
+    domain: node.domain,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: [...node.attributes].map(([name, attribute]) => encodeAttribute(name, attribute)),
+  })
+}
+
+function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  switch (attribute.kind) {
+    case 'int':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: toBigInt(attribute.value) })
+    case 'float':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: attribute.value })
+    case 'string':
+      return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: bytes(attribute.value) })
+    case 'ints':
+      return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: attribute.value.map(toBigInt) })
+    case 'floats':
+      return create(AttributeProtoSchema, { name, type: AttributeType.FLOATS, floats: [...attribute.value] })
+    case 'strings':
+      return create(AttributeProtoSchema, { name, type: AttributeType.STRINGS, strings: attribute.value.map(bytes) })
+    case 'tensor':
+      return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: encodeTensor(attribute.value, '') })
+    case 'graph':
+      return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: encodeGraph(attribute.value) })
+  }
+}
+
+// decode.ts clamps "to the end" to a safe integer; the runtime expects a value beyond any axis, which this still is.
+const toBigInt = (value: number) => BigInt(value)
+
+function encodePort({ name, type, shape }: Port): ValueInfoProto {
+  if (!type) return create(ValueInfoProtoSchema, { name })
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: {
+          elemType: elementTypeNumbers[type],
+          ...(shape && {
+            shape: {
+              dim: shape.map((size) => ({
+                value:
+                  typeof size === 'number'
+                    ? { case: 'dimValue' as const, value: BigInt(size) }
+                    : { case: 'dimParam' as const, value: size },
+              })),
+            },
+          }),
+        },
+      },
+    },
+  })
+}
+
+function encodeTensor(tensor: Tensor, name: string): TensorProto {
+  const { buffer, byteOffset, byteLength } = tensor.data
+  return create(TensorProtoSchema, {
+    name,
+    dims: tensor.shape.map(BigInt),
+    dataType: elementTypeNumbers[tensor.type],
+    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
+  })
+}

@@ -1,0 +1,148 @@
+import { ModelError } from '../errors.js'
+import {
+  type Attribute,
+  floatAttribute,
+  type Graph,
+  type GraphNode,
+  intAttribute,
+  intsAttribute,
+  nodeLabel,
+  type Tensor,
+} from './graph.js'
+
+/** The opset that every rule of this package is written for; newer models keep theirs. */
+export const ruleOpset = 18
+const oldestOpset = 7
+
+const axesReductions = new Set([
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceMin',
+  'ReduceProd',
+  'ReduceL1',
+  'ReduceL2',
+  'ReduceLogSum',
+  'ReduceLogSumExp',
+  'ReduceSumSquare',
+])
+
+/**
+ * Rewrites older operator forms (bounds and axes as attributes) to those of opset {@link ruleOpset}, takes Constant
+ * nodes in as constants, and removes Dropout, which does nothing at inference.
+ * @throws ModelError for opsets below 7 and for models in training mode.
+ */
+export function upgradeGraph(graph: Graph): Graph {
+  if (graph.opset < oldestOpset) {
+    throw new ModelError(
+      `The model uses opset ${graph.opset}; the oldest that can be read is ${oldestOpset}. Export it again with a newer opset.`,
+    )
+  }
+  const constants = new Map(graph.constants)
+  let count = 0
+  const ints = (values: readonly number[]) =>
+    constant({ type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+  const scalar = (value: number) => constant({ type: 'float32', shape: [], data: Float32Array.of(value) })
+  const constant = (tensor: Tensor) => {
+    const name = `upgraded:${count++}`
+    constants.set(name, tensor)
+    return name
+  }
+
+  const upgradeNode = (node: GraphNode): GraphNode | undefined => {
+    if (node.domain !== '') return node
+    const { operator } = node
+    const from = (version: number) => graph.opset < version
+    const rewritten = (inputs: readonly string[], ...dropped: string[]): GraphNode => ({
+      ...node,
+      inputs,
+      attributes: new Map([...node.attributes].filter(([name]) => !dropped.includes(name))),
+    })
+    const axesAsInput = () => {
+      const axes = intsAttribute(node, 'axes')
+      return axes ? rewritten([node.inputs[0], ints(axes)], 'axes') : node
+    }
+
+    if (operator === 'Constant') {
+      constants.set(node.outputs[0], constantValue(node))
+      return undefined
+    }
+    if (operator === 'Dropout') {
+      const flag = node.inputs[2] ? constants.get(node.inputs[2]) : undefined
+      if (flag && Number(flag.data[0]) !== 0) throw trainingMode(node)
+      return {
+        ...node,
+        operator: 'Identity',
+        inputs: [node.inputs[0]],
+        outputs: [node.outputs[0]],
+        attributes: new Map(),
+      }
+    }
+    if (operator === 'BatchNormalization') {
+      if (intAttribute(node, 'training_mode', 0) !== 0 || (graph.opset < 14 && node.outputs.filter(Boolean).length > 1))
+        throw trainingMode(node)
+      return rewritten(node.inputs, 'momentum', 'spatial', 'training_mode')
+    }
+    if (from(18) && axesReductions.has(operator)) return axesAsInput()
+    if (from(13) && ['ReduceSum', 'Squeeze', 'Unsqueeze'].includes(operator)) return axesAsInput()
+    if (from(13) && ['Softmax', 'LogSoftmax'].includes(operator)) {
+      return {
+        ...node,
+        attributes: new Map<string, Attribute>([['axis', { kind: 'int', value: intAttribute(node, 'axis', 1) }]]),
+      }
+    }
+    if (operator === 'Split') {
+      const split = intsAttribute(node, 'split')
+      if (split) return rewritten([node.inputs[0], ints(split)], 'split')
+      if (from(18) && !node.inputs[1]) {
+        return {
+          ...node,
+          attributes: new Map(node.attributes).set('num_outputs', { kind: 'int', value: node.outputs.length }),
+        }
+      }
+      return node
+    }
+    if (from(11) && operator === 'Clip') {
+      const bound = (name: string) => (node.attributes.has(name) ? scalar(floatAttribute(node, name, 0)) : '')
+      return rewritten([node.inputs[0], bound('min'), bound('max')], 'min', 'max')
+    }
+    if (from(11) && operator === 'Pad') {
+      return rewritten(
+        [node.inputs[0], ints(intsAttribute(node, 'pads') ?? []), scalar(floatAttribute(node, 'value', 0))],
+        'pads',
+        'value',
+      )
+    }
+    if (from(10) && operator === 'Slice') {
+      const axes = intsAttribute(node, 'axes')
+      const bounds = [ints(intsAttribute(node, 'starts') ?? []), ints(intsAttribute(node, 'ends') ?? [])]
+      return rewritten([node.inputs[0], ...bounds, ...(axes ? [ints(axes)] : [])], 'starts', 'ends', 'axes')
+    }
+    return node
+  }
+
+  const nodes = graph.nodes.map(upgradeNode).filter((node) => node !== undefined)
+  return { ...graph, opset: Math.max(graph.opset, ruleOpset), nodes, constants }
+}
+
+function constantValue(node: GraphNode): Tensor {
+  for (const [name, attribute] of node.attributes) {
+    if (attribute.kind === 'tensor') return attribute.value
+    if (name === 'value_float' && attribute.kind === 'float')
+      return { type: 'float32', shape: [], data: Float32Array.of(attribute.value) }
+    if (name === 'value_int' && attribute.kind === 'int')
+      return { type: 'int64', shape: [], data: BigInt64Array.of(BigInt(attribute.value)) }
+    if (name === 'value_floats' && attribute.kind === 'floats') {
+      return { type: 'float32', shape: [attribute.value.length], data: Float32Array.from(attribute.value) }
+    }
+    if (name === 'value_ints' && attribute.kind === 'ints') {
+      return { type: 'int64', shape: [attribute.value.length], data: BigInt64Array.from(attribute.value, BigInt) }
+    }
+  }
+  throw new ModelError(`Constant node ${nodeLabel(node)} has no value that can be read.`)
+}
+
+function trainingMode(node: GraphNode): ModelError {
+  return new ModelError(
+    `Node ${nodeLabel(node)} (${node.operator}) is in training mode. Export the model in evaluation mode (in PyTorch: model.eval()).`,
+  )
+}

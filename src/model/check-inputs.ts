@@ -1,0 +1,49 @@
+import { SampleError } from '../errors.js'
+import type { Domain } from '../geometry/domain.js'
+import { elementCount } from '../graph/graph.js'
+import type { Inputs } from '../sampling/samples.js'
+
+export interface ExpectedInputs {
+  readonly featureShape: readonly number[]
+  readonly classes: number
+  readonly domain: Domain
+}
+
+/**
+ * Refuses inputs that no verdict could rest on.
+ * @throws SampleError for a wrong shape, numbers that are not finite, or values outside the domain.
+ */
+export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: ExpectedInputs): void {
+  const features = elementCount(featureShape)
+  if (!ArrayBuffer.isView(data) || !Array.isArray(shape)) {
+    throw new SampleError('Inputs must be { data: Float32Array, shape: [n, ...features] }.')
+  }
+  if (shape.length !== featureShape.length + 1 || featureShape.some((size, axis) => size !== shape[axis + 1])) {
+    throw new SampleError(`Inputs have shape [${shape.join(', ')}]; the model takes [n, ${featureShape.join(', ')}].`)
+  }
+  if (data.length !== elementCount(shape)) {
+    throw new SampleError(
+      `Inputs of shape [${shape.join(', ')}] need ${elementCount(shape)} numbers, but data has ${data.length}.`,
+    )
+  }
+  data.forEach((value, index) => {
+    const feature = index % features
+    if (Number.isFinite(value) && value >= domain.lower[feature] && value <= domain.upper[feature]) return
+    const where = `Sample ${Math.floor(index / features)}, feature ${feature}`
+    if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
+    throw new SampleError(
+      `${where} is ${value}, outside the domain [${domain.lower[feature]}, ${domain.upper[feature]}]. Give the domain in the units of the inputs, and normalisation as preprocessing.`,
+    )
+  })
+}
+
+/** @throws SampleError when the labels do not fit the inputs or the classes. */
+export function checkLabels(labels: ArrayLike<number>, count: number, { classes }: ExpectedInputs): Int32Array {
+  if (labels.length !== count) throw new SampleError(`${labels.length} labels for ${count} inputs.`)
+  return Int32Array.from(labels, (label, index) => {
+    if (Number.isInteger(label) && label >= 0 && label < classes) return label
+    throw new SampleError(
+      `Label ${label} of sample ${index} is no class: classes are numbered from 0 to ${classes - 1}.`,
+    )
+  })
+}

@@ -1,0 +1,111 @@
+import { engine, type Results } from '../engine/engine.js'
+import { ModelError } from '../errors.js'
+import {
+  type Dimension,
+  type ElementType,
+  elementCount,
+  type Graph,
+  type GraphNode,
+  type Shape,
+  type Tensor,
+  type TypedGraph,
+  type ValueType,
+} from '../graph/graph.js'
+import { findActivations } from '../passes/context.js'
+
+// Two batch sizes tell which sizes follow the batch.
+const probeBatches = [2, 3]
+// A value larger than this is a damaged file rather than a model that a test can run.
+const largestValue = 2 ** 31
+
+/**
+ * Finds the type and shape of every value, and folds what does not depend on the input's numbers into constants.
+ * The runtime itself is asked: it runs the graph at two batch sizes with all values as outputs. So the result is what
+ * the deployed model does, for every operator that the runtime knows.
+ * The single input must have a leading batch axis and otherwise fixed sizes. With `oneAtATime` the batch is always 1.
+ * @throws ModelError when values do not scale with the batch, EngineError when the runtime refuses the graph.
+ */
+export async function inferTypes(graph: Graph, oneAtATime = false): Promise<TypedGraph> {
+  const [input] = graph.inputs
+  const features = (input.shape ?? []).slice(1) as number[]
+  const inputShape = [oneAtATime ? 1 : 'batch', ...features]
+  const activations = findActivations(graph)
+  const names = [...new Set(graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))]
+  const session = await engine.createSession(
+    {
+      ...graph,
+      inputs: [{ name: input.name, type: 'float32', shape: inputShape }],
+      outputs: names.map((name) => ({ name })),
+    },
+    { optimization: 'none' },
+  )
+  const runs: Results[] = []
+  try {
+    refuseAbsurdSizes(session.outputs)
+    for (const batch of oneAtATime ? [1] : probeBatches) {
+      const shape = [batch, ...features]
+      const feed: Tensor = { type: 'float32', shape, data: new Float32Array(elementCount(shape)).fill(0.5) }
+      runs.push(await session.run({ [input.name]: feed }, { shapesOnly: activations }))
+    }
+  } finally {
+    await session.release()
+  }
+
+  const values = new Map<string, ValueType>([
+    [input.name, { type: 'float32', shape: [{ batch: 1 }, ...features] }],
+    ...[...graph.constants].map(([name, { type, shape }]): [string, ValueType] => [name, { type, shape }]),
+  ])
+  const constants = new Map(graph.constants)
+  for (const name of names) {
+    const results = runs.map((run) => run[name])
+    const [{ type }] = results
+    const shapes = results.map(({ shape }) => shape)
+    const follows = activations.has(name)
+    const shape = oneAtATime && follows ? [{ batch: 1 }, ...shapes[0].slice(1)] : batchShape(name, shapes)
+    values.set(name, { type: type as ElementType, shape })
+    if (!follows && results.every((result) => sameData(result, results[0]))) constants.set(name, results[0])
+  }
+  return { ...prune({ ...graph, inputs: [{ ...input, shape: ['batch', ...features] }], constants }), values }
+}
+
+function batchShape(name: string, [first, second]: readonly (readonly number[])[]): Shape {
+  if (second === undefined) return first
+  const [smaller, larger] = probeBatches
+  return first.map((size, axis): Dimension => {
+    if (size === second[axis]) return size
+    if (size % smaller === 0 && size / smaller === second[axis] / larger) return { batch: size / smaller }
+    throw new ModelError(
+      `The value "${name}" does not scale with the batch: shape [${first.join(', ')}] for ${smaller} samples, [${second.join(', ')}] for ${larger}.`,
+    )
+  })
+}
+
+function sameData(left: Tensor, right: Tensor): boolean {
+  return (
+    left.data.length === right.data.length && left.data.every((element, index) => Object.is(element, right.data[index]))
+  )
+}
+
+function refuseAbsurdSizes(outputs: readonly { name: string; shape: readonly (number | string)[] }[]): void {
+  for (const { name, shape } of outputs) {
+    const count = elementCount(shape.filter((size) => typeof size === 'number'))
+    if (count > largestValue) {
+      throw new ModelError(
+        `The value "${name}" would have ${count} elements (shape [${shape.join(', ')}]): the file is damaged, or the model is too large to test.`,
+      )
+    }
+  }
+}
+
+/** Keeps the nodes and constants that the outputs need; folded values need no nodes. */
+export function prune<G extends Graph>(graph: G): G {
+  const needed = new Set(graph.outputs.map(({ name }) => name))
+  const nodes: GraphNode[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (node.outputs.every((output) => graph.constants.has(output) || !needed.has(output))) continue
+    nodes.push(node)
+    for (const input of node.inputs) needed.add(input)
+  }
+  const constants = new Map([...graph.constants].filter(([name]) => needed.has(name)))
+  return { ...graph, nodes: nodes.reverse(), constants }
+}

@@ -1,0 +1,112 @@
+import { ModelError } from '../errors.js'
+import { createDomain, type DomainSettings } from '../geometry/domain.js'
+import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
+import type { Classifier, ModelDescription } from './classifier.js'
+import { checkFidelity } from './fidelity.js'
+import { inferTypes } from './infer-types.js'
+import { OnnxClassifier } from './onnx-classifier.js'
+import { type PreparedGraph, prepareGraph, releaseReshapes } from './prepare-graph.js'
+import { type Preprocessing, prependPreprocessing } from './preprocessing.js'
+import { readModel } from './read-model.js'
+
+export interface ModelSettings {
+  /** Box that inputs live in, in input units: `[lower, upper]`, or per feature. Adversarial examples stay inside it. */
+  readonly domain: readonly [number, number] | DomainSettings
+  /** Normalisation applied before the model. Default: none. */
+  readonly preprocessing?: Preprocessing
+  /** Shape of one sample, where the file leaves sizes other than the batch open. */
+  readonly featureShape?: readonly number[]
+  /** Output to test, where the model has several. Default: the first. */
+  readonly output?: string
+  /** Name in reports. Default: the file name. */
+  readonly name?: string
+}
+
+/**
+ * Loads an ONNX classifier: one float32 input with a leading batch axis, one row of logits per sample. A final Softmax
+ * is seen through, a fixed batch size is made dynamic where the graph allows it.
+ * @throws ModelError when the file is no ONNX classifier that can be tested; the message says why.
+ * @throws SettingsError when domain or preprocessing do not fit the model.
+ */
+export async function loadModel(
+  pathOrBytes: string | Uint8Array | ArrayBuffer,
+  settings: ModelSettings,
+): Promise<Classifier> {
+  const file = await readModel(pathOrBytes)
+  const prepared = prepareGraph(file.graph, settings)
+  const { graph, oneAtATime } = await typeGraph(prepared)
+  const classes = countClasses(graph)
+  const domain = createDomain(settings.domain, graph.inputs[0].shape!.slice(1) as number[])
+  const { fidelity, warnings } = await checkFidelity(
+    file,
+    settings.output ?? file.graph.outputs[0].name,
+    prepared,
+    graph,
+  )
+  const deployed = settings.preprocessing ? prependPreprocessing(graph, settings.preprocessing) : graph
+  const description: ModelDescription = {
+    name: settings.name ?? file.name,
+    sha256: file.sha256,
+    input: { name: graph.inputs[0].name, featureShape: graph.inputs[0].shape!.slice(1) as number[] },
+    output: { name: graph.outputs[0].name, classes },
+    operators: countOperators(graph),
+    parameters: countParameters(graph),
+    opset: file.graph.opset,
+    device: 'cpu',
+    fidelity,
+    batching: oneAtATime ? 'one at a time' : 'dynamic',
+    warnings,
+  }
+  return new OnnxClassifier(description, deployed, domain)
+}
+
+/** A batch size fixed in the file is released; where the graph insists on it, samples run one at a time. */
+async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph: TypedGraph; oneAtATime: boolean }> {
+  try {
+    return { graph: await inferTypes(graph), oneAtATime: false }
+  } catch (cause) {
+    if (fixedBatch === undefined) throw asModelError(cause)
+    try {
+      return { graph: await inferTypes(releaseReshapes(graph, fixedBatch)), oneAtATime: false }
+    } catch {
+      if (fixedBatch !== 1) {
+        throw new ModelError(
+          `The model is fixed to batches of ${fixedBatch}, and its graph does not run with others. Export it with a dynamic batch axis, or with a batch of 1.`,
+          { cause },
+        )
+      }
+      return {
+        graph: await inferTypes(graph, true).catch((error) => Promise.reject(asModelError(error))),
+        oneAtATime: true,
+      }
+    }
+  }
+}
+
+function asModelError(cause: unknown): ModelError {
+  if (cause instanceof ModelError) return cause
+  return new ModelError(`onnxruntime cannot run the model. ${(cause as Error).message}`, { cause })
+}
+
+function countClasses(graph: TypedGraph): number {
+  const [{ name }] = graph.outputs
+  const { type, shape } = graph.values.get(name)!
+  const features = featureShape(shape)
+  if (type === 'float32' && features?.length === 1 && features[0] >= 2) return features[0]
+  const printed = shape.map((size) => (isBatch(size) ? 'n' : size)).join(', ')
+  throw new ModelError(
+    `The output "${name}" is ${type} of shape [${printed}]; a classifier gives float32 logits of shape [n, classes] with at least two classes. If another output holds the logits, name it: loadModel(path, { output: '…' }).`,
+  )
+}
+
+function countOperators({ nodes }: TypedGraph): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { operator } of nodes) counts[operator] = (counts[operator] ?? 0) + 1
+  return counts
+}
+
+function countParameters({ constants }: TypedGraph): number {
+  return [...constants.values()]
+    .filter(({ type }) => type === 'float32')
+    .reduce((count, { data }) => count + data.length, 0)
+}

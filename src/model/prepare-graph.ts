@@ -1,0 +1,108 @@
+import { ModelError } from '../errors.js'
+import { type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
+import { upgradeGraph } from '../graph/upgrade.js'
+import type { ModelSettings } from './load-model.js'
+
+export interface PreparedGraph {
+  /** One float32 input with known features, one output: the logits. */
+  readonly graph: Graph
+  /** The Softmax that was taken off the end, if there was one. */
+  readonly softmax: 'Softmax' | 'LogSoftmax' | undefined
+  /** Batch size that the file asks for; undefined when it takes any. */
+  readonly fixedBatch: number | undefined
+}
+
+/** Finds the input and the logits of a parsed model. */
+export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featureShape' | 'output'>): PreparedGraph {
+  const graph = upgradeGraph(parsed)
+  refuseOtherPrecisions(graph)
+  const { input, fixedBatch } = findInput(graph, settings.featureShape)
+  const output = findOutput(graph, settings.output)
+  const last = graph.nodes.find(({ outputs }) => outputs.includes(output.name))
+  const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
+  const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
+  return {
+    graph: { ...graph, inputs: [input], outputs: [{ name: logits }] },
+    softmax: logits === output.name ? undefined : softmax,
+    fixedBatch,
+  }
+}
+
+function findInput(
+  graph: Graph,
+  given: readonly number[] | undefined,
+): { input: Port; fixedBatch: number | undefined } {
+  if (graph.inputs.length !== 1) {
+    const names = graph.inputs.map(({ name }) => `"${name}"`).join(', ')
+    throw new ModelError(
+      `The model has ${graph.inputs.length} inputs (${names}); models with exactly one input can be tested.`,
+    )
+  }
+  const [{ name, type, shape }] = graph.inputs
+  if (type !== 'float32')
+    throw new ModelError(`The input "${name}" is ${type ?? 'of an unknown type'}; attacks need a float32 input.`)
+  if (!shape || shape.length === 0)
+    throw new ModelError(`The input "${name}" has no shape in the file; export the model with input shapes.`)
+  const [batch, ...declared] = shape
+  const features = given ?? declared
+  const open = features.filter((size) => typeof size !== 'number')
+  if (open.length > 0) {
+    throw new ModelError(
+      `The input "${name}" leaves sizes open: [${shape.join(', ')}]. Give the shape of one sample, as in loadModel(path, { featureShape: [3, 224, 224] }).`,
+    )
+  }
+  if (features.some((size) => !(Number(size) > 0)))
+    throw new ModelError(`The input "${name}" has an empty shape: [${shape.join(', ')}].`)
+  if (
+    features.length !== declared.length ||
+    declared.some((size, axis) => typeof size === 'number' && size !== features[axis])
+  ) {
+    throw new ModelError(
+      `featureShape [${features.join(', ')}] contradicts the input "${name}" of shape [${shape.join(', ')}].`,
+    )
+  }
+  const input = { name, type, shape: ['batch', ...features] } as const
+  return { input, fixedBatch: typeof batch === 'number' && batch > 0 ? batch : undefined }
+}
+
+function findOutput(graph: Graph, wanted: string | undefined): Port {
+  const output = wanted === undefined ? graph.outputs[0] : graph.outputs.find(({ name }) => name === wanted)
+  if (output) return output
+  if (wanted === undefined) throw new ModelError('The model has no output.')
+  throw new ModelError(
+    `The model has no output "${wanted}"; it has ${graph.outputs.map(({ name }) => `"${name}"`).join(', ')}.`,
+  )
+}
+
+// Logits are rows: the classes are the last of two axes, written 1 or -1.
+function isOverClasses(node: GraphNode): boolean {
+  return [1, -1].includes(intAttribute(node, 'axis', -1))
+}
+
+function refuseOtherPrecisions(graph: Graph): void {
+  const other = [...graph.inputs.map((port): [string, Port | Tensor] => [port.name, port]), ...graph.constants].find(
+    ([name, { type }]) =>
+      type === 'float16' || (type === 'float64' && graph.inputs.some((input) => input.name === name)),
+  )
+  if (!other) return
+  const [name, { type }] = other
+  throw new ModelError(
+    `"${name}" is ${type}: only float32 models can be tested, because verdicts hold for the arithmetic that is deployed. Export the model in float32.`,
+  )
+}
+
+/**
+ * The same graph with the batch size taken out of the targets of its Reshape nodes, where an exporter with a fixed
+ * batch wrote it as the first size.
+ */
+export function releaseReshapes(graph: Graph, fixedBatch: number): Graph {
+  const constants = new Map(graph.constants)
+  for (const { operator, inputs } of graph.nodes) {
+    const target = operator === 'Reshape' ? graph.constants.get(inputs[1]) : undefined
+    if (!target || target.data.length < 2 || Number(target.data[0]) !== fixedBatch) continue
+    const released = BigInt64Array.from(Array.from(target.data, BigInt))
+    released[0] = 0n
+    constants.set(inputs[1], { ...target, data: released })
+  }
+  return { ...graph, constants }
+}

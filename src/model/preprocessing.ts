@@ -1,0 +1,54 @@
+import { SettingsError } from '../errors.js'
+import type { GraphNode, Tensor, TypedGraph } from '../graph/graph.js'
+
+/**
+ * Normalisation that the caller applies before the model: (x − mean) / std, one value for all features or one per
+ * channel. Domain and ε stay in the units before it.
+ */
+export interface Preprocessing {
+  readonly mean?: number | readonly number[]
+  readonly std?: number | readonly number[]
+  /** Axis of the channels, counted with the batch axis. Default 1 (NCHW). */
+  readonly channelAxis?: number
+}
+
+/** Puts the normalisation in front of the model, as nodes of the graph. */
+export function prependPreprocessing(graph: TypedGraph, { mean, std, channelAxis = 1 }: Preprocessing): TypedGraph {
+  const [input] = graph.inputs
+  const type = graph.values.get(input.name)!
+  const constants = new Map(graph.constants)
+  const values = new Map(graph.values)
+  const nodes: GraphNode[] = []
+  let last = input.name
+  const step = (operator: string, operand: number | readonly number[], name: string) => {
+    const constant = perChannel(operand, input.shape!, channelAxis)
+    constants.set(name, constant)
+    values.set(name, constant)
+    const output = `${name}:applied`
+    values.set(output, type)
+    nodes.push({ operator, name, domain: '', inputs: [last, name], outputs: [output], attributes: new Map() })
+    last = output
+  }
+  if (mean !== undefined) step('Sub', mean, 'preprocessing:mean')
+  if (std !== undefined) step('Div', std, 'preprocessing:std')
+  const model = graph.nodes.map((node) => ({
+    ...node,
+    inputs: node.inputs.map((name) => (name === input.name ? last : name)),
+  }))
+  return { ...graph, nodes: [...nodes, ...model], constants, values }
+}
+
+function perChannel(operand: number | readonly number[], shape: readonly (number | string)[], axis: number): Tensor {
+  const data = typeof operand === 'number' ? [operand] : operand
+  if (data.length !== 1 && data.length !== shape[axis]) {
+    throw new SettingsError(
+      `Preprocessing has ${data.length} values, but axis ${axis} of the input has size ${shape[axis]}.`,
+    )
+  }
+  if (!data.every(Number.isFinite)) throw new SettingsError('Preprocessing values must be finite numbers.')
+  return {
+    type: 'float32',
+    shape: shape.map((_, index) => (index === axis ? data.length : 1)),
+    data: Float32Array.from(data),
+  }
+}

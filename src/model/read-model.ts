@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto'
+import { readFileSync, realpathSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, resolve, sep } from 'node:path'
+import { ModelError } from '../errors.js'
+import { decodeModel } from '../graph/decode.js'
+import type { Graph } from '../graph/graph.js'
+
+/** A model as found on disk or in memory, before anything is changed in it. */
+export interface ModelFile {
+  readonly name: string
+  readonly sha256: string
+  /** What the runtime can load: the path, so that external data is found, or the bytes. */
+  readonly source: string | Uint8Array
+  readonly graph: Graph
+}
+
+/**
+ * Reads and parses an ONNX model. External tensors are read from the model's own folder only.
+ * @throws ModelError when there is no such file, or it is no ONNX model.
+ */
+export async function readModel(pathOrBytes: string | Uint8Array | ArrayBuffer): Promise<ModelFile> {
+  if (typeof pathOrBytes !== 'string') {
+    const bytes = ArrayBuffer.isView(pathOrBytes)
+      ? new Uint8Array(pathOrBytes.buffer as ArrayBuffer, pathOrBytes.byteOffset, pathOrBytes.byteLength)
+      : new Uint8Array(pathOrBytes)
+    const graph = decodeModel(bytes, (location) => {
+      throw new ModelError(
+        `The model keeps tensors in "${location}". Load it by its path, so that this file can be found.`,
+      )
+    })
+    return { name: 'model', sha256: digest(bytes), source: bytes, graph }
+  }
+  const path = resolve(pathOrBytes)
+  const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
+    throw new ModelError(`The model file ${path} cannot be read (${cause.code}).`, { cause })
+  })
+  const graph = decodeModel(bytes, (location, offset, length) => readExternal(dirname(path), location, offset, length))
+  return { name: basename(path), sha256: digest(bytes), source: path, graph }
+}
+
+function digest(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function readExternal(folder: string, location: string, offset: number, length: number | undefined): Uint8Array {
+  let bytes: Uint8Array
+  try {
+    // Links are resolved first: a model must not reach files outside its folder.
+    const file = realpathSync(resolve(folder, location))
+    if (!file.startsWith(realpathSync(folder) + sep)) throw new Error('it is outside the folder of the model')
+    bytes = readFileSync(file)
+  } catch (cause) {
+    throw new ModelError(`The external data file "${location}" cannot be used: ${(cause as Error).message}.`, { cause })
+  }
+  const end = length === undefined ? bytes.length : offset + length
+  if (!(offset >= 0 && end <= bytes.length && offset <= end)) {
+    throw new ModelError(
+      `The external data file "${location}" has ${bytes.length} bytes; the model asks for bytes ${offset} to ${end}.`,
+    )
+  }
+  return bytes.subarray(offset, end)
+}

@@ -1,0 +1,71 @@
+import type { GraphBuilder } from '../graph/builder.js'
+import type { GraphNode, Shape, Tensor, TypedGraph } from '../graph/graph.js'
+
+/** What every rule may ask about the analysed graph, and where it writes its nodes. */
+export interface RuleContext {
+  readonly graph: TypedGraph
+  /** The graph being built. Its precision may differ from the analysed graph's. */
+  readonly builder: GraphBuilder
+  /** Shape of a value of the analysed graph. */
+  shape(value: string): Shape
+  /** The tensor behind a value that does not depend on the model's input, if it is known. */
+  constant(value: string): Tensor | undefined
+  /** Whether a value depends on the numbers fed to the model. */
+  isActivation(value: string): boolean
+  /** Name, in the graph being built, of a value that is no activation; constants come in its precision. */
+  weight(value: string): string
+}
+
+/**
+ * Context of derivatives. Gradients travel with any number of rows as their first axis: one per sample, or one per
+ * (sample, class) pair. Forward values have one slice per sample.
+ */
+export interface DerivativeContext extends RuleContext {
+  /** Name, in the graph being built, of an activation of the forward pass (one slice per sample). */
+  value(value: string): string
+  /** Lays out something that has one slice per sample with one slice per row instead. Takes names of the built graph. */
+  rows(sliced: string): string
+}
+
+/** How the weights of a linear map are used: `absolute` replaces them by |W|, `bias` adds the constant part (|b| with `absolute`). */
+export interface WeightUse {
+  readonly absolute: boolean
+  readonly bias: boolean
+}
+
+/**
+ * An operator that is affine in its activation inputs. These rules give its reverse and forward derivative, its
+ * interval arithmetic, its linear relaxation and its rounding error at once.
+ */
+export interface LinearRules {
+  /** y = W·x (+ b). `inputs[i]` replaces input i where that is an activation. Returns all outputs. */
+  apply(node: GraphNode, inputs: readonly string[], context: RuleContext, use: WeightUse): string[]
+  /** Wᵀ·g for every activation input, undefined for the others; a missing output gradient is zero. */
+  transpose(node: GraphNode, gradients: readonly (string | undefined)[], context: RuleContext): (string | undefined)[]
+  /** Number of terms that one output element sums (1: the operator only moves numbers, without rounding). */
+  terms(node: GraphNode, context: RuleContext): number
+}
+
+/** y_i = σ(x_i) for one activation input. `derivative` is built from forward values, one slice per sample. */
+export interface ElementwiseRules {
+  derivative(node: GraphNode, context: DerivativeContext): string
+}
+
+/** Reverse and forward mode of an operator that is neither linear nor elementwise. */
+export interface DerivativeRules {
+  /** Gradients of the inputs from the gradients of the outputs, rows first; undefined where there is none. */
+  vjp(node: GraphNode, gradients: readonly (string | undefined)[], context: DerivativeContext): (string | undefined)[]
+  /** Tangents of the outputs from the tangents of the activation inputs (undefined for other inputs). */
+  jvp(node: GraphNode, tangents: readonly (string | undefined)[], context: DerivativeContext): string[]
+}
+
+/** An ONNX operator: all that the passes know of it. A missing rule is refused by name. */
+export interface Operator {
+  readonly name: string
+  /** Undefined when this node is not affine in its activation inputs (a product of two activations, say). */
+  linear?(node: GraphNode, context: RuleContext): LinearRules | undefined
+  readonly elementwise?: ElementwiseRules
+  readonly derivative?: DerivativeRules
+  /** The same function from operators that onnxruntime has float64 kernels for, where it lacks one for this operator. */
+  lower?(node: GraphNode, inputs: readonly string[], context: RuleContext): string[]
+}

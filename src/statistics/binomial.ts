@@ -1,0 +1,21 @@
+import quantile from '@stdlib/stats-base-dists-beta-quantile'
+
+/** A ratio with its confidence interval. */
+export interface Interval {
+  readonly value: number
+  readonly low: number
+  readonly high: number
+}
+
+/**
+ * `count` of `total` with the exact (Clopper-Pearson) two-sided confidence interval.
+ * Without any trials the value is NaN and the interval [0, 1].
+ */
+export function binomialInterval(count: number, total: number, confidence = 0.95): Interval {
+  const tail = (1 - confidence) / 2
+  return {
+    value: count / total,
+    low: count === 0 ? 0 : quantile(tail, count, total - count + 1),
+    high: count === total ? 1 : quantile(1 - tail, count + 1, total - count),
+  }
+}

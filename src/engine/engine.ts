@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { EngineError } from '../errors.js'
@@ -39,7 +40,7 @@ interface Pending {
 
 /**
  * Runs ONNX graphs in a worker thread of its own. The thread starts with the first graph and does not keep the
- * process alive while it is idle. A thread that dies fails the runs under way; the next graph starts a new one.
+ * process alive while it is idle. A thread that dies fails the runs under way; the next run starts a new one.
  */
 export class Engine {
   #worker: Worker | undefined
@@ -49,29 +50,30 @@ export class Engine {
 
   /** Loads a graph, or an ONNX file as it stands: its path, or its bytes. */
   async createSession(model: Graph | Uint8Array | string, settings: SessionSettings = {}): Promise<Session> {
-    const source = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : model
     const session = this.#nextId++
-    const options = {
-      graphOptimizationLevel: settings.optimization === 'none' ? 'disabled' : 'all',
-      intraOpNumThreads: threadsPerTestWorker(),
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      logSeverityLevel: 4,
-      // Spinning threads steal the cores that other test workers need.
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    const load = async () => {
+      const source = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : model
+      const generation = this.#generation
+      const created = await this.#call<{ outputs: SessionPort[] }>('create', {
+        session,
+        source,
+        options: sessionOptions(settings),
+      })
+      return { ...created, generation }
     }
-    const { outputs } = await this.#call<{ outputs: SessionPort[] }>('create', { session, source, options })
-    const generation = this.#generation
+    let loaded = load()
+    const { outputs } = await loaded
     return {
       outputs,
       run: async (feeds, { fetches, shapesOnly } = {}) => {
-        if (generation !== this.#generation) {
-          throw new EngineError('The onnxruntime worker thread ended, and the model with it. Load the model again.')
-        }
+        // A thread that died or was closed took its sessions along.
+        if ((await loaded).generation !== this.#generation) loaded = load()
+        await loaded
         const results = await this.#call<Record<string, Tensor>>('run', { session, feeds, fetches, shapesOnly })
         return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, ownRealm(tensor)]))
       },
       release: async () => {
+        const { generation } = await loaded
         if (generation === this.#generation && this.#worker) await this.#call('release', { session })
       },
     }
@@ -82,12 +84,15 @@ export class Engine {
     return this.#call('backends', {})
   }
 
-  /** Ends the worker thread; runs under way fail with an {@link EngineError}. */
+  /** Ends the worker thread after the run it is in; whatever waits for it fails with an {@link EngineError}. */
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
     this.#abandon(new EngineError('The engine was closed.'))
-    await worker.terminate()
+    // Not terminate(): that makes onnxruntime throw inside a dying thread, which aborts the whole process.
+    worker.ref()
+    worker.postMessage({ action: 'exit' })
+    await once(worker, 'exit')
   }
 
   #call<Result>(action: string, message: object): Promise<Result> {
@@ -151,6 +156,18 @@ function engineError({ message, code }: { message: string; code?: string }): Eng
     )
   }
   return new EngineError(`onnxruntime: ${message}`)
+}
+
+function sessionOptions({ optimization = 'all' }: SessionSettings) {
+  return {
+    graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
+    intraOpNumThreads: threadsPerTestWorker(),
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    logSeverityLevel: 4,
+    // Spinning threads steal the cores that other test workers need.
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  }
 }
 
 /** Reporters announce the number of test workers before these start; the cores are shared between them. */

@@ -44,6 +44,10 @@ const actions = {
     sessions.delete(session)
   },
 
+  async exit() {
+    process.exit()
+  },
+
   async backends() {
     return require('onnxruntime-node').listSupportedBackends()
   },

@@ -28,14 +28,11 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
-  readonly #prefix: string
   #count = 0
 
-  /** `prefix` keeps generated names apart from those of the model that the graph is made from. */
-  constructor(opset: number, precision: Precision = 'float32', prefix = 'unfooled') {
+  constructor(opset: number, precision: Precision = 'float32') {
     this.opset = opset
     this.precision = precision
-    this.#prefix = prefix
   }
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
@@ -104,7 +101,7 @@ export class GraphBuilder {
   }
 
   fresh(): string {
-    return `${this.#prefix}:${this.#count++}`
+    return `unfooled:${this.#count++}`
   }
 
   build(): Graph {

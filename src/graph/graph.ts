@@ -77,7 +77,7 @@ export function featureShape(shape: Shape): readonly number[] | undefined {
 
 /** A name that is unambiguous in messages also where the exporter left nodes unnamed. */
 export function nodeLabel(node: GraphNode): string {
-  return node.name ? `"${node.name}"` : `that makes "${node.outputs[0]}"`
+  return node.name ? `"${node.name}"` : `that makes "${node.outputs[0].replace(/^model\//, '')}"`
 }
 
 export function intAttribute(node: GraphNode, name: string, fallback: number): number {

@@ -34,7 +34,7 @@ export async function checkFidelity(
   let expected: Float32Array
   let logits: Float32Array
   try {
-    expected = (await original.run({ [input.name]: feed }))[output].data as Float32Array
+    expected = (await original.run({ [file.graph.inputs[0].name]: feed }))[output].data as Float32Array
     logits = Object.values(await derived.run({ [input.name]: feed }))[0].data as Float32Array
   } finally {
     await original.release()

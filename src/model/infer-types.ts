@@ -1,4 +1,4 @@
-import { engine, type Results } from '../engine/engine.js'
+import { engine, type Results, type SessionPort } from '../engine/engine.js'
 import { ModelError } from '../errors.js'
 import {
   type Dimension,
@@ -15,8 +15,8 @@ import { findActivations } from '../passes/context.js'
 
 // Two batch sizes tell which sizes follow the batch.
 const probeBatches = [2, 3]
-// A value larger than this is a damaged file rather than a model that a test can run.
-const largestValue = 2 ** 31
+// More values than this per sample are a damaged file rather than a model that a test can run: 1 GiB of float32.
+const mostElements = 2 ** 28
 
 /**
  * Finds the type and shape of every value, and folds what does not depend on the input's numbers into constants.
@@ -86,12 +86,13 @@ function sameData(left: Tensor, right: Tensor): boolean {
   )
 }
 
-function refuseAbsurdSizes(outputs: readonly { name: string; shape: readonly (number | string)[] }[]): void {
+function refuseAbsurdSizes(outputs: readonly SessionPort[]): void {
+  let total = 0
   for (const { name, shape } of outputs) {
-    const count = elementCount(shape.filter((size) => typeof size === 'number'))
-    if (count > largestValue) {
+    total += elementCount(shape.filter((size) => typeof size === 'number'))
+    if (total > mostElements) {
       throw new ModelError(
-        `The value "${name}" would have ${count} elements (shape [${shape.join(', ')}]): the file is damaged, or the model is too large to test.`,
+        `The model is too large to test, or damaged: up to "${name}" (shape [${shape.join(', ')}]) its values have ${total} elements per sample.`,
       )
     }
   }

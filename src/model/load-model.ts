@@ -35,7 +35,8 @@ export async function loadModel(
   const file = await readModel(pathOrBytes)
   const prepared = prepareGraph(file.graph, settings)
   const { graph, oneAtATime } = await typeGraph(prepared)
-  const classes = countClasses(graph)
+  const output = settings.output ?? file.graph.outputs[0].name
+  const classes = countClasses(graph, output)
   const domain = createDomain(settings.domain, graph.inputs[0].shape!.slice(1) as number[])
   const { fidelity, warnings } = await checkFidelity(
     file,
@@ -47,8 +48,8 @@ export async function loadModel(
   const description: ModelDescription = {
     name: settings.name ?? file.name,
     sha256: file.sha256,
-    input: { name: graph.inputs[0].name, featureShape: graph.inputs[0].shape!.slice(1) as number[] },
-    output: { name: graph.outputs[0].name, classes },
+    input: { name: file.graph.inputs[0].name, featureShape: graph.inputs[0].shape!.slice(1) as number[] },
+    output: { name: output, classes },
     operators: countOperators(graph),
     parameters: countParameters(graph),
     opset: file.graph.opset,
@@ -88,14 +89,13 @@ function asModelError(cause: unknown): ModelError {
   return new ModelError(`onnxruntime cannot run the model. ${(cause as Error).message}`, { cause })
 }
 
-function countClasses(graph: TypedGraph): number {
-  const [{ name }] = graph.outputs
-  const { type, shape } = graph.values.get(name)!
+function countClasses(graph: TypedGraph, output: string): number {
+  const { type, shape } = graph.values.get(graph.outputs[0].name)!
   const features = featureShape(shape)
   if (type === 'float32' && features?.length === 1 && features[0] >= 2) return features[0]
   const printed = shape.map((size) => (isBatch(size) ? 'n' : size)).join(', ')
   throw new ModelError(
-    `The output "${name}" is ${type} of shape [${printed}]; a classifier gives float32 logits of shape [n, classes] with at least two classes. If another output holds the logits, name it: loadModel(path, { output: '…' }).`,
+    `The output "${output}" is ${type} of shape [${printed}]; a classifier gives float32 logits of shape [n, classes] with at least two classes. If another output holds the logits, name it: loadModel(path, { output: '…' }).`,
   )
 }
 

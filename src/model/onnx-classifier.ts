@@ -29,8 +29,8 @@ export class OnnxClassifier implements Classifier {
     checkInputs(inputs, this)
     if (inputs.shape[0] === 0) return new Float32Array(0)
     const forward = await this.compile('forward', () => this.graph)
-    const results = await forward.run({ [this.description.input.name]: floatTensor(inputs.data, inputs.shape) })
-    return results[this.description.output.name].data as Float32Array
+    const results = await forward.run({ [this.graph.inputs[0].name]: floatTensor(inputs.data, inputs.shape) })
+    return results[this.graph.outputs[0].name].data as Float32Array
   }
 
   async inputGradient(inputs: Inputs, labels: ArrayLike<number>, loss: LossName): Promise<Float32Array> {
@@ -39,7 +39,7 @@ export class OnnxClassifier implements Classifier {
     if (checked.length === 0) return new Float32Array(0)
     const gradient = await this.compile(`gradient ${loss}`, () => lossGradientGraph(this.graph, loss))
     const results = await gradient.run({
-      [this.description.input.name]: floatTensor(inputs.data, inputs.shape),
+      [this.graph.inputs[0].name]: floatTensor(inputs.data, inputs.shape),
       labels: intTensor(checked),
     })
     return results.gradient.data as Float32Array

@@ -1,5 +1,5 @@
 import { ModelError } from '../errors.js'
-import { type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
+import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
 import { upgradeGraph } from '../graph/upgrade.js'
 import type { ModelSettings } from './load-model.js'
 
@@ -12,6 +12,8 @@ export interface PreparedGraph {
   readonly fixedBatch: number | undefined
 }
 
+const mostInputs = 2 ** 26
+
 /** Finds the input and the logits of a parsed model. */
 export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featureShape' | 'output'>): PreparedGraph {
   const graph = upgradeGraph(parsed)
@@ -22,9 +24,21 @@ export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featu
   const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
   const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
   return {
-    graph: { ...graph, inputs: [input], outputs: [{ name: logits }] },
+    graph: renameValues({ ...graph, inputs: [input], outputs: [{ name: logits }] }),
     softmax: logits === output.name ? undefined : softmax,
     fixedBatch,
+  }
+}
+
+/** Passes add values of their own to the model's; behind a prefix, its names never meet theirs. */
+function renameValues(graph: Graph): Graph {
+  const rename = (name: string) => (name === '' ? '' : `model/${name}`)
+  return {
+    ...graph,
+    inputs: graph.inputs.map((port) => ({ ...port, name: rename(port.name) })),
+    outputs: graph.outputs.map((port) => ({ ...port, name: rename(port.name) })),
+    nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
+    constants: new Map([...graph.constants].map(([name, tensor]) => [rename(name), tensor])),
   }
 }
 
@@ -61,6 +75,11 @@ function findInput(
       `featureShape [${features.join(', ')}] contradicts the input "${name}" of shape [${shape.join(', ')}].`,
     )
   }
+  const sizes = [...(features as number[]), typeof batch === 'number' ? batch : 1]
+  if (elementCount(sizes) > mostInputs)
+    throw new ModelError(
+      `The input "${name}" has shape [${shape.join(', ')}]: the file is damaged, or the model is too large to test.`,
+    )
   const input = { name, type, shape: ['batch', ...features] } as const
   return { input, fixedBatch: typeof batch === 'number' && batch > 0 ? batch : undefined }
 }

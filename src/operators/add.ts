@@ -1,23 +1,20 @@
-import { reduceToShape } from './broadcast.js'
+import { reduceToShape, refuseMovedBatch } from './broadcast.js'
+import { coefficient } from './coefficient.js'
 import type { LinearRules, Operator } from './operator.js'
+import { sampleShape } from './samples.js'
 
 function addition(name: 'Add' | 'Sub'): LinearRules {
   return {
     apply(node, inputs, context, { absolute, bias }) {
       const { builder } = context
-      const terms = node.inputs.map((input, index) => {
+      const [left, right] = node.inputs.map((input, index) => {
         if (context.isActivation(input)) return inputs[index]
-        if (!bias) return undefined
-        const weight = context.weight(input)
-        return absolute ? builder.add('Abs', [weight]) : weight
+        return bias ? coefficient(input, absolute, context) : undefined
       })
-      const [left, right] = terms
       if (left !== undefined && right !== undefined) return [builder.add(absolute ? 'Add' : name, [left, right])]
       // Without its constant the sum still has the shape that the constant was broadcast to.
-      const zero = builder.scalar(0)
-      const shape = builder.ints(context.shape(node.outputs[0]).map((size) => (typeof size === 'number' ? size : 1)))
-      const alone = left ?? (absolute || name === 'Add' ? right! : builder.add('Sub', [zero, right!]))
-      return [builder.add('Expand', [alone, shape])]
+      const alone = left ?? (absolute || name === 'Add' ? right! : builder.add('Neg', [right!]))
+      return [builder.add('Expand', [alone, builder.ints([1, ...sampleShape(node.outputs[0], node, context)])])]
     },
 
     transpose(node, [gradient], context) {
@@ -33,5 +30,16 @@ function addition(name: 'Add' | 'Sub'): LinearRules {
   }
 }
 
-export const add: Operator = { name: 'Add', linear: () => addition('Add') }
-export const sub: Operator = { name: 'Sub', linear: () => addition('Sub') }
+function additionOperator(name: 'Add' | 'Sub'): Operator {
+  const rules = addition(name)
+  return {
+    name,
+    linear(node, context) {
+      refuseMovedBatch(node, context)
+      return rules
+    },
+  }
+}
+
+export const add = additionOperator('Add')
+export const sub = additionOperator('Sub')

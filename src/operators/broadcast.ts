@@ -1,5 +1,8 @@
-import { isBatch, type Shape } from '../graph/graph.js'
-import type { RuleContext } from './operator.js'
+import { type GraphNode, isBatch, type Shape } from '../graph/graph.js'
+import { coefficient } from './coefficient.js'
+import type { DerivativeContext, RuleContext } from './operator.js'
+import { refuse } from './refuse.js'
+import { sampleShape } from './samples.js'
 
 /** Sums a gradient of shape `from` over the axes along which a value of shape `to` was broadcast. */
 export function reduceToShape(gradient: string, from: Shape, to: Shape, { builder }: RuleContext): string {
@@ -15,4 +18,24 @@ export function reduceToShape(gradient: string, from: Shape, to: Shape, { builde
 /** The constant second input of Reshape that gives `shape`; the leading batch axis is copied from the input. */
 export function reshapeTarget(shape: Shape, builder: RuleContext['builder']): string {
   return builder.ints(shape.map((size, axis) => (isBatch(size) ? (axis === 0 && size.batch === 1 ? 0 : -1) : size)))
+}
+
+/** Refuses broadcasting that puts anything before the batch axis of an activation. */
+export function refuseMovedBatch(node: GraphNode, context: RuleContext): void {
+  const rank = sampleShape(node.outputs[0], node, context).length + 1
+  for (const input of node.inputs) {
+    if (context.isActivation(input) && context.shape(input).length !== rank) {
+      refuse(node, 'it broadcasts activations of different ranks')
+    }
+  }
+}
+
+/** An operand of a product of activations: a forward value laid out in rows, or a constant. */
+export function operand(value: string, context: DerivativeContext): string {
+  return context.isActivation(value) ? context.rows(context.value(value)) : coefficient(value, false, context)
+}
+
+/** The sum of what is there; at least one must be. */
+export function sumOf(parts: readonly (string | undefined)[], { builder }: RuleContext): string {
+  return parts.filter((part) => part !== undefined).reduce((left, right) => builder.add('Add', [left, right]))
 }

@@ -24,21 +24,21 @@ export function emitConvolution(
     const inputs = bias === undefined ? [input, weight] : [input, weight, bias]
     return builder.add('Conv', inputs, { ...windowAttributes(geometry), group })
   }
-  const elements = elementCount(geometry.kernel)
   const { outputSizes, taps } = windows(geometry)
-  const outputs = elementCount(outputSizes)
-  const flat = builder.add('Reshape', [input, builder.ints([0, inputChannels, elementCount(geometry.inputSizes)])])
-  const columns = emitTaps(flat, 2, swap(taps, outputs, elements), [elements, outputs], builder)
+  const [outputs, elements] = [elementCount(outputSizes), elementCount(geometry.kernel)]
+  const reshape = (value: string, shape: readonly number[]) => builder.add('Reshape', [value, builder.ints(shape)])
+  const flat = reshape(input, [0, inputChannels, elementCount(geometry.inputSizes)])
+  const gathered = emitTaps(flat, 2, taps, [outputs, elements], builder)
+  const perGroup = reshape(gathered, [0, group, inputChannels / group, outputs, elements])
+  // Groups go first: MatMul cannot broadcast weights over a batch of no rows.
+  const grouped = builder.add('Transpose', [perGroup], { perm: [1, 0, 3, 2, 4] })
   const width = (inputChannels / group) * elements
-  const grouped = builder.add('Reshape', [columns, builder.ints([0, group, width, outputs])])
-  const rows = builder.add('Reshape', [weight, builder.ints([group, outputChannels / group, width])])
-  const product = builder.add('MatMul', [rows, grouped])
-  return addBias(
-    builder.add('Reshape', [product, builder.ints([0, outputChannels, ...outputSizes])]),
-    bias,
-    geometry,
-    builder,
-  )
+  const weights = reshape(weight, [group, outputChannels / group, width])
+  const columns = builder.add('Transpose', [weights], { perm: [0, 2, 1] })
+  const product = builder.add('MatMul', [reshape(grouped, [group, -1, width]), columns])
+  const separated = reshape(product, [group, -1, outputs, outputChannels / group])
+  const rows = builder.add('Transpose', [separated], { perm: [1, 0, 3, 2] })
+  return addBias(reshape(rows, [0, outputChannels, ...outputSizes]), bias, geometry, builder)
 }
 
 /** The transpose of {@link emitConvolution}: from the outputs of the convolution back to its inputs. */
@@ -59,22 +59,18 @@ export function emitTransposedConvolution(
       output_padding: remainder,
     })
   }
-  const elements = elementCount(geometry.kernel)
   const { outputSizes, taps } = windows(geometry)
-  const outputs = elementCount(outputSizes)
-  const inputs = elementCount(geometry.inputSizes)
-  const width = (inputChannels / group) * elements
-  const grouped = builder.add('Reshape', [output, builder.ints([0, group, outputChannels / group, outputs])])
-  const rows = builder.add('Reshape', [weight, builder.ints([group, outputChannels / group, width])])
-  const columns = builder.add('MatMul', [builder.add('Transpose', [rows], { perm: [0, 2, 1] }), grouped])
-  const flat = builder.add('Reshape', [columns, builder.ints([0, inputChannels, elements * outputs])])
-  const summed = emitFromTaps(flat, 2, swap(taps, outputs, elements), inputs, builder)
-  return addBias(
-    builder.add('Reshape', [summed, builder.ints([0, inputChannels, ...geometry.inputSizes])]),
-    bias,
-    geometry,
-    builder,
-  )
+  const [outputs, elements] = [elementCount(outputSizes), elementCount(geometry.kernel)]
+  const reshape = (value: string, shape: readonly number[]) => builder.add('Reshape', [value, builder.ints(shape)])
+  const perGroup = reshape(output, [0, group, outputChannels / group, outputs])
+  const grouped = builder.add('Transpose', [perGroup], { perm: [1, 0, 3, 2] })
+  const weights = reshape(weight, [group, outputChannels / group, (inputChannels / group) * elements])
+  const product = builder.add('MatMul', [reshape(grouped, [group, -1, outputChannels / group]), weights])
+  const separated = reshape(product, [group, -1, outputs, inputChannels / group, elements])
+  const rows = builder.add('Transpose', [separated], { perm: [1, 0, 3, 2, 4] })
+  const perTap = reshape(rows, [0, inputChannels, outputs * elements])
+  const summed = emitFromTaps(perTap, 2, taps, elementCount(geometry.inputSizes), builder)
+  return addBias(reshape(summed, [0, inputChannels, ...geometry.inputSizes]), bias, geometry, builder)
 }
 
 /** The transpose of a convolution of stride 1 as a convolution: geometry for {@link flipWeights}. */
@@ -138,13 +134,4 @@ function windowAttributes({ kernel, strides, pads, dilations }: WindowGeometry) 
 function addBias(value: string, bias: string | undefined, { kernel }: WindowGeometry, builder: GraphBuilder): string {
   if (bias === undefined) return value
   return builder.add('Add', [value, builder.add('Reshape', [bias, builder.ints([-1, ...kernel.map(() => 1)])])])
-}
-
-/** Exchanges the axes of a matrix. */
-function swap(matrix: Int32Array, rows: number, columns: number): Int32Array {
-  const swapped = new Int32Array(matrix.length)
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) swapped[column * rows + row] = matrix[row * columns + column]
-  }
-  return swapped
 }

@@ -1,23 +1,22 @@
+import { float } from '../graph/builder.js'
 import { floatAttribute, type GraphNode, intAttribute } from '../graph/graph.js'
+import { coefficient, foldedRoundings } from './coefficient.js'
 import type { LinearRules, Operator, RuleContext } from './operator.js'
 
-/** y = α·A·B + β·C with A an activation and B a constant, either possibly transposed. */
+/** y = α·A·B + β·C with A an activation and constants B, possibly transposed, and C. */
 const dense: LinearRules = {
   apply(node, [input], context, { absolute, bias }) {
-    const { builder } = context
     const [, weight, constant] = node.inputs
-    const sized = (value: string) => (absolute ? builder.add('Abs', [context.weight(value)]) : context.weight(value))
-    const sign = (name: string) => ({
-      kind: 'float' as const,
-      value: absolute ? Math.abs(floatAttribute(node, name, 1)) : floatAttribute(node, name, 1),
-    })
-    const inputs = [input, sized(weight)]
-    if (bias && constant) inputs.push(sized(constant))
+    const factor = (name: string) => {
+      const value = floatAttribute(node, name, 1)
+      return float(absolute ? Math.abs(value) : value)
+    }
+    const inputs = [input, coefficient(weight, absolute, context)]
+    if (bias && constant) inputs.push(coefficient(constant, absolute, context))
     return [
-      builder.add('Gemm', inputs, {
-        alpha: sign('alpha'),
-        beta: sign('beta'),
-        transA: intAttribute(node, 'transA', 0),
+      context.builder.add('Gemm', inputs, {
+        alpha: factor('alpha'),
+        beta: factor('beta'),
         transB: intAttribute(node, 'transB', 0),
       }),
     ]
@@ -25,23 +24,22 @@ const dense: LinearRules = {
 
   transpose(node, [gradient], context) {
     const product = context.builder.add('Gemm', [gradient!, context.weight(node.inputs[1])], {
-      alpha: { kind: 'float', value: floatAttribute(node, 'alpha', 1) },
+      alpha: float(floatAttribute(node, 'alpha', 1)),
       transB: 1 - intAttribute(node, 'transB', 0),
     })
     return [product, undefined, undefined]
   },
 
-  terms(node, context) {
-    const [input, weight] = node.inputs
-    const width = context.shape(input).at(-1)
-    return (typeof width === 'number' ? width : context.constant(weight)!.shape[0]) + 1
-  },
+  terms: (node, context) => (context.shape(node.inputs[0])[1] as number) + 1 + foldedRoundings,
 }
 
-const isDense = (node: GraphNode, context: RuleContext) =>
-  context.isActivation(node.inputs[0]) &&
-  intAttribute(node, 'transA', 0) === 0 &&
-  node.inputs.slice(1).every((input) => input === '' || !context.isActivation(input))
+function isDense(node: GraphNode, context: RuleContext): boolean {
+  return (
+    context.isActivation(node.inputs[0]) &&
+    intAttribute(node, 'transA', 0) === 0 &&
+    node.inputs.slice(1).every((input) => input === '' || !context.isActivation(input))
+  )
+}
 
 export const gemm: Operator = {
   name: 'Gemm',

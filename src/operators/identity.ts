@@ -1,4 +1,3 @@
-import { intAttribute } from '../graph/graph.js'
 import type { LinearRules, Operator } from './operator.js'
 
 const sameNumbers: LinearRules = {

@@ -1,4 +1,9 @@
+import { float } from '../graph/builder.js'
+import { asNumber } from './element-type.js'
 import type { Operator } from './operator.js'
+
+// Finite, as 0·∞ would be NaN. Outputs below 3e-39, which this does not lift to 1, are subnormal numbers.
+const steepest = 3.4e38
 
 export const relu: Operator = {
   name: 'Relu',
@@ -8,11 +13,11 @@ export const relu: Operator = {
     derivative(node, { builder, value }) {
       const output = value(node.outputs[0])
       if (builder.precision === 'float64') {
-        return builder.add('Cast', [builder.add('Greater', [output, builder.scalar(0)])], { to: 11 })
+        return asNumber(builder.add('Greater', [output, builder.scalar(0)]), builder)
       }
       return builder.add('HardSigmoid', [output], {
-        alpha: { kind: 'float', value: 3.4e38 },
-        beta: { kind: 'float', value: 0 },
+        alpha: float(steepest),
+        beta: float(0),
       })
     },
   },

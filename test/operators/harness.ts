@@ -34,6 +34,14 @@ export interface OperatorCase {
   readonly opset?: number
 }
 
+/** A constant of standard normal numbers. */
+export function normals(builder: GraphBuilder, random: RandomSource, shape: readonly number[]): string {
+  return builder.floats(
+    Array.from({ length: elementCount(shape) }, () => random.normal()),
+    shape,
+  )
+}
+
 /**
  * Checks the rules of the operators in a graph against each other and against finite differences.
  * @throws Error that names the check and the first element that differs.

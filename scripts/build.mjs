@@ -1,0 +1,36 @@
+// Builds dist/esm (tsc: code and declarations) and dist/cjs (esbuild, file by file, for Jest and require()).
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const esm = join(root, 'dist/esm')
+const cjs = join(root, 'dist/cjs')
+const worker = 'src/engine/onnxruntime-worker.cjs'
+
+rmSync(join(root, 'dist'), { recursive: true, force: true })
+const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
+if (status !== 0) process.exit(1)
+
+await build({
+  entryPoints: readdirSync(esm, { recursive: true })
+    .filter((file) => file.endsWith('.js'))
+    .map((file) => join(esm, file)),
+  outdir: cjs,
+  outbase: esm,
+  format: 'cjs',
+  platform: 'node',
+  target: 'node20',
+  logLevel: 'warning',
+  define: { 'import.meta.url': 'importMetaUrl' },
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" },
+  // Jest runs CommonJS without import().
+  supported: { 'dynamic-import': false },
+})
+cpSync(esm, cjs, { recursive: true, filter: (source) => !source.endsWith('.js') })
+writeFileSync(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
+for (const folder of [esm, cjs]) copyFileSync(join(root, worker), join(folder, worker))

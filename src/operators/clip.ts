@@ -1,0 +1,25 @@
+import type { GraphNode } from '../graph/graph.js'
+import { asNumber } from './element-type.js'
+import { identity } from './identity.js'
+import type { DerivativeContext, Operator } from './operator.js'
+import { refuse } from './refuse.js'
+
+/** y = min(max(x, lowest), highest). Like Relu's at 0, the slope at a bound is 0. */
+export const clip: Operator = {
+  name: 'Clip',
+  linear: (node, context) => (node.inputs.slice(1).some(Boolean) ? undefined : identity.linear!(node, context)),
+  elementwise: {
+    derivative: (node, context) => asNumber(isBetweenBounds(node, context), context.builder),
+  },
+}
+
+function isBetweenBounds(node: GraphNode, context: DerivativeContext): string {
+  const { builder } = context
+  const [, lowest = '', highest = ''] = node.inputs
+  if (context.isActivation(lowest) || context.isActivation(highest)) refuse(node, 'its bounds depend on the input')
+  // Reading the output rather than the input lets onnxruntime keep Conv and Clip fused.
+  const output = context.value(node.outputs[0])
+  const above = lowest && builder.add('Greater', [output, context.weight(lowest)])
+  const below = highest && builder.add('Less', [output, context.weight(highest)])
+  return above && below ? builder.add('And', [above, below]) : above || below
+}

@@ -1,0 +1,123 @@
+import { intTensor } from '../graph/builder.js'
+import { elementCount } from '../graph/graph.js'
+import { asNumber } from './element-type.js'
+import type { DerivativeContext } from './operator.js'
+import { emitFromTaps, emitTaps } from './taps.js'
+import { type WindowGeometry, windows } from './windows.js'
+
+/** Knows which input position each pooling window has its maximum at: the first one in row-major order. */
+export interface FirstMaxima {
+  /** Carries a number per window to the position of its maximum; windows with the same one add up. */
+  toInput(perWindow: string): string
+  /** Reads a number per input position at the maximum of each window. */
+  toOutput(perPosition: string): string
+}
+
+/** Windows of any geometry. `values` is [samples, channels, ...inputSizes] in the built graph. */
+export function firstMaxima(
+  values: string,
+  channels: number,
+  geometry: WindowGeometry,
+  context: DerivativeContext,
+): FirstMaxima {
+  const { builder } = context
+  const { inputSizes } = geometry
+  const { outputSizes, taps } = windows(geometry)
+  const [inputs, outputs, elements] = [inputSizes, outputSizes, geometry.kernel].map(elementCount)
+  const tapsByElement = taps.map((_, index) => taps[(index % outputs) * elements + Math.floor(index / outputs)])
+
+  // Channels go last: onnxruntime gathers contiguous slices several times faster than single numbers.
+  const channelsLast = (value: string, count: number) =>
+    builder.add('Transpose', [builder.add('Reshape', [value, builder.ints([0, channels, count])])], { perm: [0, 2, 1] })
+  const channelsFirst = (value: string, sizes: readonly number[]) =>
+    builder.add('Reshape', [
+      builder.add('Transpose', [value], { perm: [0, 2, 1] }),
+      builder.ints([0, channels, ...sizes]),
+    ])
+  /** [.., kernel elements, windows, channels] */
+  const underWindows = (value: string) =>
+    emitTaps(channelsLast(value, inputs), 1, tapsByElement, [elements, outputs], builder)
+
+  const padding = builder.floats(
+    Array.from(tapsByElement, (tap) => (tap < 0 ? Number.NEGATIVE_INFINITY : 0)),
+    [elements, outputs, 1],
+  )
+  const candidates = taps.includes(-1) ? builder.add('Add', [underWindows(values), padding]) : underWindows(values)
+  const first = builder.add('ArgMax', [candidates], { axis: 1, select_last_index: 0 })
+  const numbers = builder.constant(
+    intTensor(
+      Array.from({ length: elements }, (_, element) => element),
+      [elements, 1, 1],
+    ),
+  )
+  const selected = context.rows(asNumber(builder.add('Equal', [first, numbers]), builder))
+
+  return {
+    toInput(perWindow) {
+      const spread = builder.add('Unsqueeze', [channelsLast(perWindow, outputs), builder.ints([1])])
+      const product = builder.add('Mul', [spread, selected])
+      const flat = builder.add('Reshape', [product, builder.ints([0, elements * outputs, channels])])
+      return channelsFirst(emitFromTaps(flat, 1, tapsByElement, inputs, builder), inputSizes)
+    },
+
+    toOutput(perPosition) {
+      const product = builder.add('Mul', [underWindows(perPosition), selected])
+      return channelsFirst(builder.add('ReduceSum', [product, builder.ints([1])], { keepdims: 0 }), outputSizes)
+    },
+  }
+}
+
+/**
+ * Windows that cover the input without overlap, gaps or padding, in float32; `maxima` are the values of the windows.
+ * The Indices output of MaxPool would tell the positions, but it makes onnxruntime give up its fast layout of
+ * convolutions for the whole graph.
+ */
+export function firstMaximaOfTiles(
+  values: string,
+  maxima: string,
+  channels: number,
+  { inputSizes, kernel }: WindowGeometry,
+  context: DerivativeContext,
+): FirstMaxima {
+  const { builder } = context
+  const outputSizes = inputSizes.map((size, axis) => size / kernel[axis])
+  const scales = builder.floats([1, 1, ...kernel])
+  const upsample = (value: string) =>
+    builder.add('Resize', [value, '', scales], {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+    })
+
+  // The maxima of each window get numbers that fall in row-major order, so that the largest number is the first's.
+  const isMaximum = asNumber(builder.add('Equal', [values, upsample(maxima)]), builder)
+  const numbers = builder.floats(fallingNumbers(inputSizes, kernel), [1, 1, ...inputSizes])
+  const numbered = builder.add('Mul', [isMaximum, numbers])
+  const largest = builder.add('MaxPool', [numbered], { kernel_shape: kernel, strides: kernel })
+  const selected = context.rows(asNumber(builder.add('Equal', [numbered, upsample(largest)]), builder))
+
+  return {
+    toInput: (perWindow) => builder.add('Mul', [upsample(perWindow), selected]),
+
+    toOutput(perPosition) {
+      const product = builder.add('Mul', [perPosition, selected])
+      const split = inputSizes.flatMap((_, axis) => [outputSizes[axis], kernel[axis]])
+      const tiles = builder.add('Reshape', [product, builder.ints([0, channels, ...split])])
+      const withinTile = kernel.map((_, axis) => 2 * axis + 3)
+      return builder.add('ReduceSum', [tiles, builder.ints(withinTile)], { keepdims: 0 })
+    },
+  }
+}
+
+/** For each input position, how many kernel elements of its window come from it on. */
+function fallingNumbers(inputSizes: readonly number[], kernel: readonly number[]): Float64Array {
+  return new Float64Array(elementCount(inputSizes)).map((_, index) => {
+    let [element, rest, stride] = [0, index, 1]
+    for (let axis = kernel.length - 1; axis >= 0; axis--) {
+      element += ((rest % inputSizes[axis]) % kernel[axis]) * stride
+      rest = Math.floor(rest / inputSizes[axis])
+      stride *= kernel[axis]
+    }
+    return elementCount(kernel) - element
+  })
+}

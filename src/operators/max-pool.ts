@@ -1,0 +1,65 @@
+import { type GraphNode, intAttribute, intsAttribute } from '../graph/graph.js'
+import { type FirstMaxima, firstMaxima, firstMaximaOfTiles } from './first-maxima.js'
+import type { DerivativeContext, Operator } from './operator.js'
+import { refuse } from './refuse.js'
+import { sampleShape } from './samples.js'
+import { type WindowGeometry, windowGeometry } from './windows.js'
+
+/** Of several equal maxima in a window the first in row-major order counts. */
+export const maxPool: Operator = {
+  name: 'MaxPool',
+  derivative: {
+    vjp: (node, [gradient], context) => [selectMaxima(node, context).toInput(gradient!)],
+    jvp: (node, [tangent], context) => [selectMaxima(node, context).toOutput(tangent!)],
+  },
+}
+
+function selectMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
+  const [input] = node.inputs
+  const [output, indices] = node.outputs
+  if (indices && isUsed(indices, context)) refuse(node, 'its Indices output is used')
+  const [channels, ...inputSizes] = sampleShape(input, node, context)
+  const kernel = intsAttribute(node, 'kernel_shape')!
+  const geometry = windowGeometry(node, inputSizes, kernel, intAttribute(node, 'ceil_mode', 0) === 1)
+  const [values, maxima] = [context.value(input), context.value(output)]
+  // Resize has no float64 kernel.
+  return areTiles(geometry) && context.builder.precision === 'float32'
+    ? firstMaximaOfTiles(values, maxima, channels, geometry, context)
+    : firstMaxima(values, channels, geometry, context)
+}
+
+function isUsed(value: string, { graph }: DerivativeContext): boolean {
+  return graph.nodes.some(({ inputs }) => inputs.includes(value)) || graph.outputs.some(({ name }) => name === value)
+}
+
+/** Whether the windows cover the input without overlap, gaps or padding. */
+function areTiles({ inputSizes, kernel, strides, pads, dilations }: WindowGeometry): boolean {
+  return (
+    pads.every((pad) => pad === 0) &&
+    kernel.every((size, axis) => strides[axis] === size && inputSizes[axis] % size === 0) &&
+    kernel.every((size, axis) => dilations[axis] === 1 || size === 1)
+  )
+}
+
+/** A MaxPool with one window. */
+export const globalMaxPool: Operator = {
+  name: 'GlobalMaxPool',
+  derivative: {
+    vjp: (node, [gradient], context) => [selectGlobalMaxima(node, context).toInput(gradient!)],
+    jvp: (node, [tangent], context) => [selectGlobalMaxima(node, context).toOutput(tangent!)],
+  },
+
+  lower(node, [input], context) {
+    const axes = sampleShape(node.inputs[0], node, context).map((_, axis) => axis + 1)
+    return [context.builder.add('ReduceMax', [input, context.builder.ints(axes.slice(1))])]
+  },
+}
+
+function selectGlobalMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
+  const [input] = node.inputs
+  const [channels, ...inputSizes] = sampleShape(input, node, context)
+  const ones = inputSizes.map(() => 1)
+  const pads = inputSizes.flatMap(() => [0, 0])
+  const geometry = { inputSizes, kernel: inputSizes, strides: ones, pads, dilations: ones, ceilMode: false }
+  return firstMaxima(context.value(input), channels, geometry, context)
+}

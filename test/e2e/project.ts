@@ -1,0 +1,97 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { inject, onTestFinished } from 'vitest'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+export interface Run {
+  readonly code: number | null
+  /** Standard output and standard error together. */
+  readonly output: string
+}
+
+/** A repository of somebody else, in a temporary folder that goes away with the test. */
+export interface Project {
+  readonly folder: string
+  write(files: Readonly<Record<string, string>>): void
+  read(file: string): string
+  /** Runs a script of an installed package, such as `vitest/vitest.mjs`. */
+  run(script: string, ...args: string[]): Promise<Run>
+}
+
+export const vitest = ['vitest/vitest.mjs', 'run'] as const
+export const jest = ['jest/bin/jest.js'] as const
+export const tsc = ['typescript/bin/tsc'] as const
+
+/** The packed package beside links to the packages that this repository has installed: quick. */
+export function linkedProject(files: Readonly<Record<string, string>>): Project {
+  const project = emptyProject(files)
+  const modules = join(project.folder, 'node_modules')
+  mkdirSync(join(modules, 'unfooled'), { recursive: true })
+  execFileSync('tar', ['-xf', inject('tarball'), '-C', join(modules, 'unfooled'), '--strip-components=1'])
+  for (const name of readdirSync(join(root, 'node_modules'))) {
+    if (name.startsWith('.')) continue
+    symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction')
+  }
+  return project
+}
+
+/** The packed package and the named ones, as `npm install` puts them there: slow. */
+export async function installedProject(
+  packages: readonly string[],
+  files: Readonly<Record<string, string>>,
+): Promise<Project> {
+  const project = emptyProject(files)
+  const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+  const { code, output } = await start('npm', ['install', ...options, inject('tarball'), ...packages], project.folder)
+  if (code !== 0) throw new Error(`npm install failed:\n${output}`)
+  return project
+}
+
+function emptyProject(files: Readonly<Record<string, string>>): Project {
+  const folder = mkdtempSync(join(tmpdir(), 'unfooled-project-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const project: Project = {
+    folder,
+    write(more) {
+      for (const [file, text] of Object.entries(more)) {
+        mkdirSync(dirname(join(folder, file)), { recursive: true })
+        writeFileSync(join(folder, file), text)
+      }
+    },
+    read: (file) => readFileSync(join(folder, file), 'utf8'),
+    run: (script, ...args) => start(process.execPath, [join(folder, 'node_modules', script), ...args], folder),
+  }
+  cpSync(join(root, 'fixtures/models/mnist_lenet.onnx'), join(folder, 'model.onnx'))
+  cpSync(join(root, 'fixtures/samples/mnist_lenet.npz'), join(folder, 'test-images.npz'))
+  project.write({ 'package.json': '{ "private": true }', ...files })
+  return project
+}
+
+function start(command: string, args: readonly string[], folder: string): Promise<Run> {
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|JEST|UNFOOLED|NODE_ENV|npm_)/.test(name))
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: { ...Object.fromEntries(inherited), NO_COLOR: '1', CI: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  child.stdout.on('data', (text) => (output += text))
+  child.stderr.on('data', (text) => (output += text))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, output }))
+  })
+}
+
+/** The files that a section of the README shows: code blocks that begin with a comment naming their file. */
+export function readmeFiles(heading: string): Record<string, string> {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8')
+  const section = readme.split(/^#+ /m).find((part) => part.startsWith(`${heading}\n`))
+  if (section === undefined) throw new Error(`The README has no section "${heading}"`)
+  const blocks = section.matchAll(/^```[a-z]+\n\/\/ (\S+)\n(.*?)^```$/gms)
+  return Object.fromEntries([...blocks].map(([, file, text]) => [file!, text!]))
+}

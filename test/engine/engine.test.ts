@@ -1,0 +1,106 @@
+import { setTimeout } from 'node:timers/promises'
+import type * as threads from 'node:worker_threads'
+import { afterEach, expect, test, vi } from 'vitest'
+import { Engine } from '../../src/engine/engine.js'
+import { EngineError } from '../../src/errors.js'
+import { floatTensor, GraphBuilder } from '../../src/graph/builder.js'
+import type { Graph } from '../../src/graph/graph.js'
+
+const started: threads.Worker[] = []
+vi.mock('node:worker_threads', async (original) => {
+  const real = await original<typeof threads>()
+  class RecordedWorker extends real.Worker {
+    constructor(...settings: ConstructorParameters<typeof real.Worker>) {
+      super(...settings)
+      started.push(this)
+    }
+  }
+  return { ...real, Worker: RecordedWorker }
+})
+
+let engine = new Engine()
+afterEach(async () => {
+  await engine.close()
+  engine = new Engine()
+})
+
+/** x → (x W)^repeats, with a matrix large enough to keep a core busy for a while. */
+function busyGraph(size: number, repeats: number): Graph {
+  const builder = new GraphBuilder(18)
+  let value = builder.input('x', 'float32', [size, size])
+  const weights = builder.floats(new Float32Array(size * size).fill(1 / size), [size, size])
+  for (let repeat = 0; repeat < repeats; repeat++) value = builder.add('MatMul', [value, weights])
+  builder.output('y', value)
+  return builder.build()
+}
+const ones = (size: number) => ({ x: floatTensor(new Float32Array(size * size).fill(1), [size, size]) })
+
+test('the event loop ticks while a long run is under way', async () => {
+  const session = await engine.createSession(busyGraph(1024, 30))
+  let ticks = 0
+  const timer = setInterval(() => ticks++, 10)
+  const start = performance.now()
+  const { y } = await session.run(ones(1024))
+  const elapsed = performance.now() - start
+  clearInterval(timer)
+  expect(y.data[0]).toBeCloseTo(1, 4)
+  // Far fewer ticks than a free loop has would do; a blocked loop has none.
+  expect(ticks).toBeGreaterThan(elapsed / 10 / 4)
+})
+
+test('inputs are left as they were, results belong to the caller', async () => {
+  const session = await engine.createSession(busyGraph(4, 1))
+  const feeds = ones(4)
+  const first = await session.run(feeds)
+  const second = await session.run(feeds)
+  expect(feeds.x.data).toHaveLength(16)
+  expect(first.y.data).toBeInstanceOf(Float32Array)
+  expect(first.y.data).toEqual(second.y.data)
+  expect(first.y.data.buffer).not.toBe(second.y.data.buffer)
+})
+
+test('a graph that the runtime refuses is an EngineError, and the engine lives on', async () => {
+  const builder = new GraphBuilder(18)
+  builder.output('y', builder.add('NoSuchOperator', [builder.input('x', 'float32', [1])]))
+  await expect(engine.createSession(builder.build())).rejects.toThrow(/onnxruntime: .*NoSuchOperator/s)
+  const session = await engine.createSession(busyGraph(2, 1))
+  await expect(session.run({ x: floatTensor(new Float32Array(3), [3]) })).rejects.toThrow(EngineError)
+  await expect(session.run(ones(2))).resolves.toHaveProperty('y')
+})
+
+test('a thread that dies fails the run under way; the next run gets a new thread', async () => {
+  const session = await engine.createSession(busyGraph(512, 200))
+  const failed = expect(session.run(ones(512))).rejects.toThrow('worker thread ended unexpectedly')
+  await setTimeout(20)
+  // Killing a thread inside onnxruntime aborts the process, so only the news of its death is real here.
+  started.at(-1)!.emit('exit', 1)
+  await failed
+  await expect(session.run(ones(512))).resolves.toHaveProperty('y')
+})
+
+test('an idle thread that is killed is replaced, with its sessions', async () => {
+  const session = await engine.createSession(busyGraph(2, 1))
+  await started.at(-1)!.terminate()
+  await expect(session.run(ones(2))).resolves.toHaveProperty('y')
+  await expect(session.release()).resolves.toBeUndefined()
+})
+
+test('a released session says so', async () => {
+  const session = await engine.createSession(busyGraph(2, 1))
+  await session.release()
+  await expect(session.run(ones(2))).rejects.toThrow('released')
+})
+
+test('closing fails what is under way', async () => {
+  const session = await engine.createSession(busyGraph(512, 100))
+  const failed = expect(session.run(ones(512))).rejects.toThrow('The engine was closed')
+  await setTimeout(5)
+  await engine.close()
+  await failed
+})
+
+test('threads are shared between the announced test workers', async () => {
+  vi.stubEnv('UNFOOLED_TEST_WORKERS', '64')
+  await expect((await engine.createSession(busyGraph(2, 1))).run(ones(2))).resolves.toHaveProperty('y')
+  vi.unstubAllEnvs()
+})

@@ -1,0 +1,351 @@
+import { mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
+import { describe, expect, test } from 'vitest'
+import { ModelError, SampleError, SettingsError } from '../../src/errors.js'
+import { encodeModel } from '../../src/graph/encode.js'
+import {
+  type ModelProto,
+  ModelProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+} from '../../src/graph/onnx/onnx_pb.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { denseModel, graphOf, operatorModel } from '../tiny-models.js'
+
+const domain = [0, 1] as const
+const two = denseModel({
+  weights: [
+    [1, 2],
+    [3, 4],
+  ],
+  bias: [0.5, 0],
+})
+const point = { data: Float32Array.of(0.25, 1), shape: [1, 2] }
+
+/** The same model with its protobuf message changed. */
+function edited(bytes: Uint8Array, edit: (model: ModelProto) => void): Uint8Array {
+  const model = fromBinary(ModelProtoSchema, bytes)
+  edit(model)
+  return toBinary(ModelProtoSchema, model)
+}
+
+describe('a plain classifier', () => {
+  test('predicts and describes itself', async () => {
+    const model = await loadModel(two, { domain, name: 'two' })
+    expect(Array.from(await model.predict(point))).toEqual([2.75, 4.75])
+    expect(model.description).toMatchObject({
+      name: 'two',
+      input: { name: 'input', featureShape: [2] },
+      output: { name: 'logits', classes: 2 },
+      operators: { Gemm: 1, Identity: 1 },
+      parameters: 6,
+      device: 'cpu',
+      batching: 'dynamic',
+      fidelity: 0,
+      warnings: [],
+    })
+    await model.close()
+  })
+
+  test('gives the gradient of the summed loss', async () => {
+    const model = await loadModel(two, { domain })
+    const inputs = { data: Float32Array.of(0.25, 1, 0, 0), shape: [2, 2] }
+    expect(Array.from(await model.inputGradient(inputs, [0, 1], 'margin'))).toEqual([-2, -2, 2, 2])
+    const gradient = await model.inputGradient(inputs, [0, 1], 'cross-entropy')
+    const wrong = 1 / (1 + Math.exp(-2))
+    const other = 1 / (1 + Math.exp(0.5 - 0))
+    expect(gradient[0]).toBeCloseTo(2 * wrong, 5)
+    expect(gradient[3]).toBeCloseTo(-2 * (1 - other), 5)
+    await model.close()
+  })
+
+  test('refuses inputs and labels that no verdict could rest on', async () => {
+    const model = await loadModel(two, { domain })
+    await expect(model.predict({ data: Float32Array.of(Number.NaN, 0), shape: [1, 2] })).rejects.toThrow(SampleError)
+    await expect(model.predict({ data: Float32Array.of(0, 1.5), shape: [1, 2] })).rejects.toThrow(
+      'Sample 0, feature 1 is 1.5, outside the domain [0, 1]',
+    )
+    await expect(model.predict({ data: Float32Array.of(0, 1), shape: [2] })).rejects.toThrow(
+      'Inputs have shape [2]; the model takes [n, 2]',
+    )
+    await expect(model.predict({ data: Float32Array.of(0, 1, 0), shape: [1, 2] })).rejects.toThrow('need 2 numbers')
+    await expect(model.inputGradient(point, [2], 'margin')).rejects.toThrow('Label 2 of sample 0 is no class')
+    await expect(model.inputGradient(point, [0, 1], 'margin')).rejects.toThrow('2 labels for 1 inputs')
+    await model.close()
+  })
+
+  test('works again after close, with a fresh session', async () => {
+    const model = await loadModel(two, { domain })
+    await model.close()
+    expect(Array.from(await model.predict(point))).toEqual([2.75, 4.75])
+    await model.close()
+  })
+})
+
+describe('domain and preprocessing', () => {
+  test('the domain may differ by feature', async () => {
+    const model = await loadModel(two, { domain: { lower: [0, -5], upper: [1, 5] } })
+    await expect(model.predict({ data: Float32Array.of(0, -4), shape: [1, 2] })).resolves.toHaveLength(2)
+    await expect(model.predict({ data: Float32Array.of(0, -6), shape: [1, 2] })).rejects.toThrow(
+      'outside the domain [-5, 5]',
+    )
+  })
+
+  test.each([
+    ['reversed', [1, 0] as const],
+    ['not finite', [0, Number.POSITIVE_INFINITY] as const],
+    ['of the wrong length', { lower: [0, 0, 0], upper: 1 }],
+  ])('a domain that is %s is refused', async (_, wrong) => {
+    await expect(loadModel(two, { domain: wrong })).rejects.toThrow(SettingsError)
+  })
+
+  test('normalisation is part of the model: gradients are in input units', async () => {
+    const model = await loadModel(two, { domain, preprocessing: { mean: 0.5, std: [0.5, 0.25] } })
+    expect(Array.from(await model.predict(point))).toEqual([1 * -0.5 + 2 * 2 + 0.5, 3 * -0.5 + 4 * 2])
+    expect(Array.from(await model.inputGradient(point, [0], 'margin'))).toEqual([(1 - 3) / 0.5, (2 - 4) / 0.25])
+    await expect(loadModel(two, { domain, preprocessing: { mean: [1, 2, 3] } })).rejects.toThrow(
+      'has 3 values, but axis 1 of the input has size 2',
+    )
+  })
+})
+
+describe('outputs', () => {
+  test('a final Softmax is seen through', async () => {
+    const graph = graphOf([2], (builder, input) =>
+      builder.add('Softmax', [builder.add('Mul', [input, builder.scalar(4)])], { axis: -1 }),
+    )
+    const model = await loadModel(encodeModel(graph), { domain })
+    // The output is an Identity behind the Softmax: probabilities remain, with a warning.
+    expect(model.description.warnings).toHaveLength(1)
+    const direct = edited(encodeModel(graph), ({ graph: proto }) => {
+      proto!.node.pop()
+      proto!.output[0].name = proto!.node.at(-1)!.output[0]
+    })
+    const logits = await loadModel(direct, { domain })
+    expect(logits.description.warnings).toEqual([])
+    expect(Array.from(await logits.predict(point))).toEqual([1, 4])
+  })
+
+  test('what is no row of logits is refused, with the shape', async () => {
+    await expect(loadModel(operatorModel([3, 4, 4], 'Relu'), { domain })).rejects.toThrow(
+      'is float32 of shape [n, 3, 4, 4]; a classifier gives',
+    )
+    await expect(loadModel(denseModel({ weights: [[1, 2]] }), { domain })).rejects.toThrow('at least two classes')
+    await expect(loadModel(two, { domain, output: 'scores' })).rejects.toThrow('no output "scores"; it has "logits"')
+  })
+
+  test('weights that are not finite are refused', async () => {
+    await expect(
+      loadModel(
+        denseModel({
+          weights: [
+            [1, Number.NaN],
+            [3, 4],
+          ],
+        }),
+        { domain },
+      ),
+    ).rejects.toThrow('not finite')
+  })
+})
+
+describe('batch size', () => {
+  const fixed = (batch: number) =>
+    encodeModel(graphOf([2, 2], (builder, input) => builder.add('Reshape', [input, builder.ints([batch, 4])]), batch))
+
+  test('one that is fixed in the input and in a Reshape is released', async () => {
+    for (const batch of [1, 4]) {
+      const model = await loadModel(fixed(batch), { domain })
+      expect(model.description.batching).toBe('dynamic')
+      const inputs = { data: Float32Array.from({ length: 12 }, (_, index) => index / 12), shape: [3, 2, 2] }
+      expect(Array.from(await model.predict(inputs))).toEqual(Array.from(inputs.data))
+    }
+  })
+
+  test('one that the graph insists on leads to one run per sample, or to an error', async () => {
+    const pinned = (batch: number) =>
+      encodeModel(
+        graphOf(
+          [4],
+          (builder, input) => {
+            const flat = builder.add('Reshape', [input, builder.ints([batch * 4])])
+            return builder.add('Unsqueeze', [
+              builder.add('Mul', [flat, builder.floats([1, 2, 3, 4])]),
+              builder.ints([0]),
+            ])
+          },
+          batch,
+        ),
+      )
+    const model = await loadModel(pinned(1), { domain })
+    expect(model.description.batching).toBe('one at a time')
+    expect(Array.from(await model.predict({ data: Float32Array.of(1, 1, 1, 1, 0, 0, 0, 1), shape: [2, 4] }))).toEqual([
+      1, 2, 3, 4, 0, 0, 0, 4,
+    ])
+    const broken = encodeModel(
+      graphOf(
+        [4],
+        (builder, input) =>
+          builder.add('Reshape', [builder.add('Reshape', [input, builder.ints([8])]), builder.ints([2, 4])]),
+        2,
+      ),
+    )
+    await expect(loadModel(broken, { domain })).rejects.toThrow('fixed to batches of 2')
+  })
+})
+
+describe('other precisions and inputs', () => {
+  test('float64 and float16 are refused', async () => {
+    const typed = (elemType: number) =>
+      edited(two, ({ graph }) => {
+        const { value } = graph!.input[0].type!
+        if (value.case === 'tensorType') value.value.elemType = elemType
+      })
+    await expect(loadModel(typed(11), { domain })).rejects.toThrow('is float64')
+    await expect(loadModel(typed(10), { domain })).rejects.toThrow('is float16')
+    await expect(loadModel(typed(7), { domain })).rejects.toThrow('is int64; attacks need a float32 input')
+  })
+
+  test('open sizes are asked for', async () => {
+    const open = edited(operatorModel([1, 4, 4], 'GlobalMaxPool'), ({ graph }) => {
+      const { value } = graph!.input[0].type!
+      if (value.case === 'tensorType') value.value.shape!.dim[2].value = { case: 'dimParam', value: 'height' }
+    })
+    await expect(loadModel(open, { domain })).rejects.toThrow('leaves sizes open: [batch, 1, height, 4]')
+    await expect(loadModel(open, { domain, featureShape: [1, 4, 5] })).rejects.toThrow('contradicts the input')
+  })
+
+  test('training mode is refused', async () => {
+    const training = encodeModel(
+      graphOf([2], (builder, input) =>
+        builder.add('Dropout', [
+          input,
+          builder.scalar(0.5),
+          builder.constant({ type: 'bool', shape: [], data: Uint8Array.of(1) }),
+        ]),
+      ),
+    )
+    await expect(loadModel(training, { domain })).rejects.toThrow('is in training mode')
+  })
+})
+
+describe('damaged files', () => {
+  test.each([
+    ['nothing', new Uint8Array(0)],
+    ['text', new TextEncoder().encode('version https://git-lfs.github.com/spec/v1')],
+    ['a truncated model', two.subarray(0, two.length - 20)],
+    [
+      'an empty graph',
+      edited(two, (model) => {
+        model.graph!.node = []
+      }),
+    ],
+    [
+      'a cycle',
+      edited(two, ({ graph }) => {
+        graph!.node[0].input[0] = 'logits'
+      }),
+    ],
+    [
+      'an input that nothing makes',
+      edited(two, ({ graph }) => {
+        graph!.node[0].input[0] = 'missing'
+      }),
+    ],
+    [
+      'a value made twice',
+      edited(two, ({ graph }) => {
+        graph!.node.push(graph!.node[0])
+      }),
+    ],
+    [
+      'a shape that contradicts the data',
+      edited(two, ({ graph }) => {
+        graph!.initializer[0].dims[0] = 1_000_000_000n
+      }),
+    ],
+    [
+      'a negative size',
+      edited(two, ({ graph }) => {
+        graph!.initializer[0].dims[0] = -2n
+      }),
+    ],
+    [
+      'an unknown element type',
+      edited(two, ({ graph }) => {
+        graph!.initializer[0].dataType = 77
+      }),
+    ],
+    [
+      'an unknown operator',
+      edited(two, ({ graph }) => {
+        graph!.node[0].opType = 'Frobnicate'
+      }),
+    ],
+    [
+      'no opset',
+      edited(two, (model) => {
+        model.opsetImport = []
+      }),
+    ],
+    [
+      'an ancient opset',
+      edited(two, (model) => {
+        model.opsetImport[0].version = 3n
+      }),
+    ],
+    [
+      'an absurd input',
+      edited(two, ({ graph }) => {
+        const { value } = graph!.input[0].type!
+        if (value.case === 'tensorType') value.value.shape!.dim[1].value = { case: 'dimValue', value: 1n << 50n }
+      }),
+    ],
+  ])('%s is a ModelError', async (_, bytes) => {
+    await expect(loadModel(bytes, { domain })).rejects.toThrow(ModelError)
+  })
+
+  test('a missing file is a ModelError', async () => {
+    await expect(loadModel('no-such-model.onnx', { domain })).rejects.toThrow(
+      /no-such-model.onnx cannot be read \(ENOENT\)/,
+    )
+  })
+})
+
+describe('external data', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'unfooled-'))
+  const external = (location: string, length = '16') =>
+    edited(two, ({ graph }) => {
+      const [weights] = graph!.initializer
+      writeFileSync(join(folder, 'weights.bin'), weights.rawData)
+      weights.rawData = new Uint8Array(0)
+      weights.dataLocation = TensorProto_DataLocation.EXTERNAL
+      weights.externalData = Object.entries({ location, offset: '0', length }).map((entry) =>
+        create(StringStringEntryProtoSchema, { key: entry[0], value: entry[1] }),
+      )
+    })
+  const load = (name: string, bytes: Uint8Array) => {
+    writeFileSync(join(folder, name), bytes)
+    return loadModel(join(folder, name), { domain })
+  }
+
+  test('is read from the folder of the model', async () => {
+    const model = await load('inside.onnx', external('weights.bin'))
+    expect(Array.from(await model.predict(point))).toEqual([2.75, 4.75])
+  })
+
+  test('is not read from anywhere else', async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'unfooled-'))
+    writeFileSync(join(elsewhere, 'secret.bin'), new Uint8Array(16))
+    symlinkSync(join(elsewhere, 'secret.bin'), join(folder, 'link.bin'))
+    await expect(load('outside.onnx', external(join(elsewhere, 'secret.bin')))).rejects.toThrow('outside the folder')
+    await expect(load('link.onnx', external('link.bin'))).rejects.toThrow('outside the folder')
+    await expect(load('absent.onnx', external('absent.bin'))).rejects.toThrow('cannot be used')
+    await expect(load('short.onnx', external('weights.bin', '64'))).rejects.toThrow(
+      'has 16 bytes; the model asks for bytes 0 to 64',
+    )
+    await expect(loadModel(external('weights.bin'), { domain })).rejects.toThrow('Load it by its path')
+  })
+})

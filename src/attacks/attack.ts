@@ -9,6 +9,8 @@ import type { Interval } from '../statistics/binomial.js'
 export interface AttackContext {
   readonly model: Classifier
   readonly inputs: Inputs
+  /** Radius per sample, in input units; undefined for a minimal-distance attack. */
+  readonly epsilons: Float64Array | undefined
   /** The class that the model must be moved away from, one per sample. */
   readonly labels: Int32Array
   /** Target class per sample; undefined for an untargeted attack. */
@@ -27,6 +29,8 @@ export interface AttackCandidates {
   readonly steps: Int32Array
   /** Gradient evaluations spent on each sample. */
   readonly gradientQueries: Int32Array
+  /** 1 for each sample whose gradients were exactly zero whenever they were evaluated. Default: none. */
+  readonly vanishedGradients?: Uint8Array
   /** Whether the attack ended before its settings were exhausted because the budget was. */
   readonly interrupted: boolean
 }

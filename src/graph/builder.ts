@@ -28,11 +28,17 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
-  #count = 0
+  readonly #names: { count: number }
 
-  constructor(opset: number, precision: Precision = 'float32') {
+  constructor(opset: number, precision: Precision = 'float32', names = { count: 0 }) {
     this.opset = opset
     this.precision = precision
+    this.#names = names
+  }
+
+  /** A builder for the body of a Loop or If. Its nodes may use the values made here; no name is made twice. */
+  body(): GraphBuilder {
+    return new GraphBuilder(this.opset, this.precision, this.#names)
   }
 
   input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
@@ -101,7 +107,7 @@ export class GraphBuilder {
   }
 
   fresh(): string {
-    return `unfooled:${this.#count++}`
+    return `unfooled:${this.#names.count++}`
   }
 
   build(): Graph {

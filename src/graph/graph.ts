@@ -87,7 +87,8 @@ export function intAttribute(node: GraphNode, name: string, fallback: number): n
 
 export function floatAttribute(node: GraphNode, name: string, fallback: number): number {
   const attribute = node.attributes.get(name)
-  return attribute?.kind === 'float' ? attribute.value : Math.fround(fallback)
+  // Attributes are float32 in the file, so that is the number the runtime computes with.
+  return Math.fround(attribute?.kind === 'float' ? attribute.value : fallback)
 }
 
 export function stringAttribute(node: GraphNode, name: string, fallback: string): string {

@@ -15,8 +15,8 @@ import { findActivations } from '../passes/context.js'
 
 // Two batch sizes tell which sizes follow the batch.
 const probeBatches = [2, 3]
-// More values than this per sample are a damaged file rather than a model that a test can run: 1 GiB of float32.
-const mostElements = 2 ** 28
+// More values than this per sample are a damaged file rather than a model that a test can run: 512 MiB of float32.
+const mostElements = 2 ** 27
 
 /**
  * Finds the type and shape of every value, and folds what does not depend on the input's numbers into constants.

@@ -12,7 +12,9 @@ export interface PreparedGraph {
   readonly fixedBatch: number | undefined
 }
 
-const mostInputs = 2 ** 26
+// Sizes beyond these are damage rather than intention; running them would take all memory.
+const mostFeatures = 2 ** 24
+const mostSamples = 1024
 
 /** Finds the input and the logits of a parsed model. */
 export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featureShape' | 'output'>): PreparedGraph {
@@ -31,7 +33,7 @@ export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featu
 }
 
 /** Passes add values of their own to the model's; behind a prefix, its names never meet theirs. */
-function renameValues(graph: Graph): Graph {
+export function renameValues(graph: Graph): Graph {
   const rename = (name: string) => (name === '' ? '' : `model/${name}`)
   return {
     ...graph,
@@ -75,13 +77,14 @@ function findInput(
       `featureShape [${features.join(', ')}] contradicts the input "${name}" of shape [${shape.join(', ')}].`,
     )
   }
-  const sizes = [...(features as number[]), typeof batch === 'number' ? batch : 1]
-  if (elementCount(sizes) > mostInputs)
+  const fixedBatch = typeof batch === 'number' && batch > 0 ? batch : undefined
+  if (elementCount(features as number[]) > mostFeatures || (fixedBatch ?? 1) > mostSamples) {
     throw new ModelError(
       `The input "${name}" has shape [${shape.join(', ')}]: the file is damaged, or the model is too large to test.`,
     )
+  }
   const input = { name, type, shape: ['batch', ...features] } as const
-  return { input, fixedBatch: typeof batch === 'number' && batch > 0 ? batch : undefined }
+  return { input, fixedBatch }
 }
 
 function findOutput(graph: Graph, wanted: string | undefined): Port {

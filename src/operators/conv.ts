@@ -1,4 +1,4 @@
-import { featureShape, type GraphNode, intAttribute } from '../graph/graph.js'
+import { elementCount, type GraphNode, intAttribute } from '../graph/graph.js'
 import { coefficient, foldedRoundings } from './coefficient.js'
 import {
   type Convolution,
@@ -53,11 +53,14 @@ function describe(node: GraphNode, context: RuleContext): Convolution {
   }
 }
 
-/** Measured on the CPU: blocked layouts make Conv the faster transpose, but only for channels that fill their blocks. */
+/**
+ * Measured on the CPU: a Conv beats ConvTranspose where its channels fill the blocks of the fast layout, and for
+ * groups, unless most of what it computes is padding.
+ */
 function isFasterFlipped({ geometry, inputChannels, outputChannels, group }: Convolution): boolean {
-  if (group > 1) return true
-  const keepsSize = windowOutputSizes(geometry).every((size, axis) => size === geometry.inputSizes[axis])
-  return keepsSize && inputChannels % 8 === 0 && outputChannels % 8 === 0
+  const fillsBlocks = inputChannels % 8 === 0 && outputChannels % 8 === 0
+  const padding = elementCount(geometry.inputSizes) - elementCount(windowOutputSizes(geometry))
+  return (group > 1 || fillsBlocks) && padding <= elementCount(geometry.inputSizes) / 3
 }
 
 export const conv: Operator = {
@@ -69,9 +72,7 @@ export const conv: Operator = {
     return convolution
   },
   lower(node, inputs, context) {
-    if (!featureShape(context.shape(node.inputs[0])) || !context.constant(node.inputs[1])) {
-      refuse(node, 'it can be computed in float64 only with constant weights')
-    }
+    if (!context.constant(node.inputs[1])) refuse(node, 'it can be computed in float64 only with constant weights')
     return convolution.apply(node, inputs, context, { absolute: false, bias: true })
   },
 }

@@ -28,7 +28,7 @@ export function emitConvolution(
   const [outputs, elements] = [elementCount(outputSizes), elementCount(geometry.kernel)]
   const reshape = (value: string, shape: readonly number[]) => builder.add('Reshape', [value, builder.ints(shape)])
   const flat = reshape(input, [0, inputChannels, elementCount(geometry.inputSizes)])
-  const gathered = emitTaps(flat, 2, taps, [outputs, elements], builder)
+  const gathered = emitTaps(flat, 2, 3, taps, [outputs, elements], builder)
   const perGroup = reshape(gathered, [0, group, inputChannels / group, outputs, elements])
   // Groups go first: MatMul cannot broadcast weights over a batch of no rows.
   const grouped = builder.add('Transpose', [perGroup], { perm: [1, 0, 3, 2, 4] })
@@ -69,7 +69,7 @@ export function emitTransposedConvolution(
   const separated = reshape(product, [group, -1, outputs, inputChannels / group, elements])
   const rows = builder.add('Transpose', [separated], { perm: [1, 0, 3, 2, 4] })
   const perTap = reshape(rows, [0, inputChannels, outputs * elements])
-  const summed = emitFromTaps(perTap, 2, taps, elementCount(geometry.inputSizes), builder)
+  const summed = emitFromTaps(perTap, 2, 3, taps, elementCount(geometry.inputSizes), builder)
   return addBias(reshape(summed, [0, inputChannels, ...geometry.inputSizes]), bias, geometry, builder)
 }
 

@@ -1,4 +1,4 @@
-import { reduceToShape } from './broadcast.js'
+import { reduceToShape, refuseMovedBatch } from './broadcast.js'
 import type { LinearRules, Operator } from './operator.js'
 import { sampleShape } from './samples.js'
 
@@ -18,5 +18,9 @@ const expansion: LinearRules = {
 
 export const expand: Operator = {
   name: 'Expand',
-  linear: (node, context) => (context.isActivation(node.inputs[1]) ? undefined : expansion),
+  linear(node, context) {
+    if (context.isActivation(node.inputs[1])) return undefined
+    refuseMovedBatch(node, context)
+    return expansion
+  },
 }

@@ -35,14 +35,10 @@ export function firstMaxima(
       builder.ints([0, channels, ...sizes]),
     ])
   /** [.., kernel elements, windows, channels] */
-  const underWindows = (value: string) =>
-    emitTaps(channelsLast(value, inputs), 1, tapsByElement, [elements, outputs], builder)
+  const underWindows = (value: string, padding: number) =>
+    emitTaps(channelsLast(value, inputs), 1, 3, tapsByElement, [elements, outputs], builder, padding)
 
-  const padding = builder.floats(
-    Array.from(tapsByElement, (tap) => (tap < 0 ? Number.NEGATIVE_INFINITY : 0)),
-    [elements, outputs, 1],
-  )
-  const candidates = taps.includes(-1) ? builder.add('Add', [underWindows(values), padding]) : underWindows(values)
+  const candidates = underWindows(values, Number.NEGATIVE_INFINITY)
   const first = builder.add('ArgMax', [candidates], { axis: 1, select_last_index: 0 })
   const numbers = builder.constant(
     intTensor(
@@ -57,11 +53,11 @@ export function firstMaxima(
       const spread = builder.add('Unsqueeze', [channelsLast(perWindow, outputs), builder.ints([1])])
       const product = builder.add('Mul', [spread, selected])
       const flat = builder.add('Reshape', [product, builder.ints([0, elements * outputs, channels])])
-      return channelsFirst(emitFromTaps(flat, 1, tapsByElement, inputs, builder), inputSizes)
+      return channelsFirst(emitFromTaps(flat, 1, 3, tapsByElement, inputs, builder), inputSizes)
     },
 
     toOutput(perPosition) {
-      const product = builder.add('Mul', [underWindows(perPosition), selected])
+      const product = builder.add('Mul', [underWindows(perPosition, 0), selected])
       return channelsFirst(builder.add('ReduceSum', [product, builder.ints([1])], { keepdims: 0 }), outputSizes)
     },
   }

@@ -17,7 +17,7 @@ const gathering: LinearRules = {
     const flat = [...shape.slice(0, axis - 1), picked.length, ...shape.slice(axis)]
     const isFlat = context.shape(node.inputs[1]).length === 1
     const alongAxis = isFlat ? gradient! : builder.add('Reshape', [gradient!, rowsOf(flat, builder)])
-    return [emitSelectionTranspose(alongAxis, axis, picked, shape[axis - 1], builder)]
+    return [emitSelectionTranspose(alongAxis, axis, shape.length + 1, picked, shape[axis - 1], builder)]
   },
 
   terms: () => 1,

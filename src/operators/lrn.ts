@@ -1,6 +1,7 @@
-import { elementCount, floatAttribute, type GraphNode, intAttribute } from '../graph/graph.js'
+import { floatAttribute, type GraphNode, intAttribute } from '../graph/graph.js'
 import type { DerivativeContext, Operator, RuleContext } from './operator.js'
-import { rowsOf, sampleShape } from './samples.js'
+import { padAxis } from './pad-axis.js'
+import { sampleShape } from './samples.js'
 
 /** y = x / s^β with s = bias + α/size · Σ x², summed over a window of channels */
 export const lrn: Operator = {
@@ -10,7 +11,7 @@ export const lrn: Operator = {
       const { builder } = context
       const { direct, pull, push } = slopes(node, context)
       const own = builder.add('Mul', [gradient!, direct])
-      const sum = sumOverChannels(node, builder.add('Mul', [gradient!, pull]), context, { transposed: true })
+      const sum = sumOverChannels(node, builder.add('Mul', [gradient!, pull]), context)
       return [builder.add('Sub', [own, builder.add('Mul', [sum, push])])]
     },
 
@@ -18,7 +19,7 @@ export const lrn: Operator = {
       const { builder } = context
       const { direct, pull, push } = slopes(node, context)
       const own = builder.add('Mul', [tangent!, direct])
-      const sum = sumOverChannels(node, builder.add('Mul', [tangent!, push]), context, { transposed: false })
+      const sum = sumOverChannels(node, builder.add('Mul', [tangent!, push]), context)
       return [builder.add('Sub', [own, builder.add('Mul', [sum, pull])])]
     },
   },
@@ -45,27 +46,19 @@ function slopes(node: GraphNode, context: DerivativeContext) {
 function scaleOf(node: GraphNode, input: string, context: RuleContext): string {
   const { builder } = context
   const weight = builder.scalar(floatAttribute(node, 'alpha', 1e-4) / intAttribute(node, 'size', 1))
-  const sum = sumOverChannels(node, builder.add('Mul', [input, input]), context, { transposed: false })
+  const sum = sumOverChannels(node, builder.add('Mul', [input, input]), context)
   return builder.add('Add', [builder.add('Mul', [sum, weight]), builder.scalar(floatAttribute(node, 'bias', 1))])
 }
 
-function sumOverChannels(
-  node: GraphNode,
-  value: string,
-  context: RuleContext,
-  { transposed }: { transposed: boolean },
-): string {
+/** Windows are symmetric: onnxruntime runs no LRN of even size. */
+function sumOverChannels(node: GraphNode, value: string, context: RuleContext): string {
   const { builder } = context
-  const shape = sampleShape(node.inputs[0], node, context)
-  const [channels, ...sizes] = shape
+  const [channels, ...sizes] = sampleShape(node.inputs[0], node, context)
   const size = intAttribute(node, 'size', 1)
-  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)]
-  const window = Float64Array.from({ length: channels * channels }, (_, index) => {
-    const [row, column] = [Math.floor(index / channels), index % channels]
-    const offset = transposed ? row - column : column - row
-    return offset >= -before && offset <= after ? 1 : 0
-  })
-  const flat = builder.add('Reshape', [value, rowsOf([channels, elementCount(sizes)], builder)])
-  const sum = builder.add('MatMul', [builder.floats(window, [channels, channels]), flat])
-  return builder.add('Reshape', [sum, rowsOf(shape, builder)])
+  const reach = (size - 1) / 2
+  const padded = padAxis(value, 1, sizes.length + 2, reach, reach, builder)
+  const shifted = Array.from({ length: size }, (_, start) =>
+    builder.add('Slice', [padded, builder.ints([start]), builder.ints([start + channels]), builder.ints([1])]),
+  )
+  return builder.add('Sum', shifted)
 }

@@ -1,3 +1,4 @@
+import type { Rounding } from '../bounds/rounding.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import type { GraphNode, Shape, Tensor, TypedGraph } from '../graph/graph.js'
 
@@ -44,6 +45,49 @@ export interface LinearRules {
   transpose(node: GraphNode, gradients: readonly (string | undefined)[], context: RuleContext): (string | undefined)[]
   /** Number of terms that one output element sums (1: the operator only moves numbers, without rounding). */
   terms(node: GraphNode, context: RuleContext): number
+  /** Number of terms that one element of the transpose sums, 1 where it only moves numbers. Default: all outputs. */
+  fanOut?(node: GraphNode, context: RuleContext): number
+}
+
+/** Lower and upper bounds of a value, one slice per sample: names in the graph being built. */
+export interface Interval {
+  readonly lower: string
+  readonly upper: string
+}
+
+/** Context of bounds: what is known of the values of the model as it runs. */
+export interface IntervalContext extends RuleContext {
+  readonly rounding: Rounding
+  /** Bounds of an activation. */
+  interval(value: string): Interval
+}
+
+/** Bounds of the outputs of an operator that is not linear, from those of its inputs. */
+export type IntervalRule = (node: GraphNode, context: IntervalContext) => Interval
+
+/** Context of linear relaxation: linear functions travel backwards, one per row, towards a lower bound of each row. */
+export interface RelaxationContext extends IntervalContext {
+  /** Lays out something that has one slice per sample with one slice per row instead. Takes names of the built graph. */
+  rows(sliced: string): string
+  /** Sums each row, with few roundings per sum; `shape` is that of one row. */
+  sum(value: string, shape: readonly number[]): string
+  /** Allowance for one such sum and for what is added to it afterwards. */
+  sumRoundings(shape: readonly number[]): number
+}
+
+/** Linear relaxation of an operator that is not linear. */
+export interface RelaxationRules {
+  /** y_i = σ(x_i): inputs and outputs correspond. */
+  readonly elementwise: boolean
+  /** Bool per element of the input: whether tighter bounds of it would tighten the relaxation. */
+  loose(node: GraphNode, context: IntervalContext): string
+  /** Bool per element of the input: whether it can have any influence on the output. Default: all can. */
+  matters?(node: GraphNode, context: IntervalContext): string
+  /**
+   * Replaces a linear function of the output by one of the input that is nowhere larger: `gradient` are its
+   * coefficients and `constant` is one number per row.
+   */
+  backward(node: GraphNode, gradient: string, context: RelaxationContext): { gradient: string; constant?: string }
 }
 
 /** y_i = σ(x_i) for one activation input. `derivative` is built from forward values, one slice per sample. */
@@ -66,6 +110,8 @@ export interface Operator {
   linear?(node: GraphNode, context: RuleContext): LinearRules | undefined
   readonly elementwise?: ElementwiseRules
   readonly derivative?: DerivativeRules
+  readonly interval?: IntervalRule
+  readonly relaxation?: RelaxationRules
   /** The same function from operators that onnxruntime has float64 kernels for, where it lacks one for this operator. */
   lower?(node: GraphNode, inputs: readonly string[], context: RuleContext): string[]
 }

@@ -16,6 +16,7 @@ import { exp, log } from './exponential.js'
 import { gather } from './gather.js'
 import { gemm } from './gemm.js'
 import { globalAveragePool } from './global-average-pool.js'
+import { hardSigmoid, hardSwish } from './hard-sigmoid.js'
 import { identity } from './identity.js'
 import { leakyRelu, pRelu } from './leaky-relu.js'
 import { lrn } from './lrn.js'
@@ -75,6 +76,8 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     elu,
     exp,
     log,
+    hardSigmoid,
+    hardSwish,
     leakyRelu,
     pRelu,
     lrn,

@@ -1,6 +1,8 @@
 import { float } from '../graph/builder.js'
 import { asNumber } from './element-type.js'
-import type { Operator } from './operator.js'
+import { type Lines, lineRelaxation } from './lines.js'
+import { monotone } from './monotone.js'
+import type { Interval, IntervalContext, Operator } from './operator.js'
 
 // Finite, as 0·∞ would be NaN. Outputs below 3e-39, which this does not lift to 1, are subnormal numbers.
 const steepest = 3.4e38
@@ -21,4 +23,38 @@ export const relu: Operator = {
       })
     },
   },
+  interval: monotone('Relu'),
+  relaxation: lineRelaxation(isUnstable, (input, _node, context) => reluLines(input, context)),
+}
+
+/** Whether an input can have either sign. */
+export function isUnstable({ lower, upper }: Interval, _node: unknown, { builder }: IntervalContext): string {
+  const zero = builder.scalar(0)
+  return builder.add('And', [builder.add('Less', [lower, zero]), builder.add('Greater', [upper, zero])])
+}
+
+/**
+ * The lower line through the origin that leaves the smaller area, and the chord above (Zhang et al. 2018, Table 2,
+ * "CROWN-Ada").
+ */
+function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines {
+  const { builder, rounding } = context
+  const zero = builder.scalar(0)
+  const one = builder.scalar(1)
+  const mostlyPositive = builder.add('Greater', [upper, builder.add('Neg', [lower])])
+  // 0 below zero, 1 above, and u / (u − l) across: max(u, 0) / (max(u, 0) − min(l, 0)), where 0 / 0 is replaced.
+  const positive = builder.add('Max', [upper, zero])
+  const negative = builder.add('Min', [lower, zero])
+  const width = builder.add('Sub', [positive, negative])
+  const safeWidth = builder.add('Where', [builder.add('Greater', [width, zero]), width, one])
+  const slope = builder.add('Div', [positive, safeWidth])
+  // The chord must not pass below 0 at l nor below u at u, whatever the slope was rounded to.
+  const atLower = builder.add('Neg', [builder.add('Mul', [slope, negative])])
+  const atUpper = builder.add('Mul', [positive, builder.add('Sub', [one, slope])])
+  const exact = builder.add('Max', [atLower, atUpper])
+  const intercept = builder.add('Mul', [exact, builder.scalar(1 + 2 * rounding.gamma(4))])
+  return {
+    lower: { slope: builder.add('Where', [mostlyPositive, one, zero]) },
+    upper: { slope, intercept },
+  }
 }

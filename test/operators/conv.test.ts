@@ -16,6 +16,7 @@ const cases: Record<string, Convolution> = {
     weight: [8, 8, 3, 3],
     attributes: { pads: [1, 1, 1, 1] },
   },
+  'valid padding, channels that fill layout blocks': { features: [8, 9, 9], weight: [8, 8, 2, 3] },
   'asymmetric pads': { features: [2, 5, 5], weight: [3, 2, 3, 3], attributes: { pads: [0, 2, 1, 0] } },
   'pads wider than the kernel': { features: [1, 3, 3], weight: [2, 1, 2, 2], attributes: { pads: [3, 2, 2, 3] } },
   'stride with positions that no window reaches': {
@@ -37,6 +38,7 @@ const cases: Record<string, Convolution> = {
   },
   groups: { features: [4, 5, 5], weight: [6, 2, 3, 3], attributes: { group: 2, pads: [1, 1, 1, 1] } },
   'groups and stride': { features: [4, 6, 6], weight: [6, 2, 3, 3], attributes: { group: 2, strides: [2, 2] } },
+  'groups whose transpose is mostly padding': { features: [4, 5, 5], weight: [6, 2, 4, 4], attributes: { group: 2 } },
   depthwise: { features: [3, 5, 5], weight: [3, 1, 3, 3], attributes: { group: 3, pads: [1, 1, 1, 1] } },
   'depthwise with a channel multiplier and stride': {
     features: [3, 6, 6],

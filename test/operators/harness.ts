@@ -9,6 +9,7 @@ import {
   type TypedGraph,
 } from '../../src/graph/graph.js'
 import { inferTypes } from '../../src/model/infer-types.js'
+import { renameValues } from '../../src/model/prepare-graph.js'
 import type { LinearRules, WeightUse } from '../../src/operators/operator.js'
 import { findOperator } from '../../src/operators/registry.js'
 import { findActivations, ruleContext } from '../../src/passes/context.js'
@@ -32,6 +33,8 @@ export interface OperatorCase {
   /** Draws one input element; standard normal by default. */
   readonly element?: (random: RandomSource) => number
   readonly opset?: number
+  /** Skips the check that no rows give no gradients, which onnxruntime's MatMul cannot broadcast over. */
+  readonly noEmptyRows?: boolean
 }
 
 /** A constant of standard normal numbers. */
@@ -62,6 +65,7 @@ export async function checkOperator(operatorCase: OperatorCase): Promise<void> {
   compare('float32 jvp against float64 jvp', single.tangents, tangents, 1e-4)
 
   await checkRows(subject)
+  if (!operatorCase.noEmptyRows) await checkNoRows(subject)
 }
 
 /** {@link checkOperator} plus the rules that only linear operators have. */
@@ -81,11 +85,11 @@ interface Subject {
 
 async function makeSubject({ features, build, element, opset = 18 }: OperatorCase): Promise<Subject> {
   const random = randomSource(seed)
-  const builder = new GraphBuilder(opset, 'float32', 'model')
+  const builder = new GraphBuilder(opset)
   const built = build(builder, builder.input('input', 'float32', ['batch', ...features]), random)
   const outputs = typeof built === 'string' ? [built] : built
   outputs.forEach((output, index) => builder.output(`output${index}`, output))
-  const graph = await inferTypes(builder.build())
+  const graph = await inferTypes(renameValues(builder.build()))
   const outputShapes = graph.outputs.map(({ name }) => {
     const shape = featureShape(graph.values.get(name)!.shape)
     if (!shape) throw new Error(`The output "${name}" of the case does not keep the batch as its first axis.`)
@@ -111,7 +115,7 @@ async function checkFiniteDifferences(subject: Subject, point: Derivatives): Pro
   compare('vjp against finite differences', [perSample([direction], [gradient])], [expected], 1e-6)
 }
 
-/** Gradients of several rows per sample must be those of each row alone; no rows give no gradients. */
+/** Gradients of several rows per sample must be those of each row alone. */
 async function checkRows(subject: Subject): Promise<void> {
   const sampleOfRow = Array.from({ length: batch * rowsPerSample }, (_, row) => Math.floor(row / rowsPerSample))
   const together = await derivatives(subject, 'float64', subject.input, sampleOfRow)
@@ -130,6 +134,10 @@ async function checkRows(subject: Subject): Promise<void> {
     const tangents = together.tangents.map((values, output) => pick(values, elementCount(subject.outputShapes[output])))
     compare('jvp of several rows per sample', tangents, alone.tangents, 1e-12)
   }
+}
+
+/** No rows give no gradients, rather than an error: bounds pass only the rows that are left to refine. */
+async function checkNoRows(subject: Subject): Promise<void> {
   for (const precision of ['float32', 'float64'] as const) {
     const none = await derivatives(subject, precision, subject.input, [])
     if (none.gradient.length > 0) throw new Error(`${none.gradient.length} gradient elements without any rows.`)
@@ -222,7 +230,7 @@ async function evaluateForward(subject: Subject, precision: Precision, input: Fl
   declareInputs(graph, builder)
   const forward = emitForward(graph, ruleContext(graph, builder))
   const outputs = graph.outputs.map(({ name }) => forward.get(name)!)
-  return run(builder, outputs, { input: rowsTensor(precision, input, subject.features) })
+  return run(builder, outputs, { [graph.inputs[0].name]: rowsTensor(precision, input, subject.features) })
 }
 
 async function evaluateApply(subject: Subject, precision: Precision, use: WeightUse, input: Float64Array) {
@@ -242,7 +250,7 @@ async function evaluateApply(subject: Subject, precision: Precision, use: Weight
   const outputs = graph.outputs.map(({ name }) => values.get(name)!)
   return run(builder, outputs, {
     rows: rowsTensor(precision, input, subject.features),
-    input: rowsTensor(precision, subject.input, subject.features),
+    [graph.inputs[0].name]: rowsTensor(precision, subject.input, subject.features),
   })
 }
 
@@ -277,7 +285,7 @@ async function derivatives(
   const builder = new GraphBuilder(graph.opset, precision)
   declareInputs(graph, builder)
   const forward = emitForward(graph, ruleContext(graph, builder))
-  const feeds: Record<string, Tensor> = { input: rowsTensor(precision, input, features) }
+  const feeds: Record<string, Tensor> = { [graph.inputs[0].name]: rowsTensor(precision, input, features) }
   if (sampleOfRow) {
     builder.input('sampleOfRow', 'int64', ['rows'])
     feeds.sampleOfRow = { type: 'int64', shape: [rows], data: BigInt64Array.from(sampleOfRow, BigInt) }

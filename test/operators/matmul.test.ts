@@ -12,6 +12,7 @@ test.for([
 ])('MatMul: activation by constant %j', async ({ features, weight }) => {
   await checkLinearOperator({
     features,
+    noEmptyRows: weight.length > 2,
     build: (builder, input, random) => builder.add('MatMul', [input, normals(builder, random, weight)]),
   })
 })
@@ -23,6 +24,7 @@ test.for([
 ])('MatMul: constant by activation %j', async ({ features, weight }) => {
   await checkLinearOperator({
     features,
+    noEmptyRows: true,
     build: (builder, input, random) => builder.add('MatMul', [normals(builder, random, weight), input]),
   })
 })

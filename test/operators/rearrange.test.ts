@@ -19,7 +19,7 @@ const gather =
   (builder, input) =>
     builder.add('Gather', [input, indices(builder, values, shape)], { axis })
 
-const cases: Record<string, { features: readonly number[]; build: Build; opset?: number }> = {
+const cases: Record<string, { features: readonly number[]; build: Build }> = {
   Flatten: { features: [2, 3, 2], build: add('Flatten', []) },
   'Reshape with 0': { features: [2, 6], build: add('Reshape', [[0, 3, 4]]) },
   'Reshape with −1 for the batch': { features: [2, 6], build: add('Reshape', [[-1, 12]]) },
@@ -51,6 +51,14 @@ const cases: Record<string, { features: readonly number[]; build: Build; opset?:
     ]),
   },
   'Slice to the end': { features: [4, 5], build: add('Slice', [[2], [Number.MAX_SAFE_INTEGER], [2]]) },
+  'Slice that leaves the batch axis whole': {
+    features: [4, 5],
+    build: add('Slice', [
+      [0, 1],
+      [Number.MAX_SAFE_INTEGER, 3],
+      [0, 1],
+    ]),
+  },
   'Slice of nothing but the whole': { features: [4], build: add('Slice', [[0], [9], [1]]) },
   'Slice with steps': {
     features: [5, 6],
@@ -86,10 +94,19 @@ const cases: Record<string, { features: readonly number[]; build: Build; opset?:
     features: [2, 3],
     build: (builder, input) => builder.add('Pad', [input, builder.ints([1, 2]), builder.scalar(0), builder.ints([-1])]),
   },
+  'Pad behind a Transpose': {
+    features: [2, 3],
+    build: (builder, input) =>
+      builder.add('Pad', [
+        builder.add('Transpose', [input], { perm: [0, 2, 1] }),
+        builder.ints([1, 0, 0, 2]),
+        '',
+        builder.ints([1, 2]),
+      ]),
+  },
   'Pad that crops': { features: [4, 3], build: add('Pad', [[0, -1, 1, 0, -2, 0]]) },
   'Pad by reflection': { features: [4, 3], build: add('Pad', [[0, 2, 1, 0, 3, 0]], { mode: 'reflect' }) },
   'Pad with the edge': { features: [2, 3], build: add('Pad', [[0, 2, 1, 0, 0, 3]], { mode: 'edge' }) },
-  'Pad around': { features: [3, 3], build: add('Pad', [[0, 2, 1, 0, 0, 3]], { mode: 'wrap' }), opset: 19 },
 
   'Concat with constants': {
     features: [2, 3],
@@ -112,8 +129,8 @@ const cases: Record<string, { features: readonly number[]; build: Build; opset?:
   'ReduceSum over no axes': { features: [2, 3], build: add('ReduceSum', [], { noop_with_empty_axes: 1 }) },
 }
 
-test.for(Object.entries(cases))('%s', async ([, { features, build, opset = 18 }]) => {
-  await checkLinearOperator({ features, build, opset })
+test.for(Object.entries(cases))('%s', async ([, { features, build }]) => {
+  await checkLinearOperator({ features, build })
 })
 
 const refused: Record<string, { features: readonly number[]; build: Build }> = {

@@ -1,0 +1,49 @@
+import { crown, deepFool, loadModel, pgd, type Samples } from 'unfooled'
+import { type FixtureName, loadFixture } from 'unfooled/fixtures'
+import { describe, test } from 'vitest'
+
+describe('mnist_lenet, trained on adversarial examples', async () => {
+  const { model, samples } = await load('mnist_lenet')
+
+  test('resists PGD at ε = 0.1', async ({ expect }) => {
+    await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.1 }), { samples, maxFoolingRatio: 0.1 })
+  })
+
+  test('is fooled by DeepFool, which may go as far as it needs to', async ({ expect }) => {
+    await expect(model).not.toResistAttack(deepFool({ norm: 'l2' }), { samples, maxFoolingRatio: 0.1 })
+  })
+
+  test('no perturbation of ±0.02 changes the class of nine images in ten', async ({ expect }) => {
+    await expect(model).toHaveLowerBoundAbove(0.02, {
+      samples: first(20, samples),
+      norm: 'linf',
+      bound: crown({ norm: 'linf' }),
+      fraction: 0.9,
+    })
+  })
+})
+
+describe('digits_mlp, trained without any defence', async () => {
+  const { model, samples } = await load('digits_mlp')
+
+  test('is fooled by PGD at ε = 0.1', async ({ expect }) => {
+    await expect(model).not.toResistAttack(pgd({ norm: 'linf', epsilon: 0.1 }), { samples, maxFoolingRatio: 0.1 })
+  })
+
+  test('no attack gets below the certified radii', async ({ expect }) => {
+    await expect(model).toHaveValidLowerBounds({ samples: first(50, samples), bound: crown({ norm: 'l2' }) })
+  })
+})
+
+async function load(name: FixtureName) {
+  const { modelPath, samples, domain } = await loadFixture(name)
+  return { model: await loadModel(modelPath, { domain }), samples }
+}
+
+function first(count: number, { inputs, labels }: Samples): Samples {
+  const features = inputs.data.length / inputs.shape[0]
+  return {
+    inputs: { data: inputs.data.subarray(0, count * features), shape: [count, ...inputs.shape.slice(1)] },
+    labels: labels?.subarray(0, count),
+  }
+}

@@ -1,0 +1,20 @@
+import { UnfooledError } from '../src/errors.js'
+import * as message from './message.js'
+
+/** What an analysis found, or why it could not run. */
+export type Analysis<Finding> =
+  | { readonly finding: Finding; readonly reason?: undefined }
+  | { readonly finding?: undefined; readonly reason: string }
+
+/**
+ * Runs an analysis. Errors that this package throws on purpose say that it could not run, which is a result;
+ * others are defects and go on.
+ */
+export async function analyse<Finding>(run: () => Promise<Finding>): Promise<Analysis<Finding>> {
+  try {
+    return { finding: await run() }
+  } catch (error) {
+    if (error instanceof UnfooledError) return { reason: message.couldNotRun(error) }
+    throw error
+  }
+}

@@ -1,0 +1,64 @@
+import { afterAll, expect } from '@jest/globals'
+import { engine } from '../src/engine/engine.js'
+import type { RunningTest } from './assertion.js'
+import { createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
+import { recordInFile } from './record.js'
+import { testBudget } from './test-budget.js'
+
+// For `import { expect } from '@jest/globals'`.
+declare module 'expect' {
+  interface Matchers<R extends void | Promise<void>, T = unknown> extends RobustnessMatchers {}
+}
+
+// For the global `expect` of @types/jest.
+declare global {
+  namespace jest {
+    interface Matchers<R, T = {}> extends RobustnessMatchers {}
+  }
+}
+
+// No thread outlives the test file.
+afterAll(() => engine.close())
+
+expect.extend(createMatchers(runningTest))
+
+interface JestContext extends MatcherContext {
+  readonly testPath?: string
+  readonly currentTestName?: string
+}
+
+function runningTest({ testPath = '', currentTestName }: JestContext): RunningTest {
+  return {
+    budget: testBudget(testTime(currentTestName)),
+    record: (evidence) => recordInFile({ file: testPath, name: currentTestName }, evidence),
+  }
+}
+
+interface CircusTest {
+  readonly name: string
+  readonly parent?: CircusTest
+  readonly concurrent?: boolean
+  readonly timeout?: number
+  /** Date, in milliseconds. */
+  readonly startedAt?: number | null
+}
+
+/**
+ * Jest tells matchers nothing about time, but its test runner keeps its state on the global object. Where that is missing
+ * or about another test (concurrent ones have none), there is no budget, and Jest's timeout ends the test.
+ */
+function testTime(currentTestName: string | undefined): { timeout: number | undefined; elapsed: number } {
+  const unknown = { timeout: undefined, elapsed: 0 }
+  const symbol = Object.getOwnPropertySymbols(globalThis).find(({ description }) => description === 'JEST_STATE_SYMBOL')
+  if (!symbol) return unknown
+  const state = (globalThis as Record<symbol, unknown>)[symbol] as
+    | { readonly currentlyRunningTest?: CircusTest | null; readonly testTimeout?: number }
+    | undefined
+  const test = state?.currentlyRunningTest
+  if (!test?.startedAt || test.concurrent || fullName(test) !== currentTestName) return unknown
+  return { timeout: test.timeout ?? state?.testTimeout, elapsed: Date.now() - test.startedAt }
+}
+
+function fullName({ name, parent }: CircusTest): string {
+  return parent && parent.name !== 'ROOT_DESCRIBE_BLOCK' ? `${fullName(parent)} ${name}` : name
+}

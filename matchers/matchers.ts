@@ -1,0 +1,48 @@
+import type { Attack } from '../src/attacks/attack.js'
+import type { BudgetSettings } from '../src/budget.js'
+import type { Evidence } from '../src/evidence.js'
+import { conclude, type MatcherResult, type RunningTest } from './assertion.js'
+import { checkLowerBound, type LowerBoundAboveOptions } from './to-have-lower-bound-above.js'
+import { checkBoundValidity, type ValidLowerBoundsOptions } from './to-have-valid-lower-bounds.js'
+import { checkAttackResistance, type ResistAttackOptions } from './to-resist-attack.js'
+
+/** What `expect(model)` gains. All of them are asynchronous: await them. */
+export interface RobustnessMatchers {
+  /** The attack fools at most `maxFoolingRatio` of the samples that the model classifies correctly. */
+  toResistAttack(attack: Attack, options: ResistAttackOptions): Promise<void>
+  /** The bound proves, for the given fraction of the samples, that no perturbation up to the radius changes the class. */
+  toHaveLowerBoundAbove(radius: number, options: LowerBoundAboveOptions): Promise<void>
+  /** Neither an attack nor a random perturbation finds an adversarial example within a certified radius. */
+  toHaveValidLowerBounds(options: ValidLowerBoundsOptions): Promise<void>
+}
+
+/** What a runner binds to `this` in a matcher. */
+export interface MatcherContext {
+  readonly isNot?: boolean
+}
+
+/** The matchers for one runner. `runningTest` is called before anything is awaited, while the test is still current. */
+export function createMatchers<Context extends MatcherContext>(runningTest: (context: Context) => RunningTest) {
+  async function assertCheck(
+    context: Context,
+    budget: BudgetSettings | undefined,
+    check: (budget: BudgetSettings) => Promise<Evidence>,
+  ): Promise<MatcherResult> {
+    const test = runningTest(context)
+    return conclude(await check({ ...test.budget, ...budget }), context.isNot === true, test)
+  }
+
+  return {
+    toResistAttack(this: Context, received: unknown, attack: Attack, options: ResistAttackOptions) {
+      return assertCheck(this, options?.budget, (budget) =>
+        checkAttackResistance(received, attack, { ...options, budget }),
+      )
+    },
+    toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, options: LowerBoundAboveOptions) {
+      return assertCheck(this, options?.budget, (budget) => checkLowerBound(received, radius, { ...options, budget }))
+    },
+    toHaveValidLowerBounds(this: Context, received: unknown, options: ValidLowerBoundsOptions) {
+      return assertCheck(this, options?.budget, (budget) => checkBoundValidity(received, { ...options, budget }))
+    },
+  }
+}

@@ -1,0 +1,240 @@
+import type { UnfooledError } from '../src/errors.js'
+import type {
+  AttackEvidence,
+  AttackFinding,
+  BoundValidityEvidence,
+  BoundValidityFinding,
+  Evidence,
+  LowerBoundEvidence,
+  LowerBoundFinding,
+} from '../src/evidence.js'
+import { formatCount, formatDuration, formatNumber, formatPercent } from '../src/format.js'
+import type { Interval } from '../src/statistics/binomial.js'
+
+/** How many samples a message shows before it only counts the rest. */
+const shownSamples = 5
+
+const moreTime = 'Allow more time (the timeout of the test, or the option budget), or check fewer samples.'
+
+/** Why an assertion failed: what was asked, what was found, and how to see it again. */
+export function failureMessage(evidence: Evidence): string {
+  const paragraphs = [[hint(evidence)], explain(evidence), [...advice(evidence), ...replay(evidence)]]
+  return paragraphs
+    .map((lines) => lines.join('\n'))
+    .filter((paragraph) => paragraph !== '')
+    .join('\n\n')
+}
+
+// Reasons for an inconclusive verdict.
+
+export function couldNotRun(error: UnfooledError): string {
+  return error.message
+}
+
+export function nothingEligible(samples: number): string {
+  if (samples === 0) return 'There are no samples.'
+  return `None of the ${formatCount(samples, 'sample')} is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.`
+}
+
+export function notFinite(quantity: string): string {
+  return `A ${quantity} is not a finite number.`
+}
+
+export function attackInterrupted(
+  { fooled, eligible }: AttackFinding,
+  { maxFoolingRatio, milliseconds }: { maxFoolingRatio: number; milliseconds: number },
+): string {
+  return `The time was up after ${formatDuration(milliseconds)}, with ${fooled} of ${formatCount(eligible, 'sample')} fooled; the rest of the attack might have fooled more than the accepted ${formatPercent(maxFoolingRatio)}. ${moreTime}`
+}
+
+export function tooFewSamples(
+  { fooled, eligible }: AttackFinding,
+  { low, high }: Interval,
+  maxFoolingRatio: number,
+  confidence: number,
+): string {
+  const needed = Math.ceil(Math.log(1 - confidence) / Math.log(1 - maxFoolingRatio))
+  const atLeast = eligible < needed ? `, at least ${needed} if none of them is fooled` : ''
+  return `At ${formatPercent(confidence)} confidence, ${fooled} of ${formatCount(eligible, 'sample')} fooled means a fooling ratio from ${formatPercent(low)} to ${formatPercent(high)}: the limit of ${formatPercent(maxFoolingRatio)} lies between. Check more samples${atLeast}.`
+}
+
+export function boundInterrupted({ certified, eligible }: LowerBoundFinding, milliseconds: number): string {
+  return `The time was up after ${formatDuration(milliseconds)}, with ${certified} of ${formatCount(eligible, 'sample')} certified; the others were not all decided. ${moreTime}`
+}
+
+export function nothingCertified(eligible: number): string {
+  return `The bound certifies none of the ${formatCount(eligible, 'eligible sample')}, so there is no radius to refute.`
+}
+
+export function validityInterrupted({ runs }: BoundValidityFinding, milliseconds: number): string {
+  return `The time was up after ${formatDuration(milliseconds)} and ${formatCount(runs, 'random perturbation')}, without a violation so far. ${moreTime}`
+}
+
+// What was asked.
+
+function hint(evidence: Evidence): string {
+  const not = evidence.assertion?.negated ? '.not' : ''
+  switch (evidence.kind) {
+    case 'attack':
+      return `expect(model)${not}.toResistAttack(${evidence.attack.name})`
+    case 'lower-bound':
+      return `expect(model)${not}.toHaveLowerBoundAbove(${formatNumber(evidence.radius)})`
+    case 'bound-validity':
+      return `expect(model)${not}.toHaveValidLowerBounds(${evidence.bound.name})`
+  }
+}
+
+// What was found.
+
+function explain(evidence: Evidence): string[] {
+  if (evidence.verdict === 'inconclusive') {
+    return [
+      `Inconclusive for ${evidence.model.name}, so neither the assertion nor its opposite can pass.`,
+      evidence.reason!,
+    ]
+  }
+  switch (evidence.kind) {
+    case 'attack':
+      return explainAttack(evidence, evidence.finding!)
+    case 'lower-bound':
+      return explainLowerBound(evidence, evidence.finding!)
+    case 'bound-validity':
+      return explainValidity(evidence, evidence.finding!)
+  }
+}
+
+function explainAttack(evidence: AttackEvidence, finding: AttackFinding): string[] {
+  const { model, attack, maxFoolingRatio } = evidence
+  const { fooled, eligible, foolingRatio } = finding
+  const found = `${fooled} of ${formatCount(eligible, 'sample')}, a fooling ratio of ${formatPercent(foolingRatio.value)} (95 % interval ${formatPercent(foolingRatio.low)} to ${formatPercent(foolingRatio.high)})`
+  const limit = `${formatPercent(maxFoolingRatio)}${evidence.confidence === undefined ? '' : ` at ${formatPercent(evidence.confidence)} confidence`}`
+  const settings = `Attack: ${attack.name} (${[attack.norm, ...epsilonOf(attack), ...settingsOf(attack.settings)].join(', ')})`
+  if (evidence.verdict === 'resists') {
+    return [`${model.name} resists: fooled on ${found}.`, `Expected: more than ${limit}.`, settings]
+  }
+  return [
+    `${model.name} is fooled on ${found}.`,
+    `Accepted: at most ${limit}.`,
+    settings,
+    ...excluded(evidence, finding),
+    'Closest adversarial examples:',
+    ...closestExamples(evidence, finding),
+  ]
+}
+
+function closestExamples({ attack }: AttackEvidence, { fooled, perSample }: AttackFinding): string[] {
+  const { labels, adversarialPredictions, distances } = perSample
+  const closest = indicesWhere(perSample.fooled).sort((left, right) => distances[left] - distances[right])
+  return shorten(
+    closest.map(
+      (index) =>
+        `sample ${index}: class ${labels[index]} → ${adversarialPredictions[index]} at ${attack.norm} distance ${formatNumber(distances[index])}`,
+    ),
+    fooled,
+  )
+}
+
+function explainLowerBound(evidence: LowerBoundEvidence, finding: LowerBoundFinding): string[] {
+  const { model, bound, radius, fraction } = evidence
+  const { certified, eligible } = finding
+  const found = `${certified} of ${formatCount(eligible, 'sample')} (${formatPercent(certified / eligible)}) to have a certified ${bound.norm} radius above ${formatNumber(radius)}`
+  const settings = `Bound: ${[bound.name, ...parenthesized(settingsOf(bound.settings))].join(' ')}`
+  if (evidence.verdict === 'certified') {
+    return [
+      `${bound.name} proves ${found}, for ${model.name}.`,
+      `Expected: less than ${formatPercent(fraction)}.`,
+      settings,
+    ]
+  }
+  const { perSample } = finding
+  const open = indicesWhere(perSample.eligible)
+    .filter((index) => !perSample.certified[index])
+    .sort((left, right) => perSample.margins[left] - perSample.margins[right])
+  return [
+    `${bound.name} proves only ${found}, for ${model.name}.`,
+    `Required: ${fraction === 1 ? 'all of them' : `at least ${formatPercent(fraction)}`}.`,
+    settings,
+    ...excluded(evidence, finding),
+    'Furthest from certified:',
+    ...shorten(
+      open.map(
+        (index) =>
+          `sample ${index}: class ${perSample.labels[index]}, ${Number.isFinite(perSample.margins[index]) ? `margin at least ${formatNumber(perSample.margins[index])}` : 'nothing known about its margin'}`,
+      ),
+      open.length,
+    ),
+  ]
+}
+
+function explainValidity(evidence: BoundValidityEvidence, finding: BoundValidityFinding): string[] {
+  const { model, bound, attacks } = evidence
+  const { violations, minimum, median, eligible } = finding
+  if (evidence.verdict === 'valid') {
+    const tried = [
+      ...attacks.map(({ name }) => name),
+      ...(finding.runs > 0 ? [formatCount(finding.runs, 'random perturbation')] : []),
+    ]
+    return [
+      `The ${bound.norm} radii that ${bound.name} certifies for ${formatCount(eligible, 'sample')} of ${model.name} (smallest ${formatNumber(minimum)}, median ${formatNumber(median)}) withstood ${tried.join(', ')}.`,
+      'Expected: an adversarial example within one of them.',
+    ]
+  }
+  return [
+    `${bound.name} certifies radii for ${model.name} within which there are adversarial examples: this is a defect of the bound, not of the model.`,
+    ...shorten(
+      violations
+        .toSorted((left, right) => left.distance / left.radius - right.distance / right.radius)
+        .map(
+          ({ sample, label, adversarialPrediction, distance, radius, foundBy }) =>
+            `sample ${sample}: class ${label} → ${adversarialPrediction} at ${bound.norm} distance ${formatNumber(distance)}, certified up to ${formatNumber(radius)}, found by ${foundBy}`,
+        ),
+      violations.length,
+    ),
+  ]
+}
+
+/** A verdict is about the samples that were classified correctly; says how many were not. */
+function excluded({ samples }: Evidence, { eligible }: { eligible: number }): string[] {
+  if (eligible === samples.count) return []
+  const count = samples.count - eligible
+  return [`Not counted: ${count} of ${formatCount(samples.count, 'sample')}, not eligible before anything was changed.`]
+}
+
+// What to do.
+
+function advice({ model, warnings }: Evidence): string[] {
+  return [...new Set([...model.warnings, ...warnings])].map((warning) => `Warning: ${warning}`)
+}
+
+function replay(evidence: Evidence): string[] {
+  if (evidence.kind === 'lower-bound') return []
+  const path = evidence.kind === 'bound-validity' ? evidence.finding?.violations.find((found) => found.path)?.path : undefined
+  return [`Replay with { seed: ${evidence.seed}${path === undefined ? '' : `, path: ${JSON.stringify(path)}`} }.`]
+}
+
+// Parts of sentences.
+
+function epsilonOf({ epsilon }: AttackEvidence['attack']): string[] {
+  if (epsilon === undefined) return []
+  if (typeof epsilon === 'number') return [`ε ${formatNumber(epsilon)}`]
+  return [`ε ${formatNumber(Math.min(...epsilon))} to ${formatNumber(Math.max(...epsilon))} per sample`]
+}
+
+function settingsOf(settings: Readonly<Record<string, number | string | boolean>>): string[] {
+  return Object.entries(settings)
+    .filter(([name]) => name !== 'norm' && name !== 'epsilon')
+    .map(([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`)
+}
+
+function parenthesized(parts: readonly string[]): string[] {
+  return parts.length === 0 ? [] : [`(${parts.join(', ')})`]
+}
+
+function indicesWhere(flags: Uint8Array): number[] {
+  return Array.from(flags.keys()).filter((index) => flags[index] === 1)
+}
+
+function shorten(lines: readonly string[], count: number): string[] {
+  const rest = count - shownSamples
+  return [...lines.slice(0, shownSamples), ...(rest > 0 ? [`and ${rest} more`] : [])].map((line) => `  ${line}`)
+}

@@ -1,0 +1,44 @@
+import { SettingsError } from '../errors.js'
+import type { Norm } from '../geometry/norm.js'
+
+/** What a setting may hold that is one value for all samples, or one per sample. */
+export type PerSample = number | ArrayLike<number>
+
+/** @throws SettingsError unless `norm` is one of `allowed`. */
+export function checkNorm(attack: string, norm: Norm, allowed: readonly Norm[] = ['linf', 'l2', 'l1']): void {
+  if (allowed.includes(norm)) return
+  throw new SettingsError(`${attack} takes the norms ${allowed.join(', ')}; norm is ${JSON.stringify(norm)}.`)
+}
+
+/** @throws SettingsError unless every value is finite and above zero. */
+export function checkPositive(attack: string, name: string, values: PerSample): void {
+  for (const value of listed(values)) {
+    if (!(Number.isFinite(value) && value > 0)) {
+      throw new SettingsError(`${attack}: ${name} must be a finite number above 0; it is ${value}.`)
+    }
+  }
+}
+
+/** @throws SettingsError unless `value` is a whole number of at least 1. */
+export function checkCount(attack: string, name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 1) return
+  throw new SettingsError(`${attack}: ${name} must be a whole number of at least 1; it is ${value}.`)
+}
+
+/** @throws SettingsError unless every target is a whole number of at least 0. Whether it is a class is up to the model. */
+export function checkTarget(attack: string, target: PerSample | undefined): void {
+  for (const value of listed(target ?? [])) {
+    if (!(Number.isInteger(value) && value >= 0)) {
+      throw new SettingsError(`${attack}: target must be a class number, counted from 0; it is ${value}.`)
+    }
+  }
+}
+
+/** How a setting that may differ between samples is recorded. */
+export function recorded(value: PerSample): number | string {
+  return typeof value === 'number' ? value : 'per sample'
+}
+
+function listed(values: PerSample): number[] {
+  return typeof values === 'number' ? [values] : Array.from(values)
+}

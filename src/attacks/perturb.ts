@@ -1,0 +1,24 @@
+import type { Norm } from '../geometry/norm.js'
+import { projectOntoBall } from '../geometry/projection.js'
+import type { RandomSource } from '../sampling/random.js'
+import type { AttackContext } from './attack.js'
+import { rowOf } from './rows.js'
+
+/** Draws a perturbation of a norm up to, or of exactly, a radius. */
+export type DrawPerturbation = (norm: Norm, radius: number, dimension: number, random: RandomSource) => Float64Array
+
+/** Sets the candidate of one sample to the sample plus a random perturbation, inside ball and domain. */
+export function perturbAtRandom(
+  { model, inputs, epsilons, random }: AttackContext,
+  norm: Norm,
+  draw: DrawPerturbation,
+  sample: number,
+  adversarial: Float32Array,
+): void {
+  const size = model.domain.lower.length
+  const [center, point] = [inputs.data, adversarial].map((data) => rowOf(data, size, sample))
+  const radius = epsilons![sample]
+  const perturbation = draw(norm, radius, size, random)
+  for (let feature = 0; feature < size; feature++) point[feature] = center[feature] + perturbation[feature]
+  projectOntoBall(point, { norm, center, radius }, model.domain)
+}

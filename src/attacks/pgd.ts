@@ -1,0 +1,74 @@
+import { SettingsError } from '../errors.js'
+import type { Norm } from '../geometry/norm.js'
+import type { Attack } from './attack.js'
+import { checkCount, checkNorm, checkPositive, checkTarget, type PerSample, recorded } from './check-settings.js'
+import { runPgd } from './run-pgd.js'
+
+export interface PgdSettings {
+  /** Default `linf`. */
+  readonly norm?: Norm
+  /** Radius of the ball, in input units: for all samples, or one per sample. */
+  readonly epsilon: PerSample
+  /** Default 40. */
+  readonly steps?: number
+  /** Norm of one step, in input units. Default 2.5 · epsilon / steps, enough to reach the other side of the ball. */
+  readonly stepSize?: number
+  /** Start at a point drawn uniformly from the ball rather than at the sample. Default true. */
+  readonly randomStart?: boolean
+  /** Runs from different starting points, for the samples that still stand. Default 1. */
+  readonly restarts?: number
+  /** `margin` (label's logit minus the largest other) does not saturate on confident samples. Default `cross-entropy`. */
+  readonly loss?: 'cross-entropy' | 'margin'
+  /** Class to move all samples to, or one per sample. Default: any other class. */
+  readonly target?: PerSample
+}
+
+/**
+ * Projected gradient descent: steps of steepest ascent of the loss in the given norm, each followed by the projection
+ * onto ball and domain. The first adversarial example on the way is kept.
+ * Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018; the ℓ1 step follows Tramèr
+ * and Boneh, "Adversarial training and robustness for multiple perturbations", NeurIPS 2019.
+ * @throws SettingsError when a setting makes no sense.
+ */
+export function pgd({
+  norm = 'linf',
+  epsilon,
+  steps = 40,
+  stepSize,
+  randomStart = true,
+  restarts = 1,
+  loss = 'cross-entropy',
+  target,
+}: PgdSettings): Attack {
+  checkNorm('pgd', norm)
+  checkPositive('pgd', 'epsilon', epsilon)
+  checkCount('pgd', 'steps', steps)
+  checkCount('pgd', 'restarts', restarts)
+  if (stepSize !== undefined) checkPositive('pgd', 'stepSize', stepSize)
+  checkTarget('pgd', target)
+  if (restarts > 1 && !randomStart) {
+    throw new SettingsError('pgd: restarts without randomStart would repeat the same run.')
+  }
+  if (loss !== 'cross-entropy' && loss !== 'margin') {
+    throw new SettingsError(`pgd takes the losses cross-entropy and margin; loss is ${JSON.stringify(loss)}.`)
+  }
+  const stepFor = (radius: number) => stepSize ?? (2.5 * radius) / steps
+  return {
+    name: 'pgd',
+    kind: 'fixed-epsilon',
+    norm,
+    epsilon,
+    target,
+    settings: {
+      norm,
+      epsilon: recorded(epsilon),
+      steps,
+      stepSize: typeof epsilon === 'number' ? stepFor(epsilon) : (stepSize ?? 'per sample'),
+      randomStart,
+      restarts,
+      loss,
+      ...(target !== undefined && { target: recorded(target) }),
+    },
+    run: (context) => runPgd(context, { norm, loss, steps, stepSize: stepFor, randomStart, restarts }),
+  }
+}

@@ -1,0 +1,33 @@
+import { elementCount, type Tensor, type TensorData } from '../graph/graph.js'
+import type { Inputs } from '../sampling/samples.js'
+
+/** The given rows (entries along the first axis), in that order. */
+export function takeRows({ type, shape, data }: Tensor, rows: readonly number[]): Tensor {
+  const [, ...rest] = shape
+  const size = elementCount(rest)
+  const taken = new (data.constructor as new (length: number) => TensorData)(rows.length * size)
+  rows.forEach((row, index) => {
+    taken.set(data.subarray(row * size, (row + 1) * size) as never, index * size)
+  })
+  return { type, shape: [rows.length, ...rest], data: taken }
+}
+
+/** The given samples as inputs of their own. */
+export function takeSamples({ data, shape }: Inputs, samples: readonly number[]): Inputs {
+  const taken = takeRows({ type: 'float32', shape, data }, samples)
+  return { data: taken.data as Float32Array, shape: taken.shape }
+}
+
+/** One row of row-major data with `size` elements per row: a view, not a copy. */
+export function rowOf(data: Float32Array, size: number, row: number): Float32Array {
+  return data.subarray(row * size, (row + 1) * size)
+}
+
+/** Cuts a list into consecutive parts of at most `most` entries. */
+export function batches(samples: readonly number[], most: number): (readonly number[])[] {
+  return range(Math.ceil(samples.length / most)).map((part) => samples.slice(part * most, (part + 1) * most))
+}
+
+export function range(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => index)
+}

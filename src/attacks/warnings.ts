@@ -1,0 +1,54 @@
+import type { AttackedSample } from './attack.js'
+
+/** What is known about an attack once its candidates are re-checked. */
+export interface AttackFindings {
+  readonly samples: readonly AttackedSample[]
+  readonly eligible: number
+  readonly fooled: number
+  readonly labelled: boolean
+  readonly cleanAccuracy: number
+  /** Samples not fooled whose gradients were exactly zero. */
+  readonly vanished: number
+  readonly interrupted: boolean
+}
+
+/** Signs that a result says less about the model than it seems to: what was seen, what it means, what to do. */
+export function attackWarnings(findings: AttackFindings): string[] {
+  return [noneEligible, poorAccuracy, vanishedGradients, noiseSuffices, interrupted]
+    .map((warning) => warning(findings))
+    .filter((warning) => warning !== undefined)
+}
+
+function noneEligible({ eligible, samples }: AttackFindings): string | undefined {
+  if (eligible > 0) return undefined
+  return `None of the ${samples.length} samples was eligible: only samples that the model classifies correctly (and, for a targeted attack, not as the target) can be attacked. Nothing was tested; check labels and preprocessing.`
+}
+
+/** Raised below one half: trained classifiers do better, a wrong normalisation or label order does not. */
+function poorAccuracy({ labelled, cleanAccuracy }: AttackFindings): string | undefined {
+  if (!labelled || !(cleanAccuracy < 0.5)) return undefined
+  return `The model classifies only ${percent(cleanAccuracy)} of the unperturbed samples correctly, so the verdict rests on the few others. Check preprocessing, domain and the numbering of the labels.`
+}
+
+/** Raised when a tenth of the eligible samples had nothing but zero gradients and were not fooled. */
+function vanishedGradients({ vanished, eligible }: AttackFindings): string | undefined {
+  if (vanished === 0 || vanished < eligible / 10) return undefined
+  return `The gradient was exactly zero for ${vanished} of ${eligible} eligible samples, so the attack had no direction to go: these samples may be far less robust than they look. Use loss: 'margin', an attack without gradients such as randomNoise, or a bound.`
+}
+
+/** Raised when random starting points fool more samples than all gradient steps after them. */
+function noiseSuffices({ samples }: AttackFindings): string | undefined {
+  const fooled = samples.filter((sample) => sample.fooled && sample.gradientQueries > 0)
+  const atStart = fooled.filter(({ steps }) => steps === 0).length
+  if (atStart <= fooled.length - atStart) return undefined
+  return `Random starting points alone fooled ${atStart} of the ${fooled.length} fooled samples: ε is so large that noise suffices, or the gradients are of no use. Try randomNoise with a smaller ε to see which.`
+}
+
+function interrupted(findings: AttackFindings): string | undefined {
+  if (!findings.interrupted) return undefined
+  return 'The time budget ended the attack early: samples that were not fooled might be by the rest of it. Allow more time, or attack fewer samples or with fewer steps.'
+}
+
+function percent(ratio: number): string {
+  return `${(100 * ratio).toFixed(1)} %`
+}

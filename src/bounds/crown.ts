@@ -1,0 +1,82 @@
+import type { Norm } from '../geometry/norm.js'
+import type { Precision } from '../graph/builder.js'
+import type { Frontier } from '../passes/relaxation.js'
+import { range, takeSamples } from '../attacks/rows.js'
+import type { Bound, BoundContext } from './bound.js'
+import { checkChoice } from './check-settings.js'
+import type { BallSettings, DomainMode } from './input-ball.js'
+import { Refinement, samplesPerRun } from './refinement.js'
+import type { RoundingMode } from './rounding.js'
+
+export interface RelaxationSettings {
+  readonly norm: Norm
+  /** `intersect` (default): perturbed inputs stay in the model's domain. `ignore`: they may leave it. */
+  readonly domain?: DomainMode
+  /**
+   * `covered` (default): the bound holds for the model as it runs in float32. `ignored`: for exact arithmetic, and
+   * only up to the rounding of the bound itself; such a bound is not sound.
+   */
+  readonly rounding?: RoundingMode
+  /** What the bound itself is computed in. Default `float32`; float64 is a reference to compare with. */
+  readonly precision?: Precision
+}
+
+/**
+ * Linear relaxation of the whole network, with CROWN bounds for the intermediate layers (Zhang, Weng, Chen, Hsieh and
+ * Daniel, "Efficient neural network robustness certification with general activation functions", NeurIPS 2018).
+ * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
+ * relaxation.
+ */
+export function crown(settings: RelaxationSettings): Bound {
+  return relaxationBound('crown', settings, async (refinement, { labels, budget }) => {
+    await refinement.refine(budget)
+    return budget.exhausted ? undefined : refinement.margins(labels, 'input')
+  })
+}
+
+/**
+ * Interval bound propagation (Gowal et al., "On the effectiveness of interval bound propagation", 2018), with the
+ * margins taken through the last linear operators together. Much cheaper than {@link crown} and much looser.
+ * @throws as {@link crown} does.
+ */
+export function intervalPropagation(settings: RelaxationSettings): Bound {
+  return relaxationBound('interval', settings, (refinement, { labels }) =>
+    refinement.margins(labels, 'last nonlinear outputs'),
+  )
+}
+
+function relaxationBound(
+  name: string,
+  settings: RelaxationSettings,
+  boundMargins: (refinement: Refinement, context: BoundContext) => Promise<Float64Array | undefined>,
+): Bound {
+  const { norm, domain = 'intersect', rounding = 'covered', precision = 'float32' } = settings
+  checkChoice(name, 'norm', norm, ['linf', 'l2', 'l1'])
+  checkChoice(name, 'domain', domain, ['intersect', 'ignore'])
+  checkChoice(name, 'rounding', rounding, ['covered', 'ignored'])
+  checkChoice(name, 'precision', precision, ['float32', 'float64'])
+  const filled: BallSettings = { norm, domain, rounding, precision }
+  return {
+    name,
+    norm,
+    sound: rounding === 'covered',
+    settings: { ...filled },
+    async margins(context, epsilon) {
+      const { model, inputs, labels, budget } = context
+      const count = inputs.shape[0]
+      const margins = new Float64Array(count * model.classes).fill(Number.NEGATIVE_INFINITY)
+      labels.forEach((label, sample) => {
+        margins[sample * model.classes + label] = 0
+      })
+      const most = samplesPerRun(model)
+      for (let start = 0; start < count && (await budget.next()); start += most) {
+        const samples = range(count).slice(start, start + most)
+        const part = { ...context, inputs: takeSamples(inputs, samples), labels: labels.slice(start, start + most) }
+        const refinement = new Refinement(model, part.inputs, epsilon.slice(start, start + most), filled)
+        const found = await boundMargins(refinement, part)
+        if (found) margins.set(found, start * model.classes)
+      }
+      return margins
+    },
+  }
+}

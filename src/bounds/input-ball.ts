@@ -1,0 +1,61 @@
+import type { Domain } from '../geometry/domain.js'
+import type { Norm } from '../geometry/norm.js'
+import type { Precision } from '../graph/builder.js'
+import type { Inputs } from '../sampling/samples.js'
+import type { RoundingMode } from './rounding.js'
+
+/** Whether perturbed inputs stay in the model's domain. */
+export type DomainMode = 'intersect' | 'ignore'
+
+export type FloatArray = Float32Array | Float64Array
+
+/** A ball around each input with the box around it: what a bound ranges over. */
+export interface InputBall {
+  readonly centre: FloatArray
+  readonly radius: FloatArray
+  readonly lower: FloatArray
+  readonly upper: FloatArray
+}
+
+export interface BallSettings {
+  readonly norm: Norm
+  readonly domain: DomainMode
+  readonly rounding: RoundingMode
+  readonly precision: Precision
+}
+
+/**
+ * Balls of radius `epsilon` (one per sample) in the precision of the bound. Where rounding is covered, all ends are
+ * rounded outwards to float32: no float32 input of the ball is lost.
+ */
+export function inputBall(inputs: Inputs, epsilon: ArrayLike<number>, domain: Domain, settings: BallSettings): InputBall {
+  const { data } = inputs
+  const features = domain.lower.length
+  const array = (length: number) => (settings.precision === 'float32' ? new Float32Array(length) : new Float64Array(length))
+  const [radius, lower, upper] = [array(epsilon.length), array(data.length), array(data.length)]
+  const covered = settings.rounding === 'covered'
+  for (let sample = 0; sample < epsilon.length; sample++) {
+    radius[sample] = covered ? float32Above(epsilon[sample]) : epsilon[sample]
+  }
+  for (let index = 0; index < data.length; index++) {
+    const [sample, feature] = [Math.floor(index / features), index % features]
+    const [low, high] = [data[index] - epsilon[sample], data[index] + epsilon[sample]]
+    // The float64 sums are rounded too, by far less than the float32 number next to them is away.
+    const [below, above] = covered ? [-float32Above(-low), float32Above(high)] : [low, high]
+    const clip = settings.domain === 'intersect'
+    lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
+    upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
+  }
+  return { centre: settings.precision === 'float32' ? data : Float64Array.from(data), radius, lower, upper }
+}
+
+const number = new Float32Array(1)
+const bits = new Int32Array(number.buffer)
+
+/** The next float32 number above the one nearest to `value`. */
+function float32Above(value: number): number {
+  number[0] = value
+  if (number[0] === 0) return 2 ** -149
+  bits[0] += number[0] > 0 ? 1 : -1
+  return number[0]
+}

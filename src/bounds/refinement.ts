@@ -1,0 +1,162 @@
+import type { Results } from '../engine/engine.js'
+import { elementCount, featureShape, type Tensor, type TypedGraph } from '../graph/graph.js'
+import type { Classifier } from '../model/classifier.js'
+import { elementsPerSample } from '../model/predict-classes.js'
+import { findOperator } from '../operators/registry.js'
+import { intervalGraph, lowerName, relaxationGraph, upperName } from '../passes/bound-graphs.js'
+import { ruleContext } from '../passes/context.js'
+import type { Frontier } from '../passes/relaxation.js'
+import type { Inputs } from '../sampling/samples.js'
+import { GraphBuilder } from '../graph/builder.js'
+import type { Budget } from '../budget.js'
+import { type BallSettings, type FloatArray, inputBall } from './input-ball.js'
+import { stageOf } from './stage.js'
+
+/** Bytes that the largest tensor of a run may take. */
+const largestTensor = 2 ** 26
+
+/** Linear functions of a value to be bounded from below, one per row: x[plus] − x[minus], −1 meaning neither. */
+interface Rows {
+  readonly sample: number[]
+  readonly plus: number[]
+  readonly minus: number[]
+}
+
+/** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
+export class Refinement {
+  readonly #model: Classifier
+  readonly #settings: BallSettings
+  readonly #count: number
+  readonly #feeds: Record<string, Tensor> = {}
+  readonly #known = new Set<string>()
+
+  constructor(model: Classifier, inputs: Inputs, epsilon: ArrayLike<number>, settings: BallSettings) {
+    this.#model = model
+    this.#settings = settings
+    this.#count = inputs.shape[0]
+    const { centre, radius, lower, upper } = inputBall(inputs, epsilon, model.domain, settings)
+    const [{ name }] = model.graph.inputs
+    this.#feeds.centre = this.#tensor(centre, inputs.shape)
+    this.#feeds.radius = this.#tensor(radius, [this.#count])
+    this.#feeds[lowerName(name)] = this.#tensor(lower, inputs.shape)
+    this.#feeds[upperName(name)] = this.#tensor(upper, inputs.shape)
+  }
+
+  /** CROWN's intermediate bounds: of the inputs of all nonlinear nodes, in order. */
+  async refine(budget: Budget): Promise<void> {
+    for (const value of nonlinearInputs(this.#model.graph)) {
+      if (!(await budget.next())) return
+      const { lower, upper, loose } = await this.#intervals(value, true)
+      const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
+      await this.#tighten(value, bounds, loose.data as Uint8Array)
+      this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, lower.shape)
+      this.#feeds[upperName(value)] = this.#tensor(bounds.upper, upper.shape)
+      this.#known.add(value)
+    }
+  }
+
+  /** Lower bounds of f_label − f_j, [n, classes], 0 in the column of the label; −∞ where the arithmetic broke down. */
+  async margins(labels: Int32Array, frontier: Frontier): Promise<Float64Array> {
+    const { classes, graph } = this.#model
+    const rows: Rows = { sample: [], plus: [], minus: [] }
+    for (let sample = 0; sample < this.#count; sample++) {
+      for (let other = 0; other < classes; other++) {
+        if (other === labels[sample]) continue
+        rows.sample.push(sample)
+        rows.plus.push(labels[sample])
+        rows.minus.push(other)
+      }
+    }
+    const bounds = await this.#bound(graph.outputs[0].name, rows, frontier)
+    const margins = new Float64Array(this.#count * classes)
+    bounds.forEach((bound, row) => {
+      margins[rows.sample[row] * classes + rows.minus[row]] = Number.isFinite(bound) ? bound : Number.NEGATIVE_INFINITY
+    })
+    return margins
+  }
+
+  async #intervals(value: string, selects: boolean): Promise<Results> {
+    const { graph } = this.#model
+    const stage = await stageOf(this.#model, `interval ${value} ${describe(this.#settings)}`, () =>
+      intervalGraph(graph, value, this.#known, this.#settings, selects),
+    )
+    return stage.run(this.#feeds)
+  }
+
+  async #tighten(value: string, { lower, upper }: { lower: FloatArray; upper: FloatArray }, loose: Uint8Array) {
+    const width = lower.length / this.#count
+    const rows: Rows = { sample: [], plus: [], minus: [] }
+    loose.forEach((isLoose, index) => {
+      if (!isLoose) return
+      const sample = Math.floor(index / width)
+      rows.sample.push(sample, sample)
+      rows.plus.push(index % width, -1)
+      rows.minus.push(-1, index % width)
+    })
+    const bounds = await this.#bound(value, rows, 'input')
+    // A bound that is NaN is not larger, so that the interval stays.
+    bounds.forEach((bound, row) => {
+      const [sample, plus, minus] = [rows.sample[row], rows.plus[row], rows.minus[row]]
+      const index = sample * width + (plus < 0 ? minus : plus)
+      if (plus >= 0 && bound > lower[index]) lower[index] = bound
+      if (minus >= 0 && -bound < upper[index]) upper[index] = -bound
+    })
+    // Only where rounding is ignored can the two bounds pass each other.
+    upper.forEach((bound, index) => {
+      if (lower[index] > bound) [lower[index], upper[index]] = [bound, lower[index]]
+    })
+  }
+
+  async #bound(target: string, rows: Rows, frontier: Frontier): Promise<FloatArray> {
+    const total = rows.sample.length
+    const bounds = this.#settings.precision === 'float32' ? new Float32Array(total) : new Float64Array(total)
+    if (total === 0) return bounds
+    const { graph } = this.#model
+    const stage = await stageOf(this.#model, `relaxation ${target} ${frontier} ${describe(this.#settings)}`, () =>
+      relaxationGraph(graph, target, this.#known, this.#settings, frontier),
+    )
+    const most = rowsPerRun(graph)
+    for (let start = 0; start < total; start += most) {
+      const part = (values: readonly number[]): Tensor => {
+        const data = BigInt64Array.from(values.slice(start, start + most), BigInt)
+        return { type: 'int64', shape: [data.length], data }
+      }
+      const { bound } = await stage.run({
+        ...this.#feeds,
+        sampleOfRow: part(rows.sample),
+        plus: part(rows.plus),
+        minus: part(rows.minus),
+      })
+      bounds.set(bound.data as FloatArray, start)
+    }
+    return bounds
+  }
+
+  #tensor(data: FloatArray, shape: readonly number[]): Tensor {
+    return { type: this.#settings.precision, shape, data }
+  }
+}
+
+function describe({ norm, domain, rounding, precision }: BallSettings): string {
+  return `${norm} ${domain} ${rounding} ${precision}`
+}
+
+/** What goes into operators that are not linear, in topological order. */
+function nonlinearInputs(graph: TypedGraph): string[] {
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
+  const values = graph.nodes
+    .filter(({ outputs }) => outputs.some((output) => context.isActivation(output)))
+    .filter((node) => !findOperator(node)?.linear?.(node, context))
+    .flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
+  return [...new Set(values)]
+}
+
+function rowsPerRun(graph: TypedGraph): number {
+  const sizes = [...graph.values.values()].map(({ shape }) => elementCount(featureShape(shape) ?? []))
+  return Math.max(1, Math.floor(largestTensor / (4 * Math.max(...sizes))))
+}
+
+/** How many samples to bound together: more of them pay off for small models only. */
+export function samplesPerRun(model: Classifier): number {
+  return Math.max(1, Math.min(100, Math.floor(2 ** 18 / elementsPerSample(model.graph))))
+}

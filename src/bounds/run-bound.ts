@@ -1,0 +1,155 @@
+import { batches, range, takeSamples } from '../attacks/rows.js'
+import { Budget } from '../budget.js'
+import { SettingsError } from '../errors.js'
+import { diameter } from '../geometry/diameter.js'
+import { checkInputs, checkLabels } from '../model/check-inputs.js'
+import type { Classifier } from '../model/classifier.js'
+import { largestBatch, predictClasses } from '../model/predict-classes.js'
+import { median } from '../statistics/median.js'
+import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
+import { RadiusSearch } from './radius-search.js'
+
+/**
+ * Certified radii of the samples that the model classifies correctly: no perturbation up to the radius changes the
+ * class. Radii are searched to 1 % below the largest that the bound certifies; they are at most the diameter of the
+ * domain, which then means that no input of the domain is classified otherwise.
+ * @throws SampleError when inputs or labels do not fit the model, ModelError when the model gives NaN,
+ * UnsupportedOperatorError when the bound has no rule for an operator of the model.
+ */
+export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
+  const started = performance.now()
+  const { inputs, onProgress } = request
+  const budget = new Budget(request.budget)
+  checkInputs(inputs, model)
+  const [count] = inputs.shape
+  const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
+  const predictions = await predictClasses(model, inputs)
+  const labels = given ?? predictions
+  const eligible = range(count).filter((sample) => predictions[sample] === labels[sample])
+  const context: BoundContext = {
+    model,
+    inputs: takeSamples(inputs, eligible),
+    labels: Int32Array.from(eligible, (sample) => labels[sample]),
+    budget,
+  }
+  const progress = (fraction: number) => onProgress?.(Math.min(Math.max(fraction, 0), 1))
+  const { radii, interrupted } = eligible.length > 0 ? await findRadii(method, context, progress) : nothing
+  const largest = diameter(model.domain, method.norm)
+  const usable = Array.from(radii, (radius) => (radius > 0 ? Math.min(radius, largest) : 0))
+  const radiusOf = new Map(eligible.map((sample, index) => [sample, usable[index]]))
+  const samples = range(count).map(
+    (sample): BoundedSample => ({
+      eligible: radiusOf.has(sample),
+      label: labels[sample],
+      prediction: predictions[sample],
+      radius: radiusOf.get(sample) ?? 0,
+    }),
+  )
+  return {
+    bound: { name: method.name, norm: method.norm, sound: method.sound, settings: method.settings },
+    samples,
+    eligible: eligible.length,
+    cleanAccuracy: eligible.length / count,
+    minimum: usable.reduce((least, radius) => Math.min(least, radius), usable[0] ?? Number.NaN),
+    median: median(usable),
+    interrupted,
+    warnings: method.sound ? [] : [`${method.name} with these settings is an estimate, not a proof.`],
+    milliseconds: performance.now() - started,
+  }
+}
+
+/**
+ * Lower bounds of f_label − f_j over the ball of radius `epsilon` (input units, for all samples or one per sample)
+ * around each input: [n, classes], 0 in the column of the label, −∞ where nothing is known or the budget was exhausted.
+ * @throws SampleError, UnsupportedOperatorError as {@link bound} does; SettingsError for a negative or infinite ε.
+ */
+export async function marginBounds(
+  model: Classifier,
+  method: Bound,
+  request: BoundRequest & { readonly epsilon: number | ArrayLike<number> },
+): Promise<Float64Array> {
+  const { inputs } = request
+  checkInputs(inputs, model)
+  const [count] = inputs.shape
+  const epsilon = spread(request.epsilon, count)
+  const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
+  if (count === 0) return new Float64Array(0)
+  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon)
+}
+
+function spread(epsilon: number | ArrayLike<number>, count: number): Float64Array {
+  const values = typeof epsilon === 'number' ? new Float64Array(count).fill(epsilon) : Float64Array.from(epsilon)
+  if (values.length !== count) throw new SettingsError(`epsilon has ${values.length} entries for ${count} samples.`)
+  for (const value of values) {
+    if (!(Number.isFinite(value) && value >= 0)) {
+      throw new SettingsError(`epsilon must be a finite number of at least 0; it is ${value}.`)
+    }
+  }
+  return values
+}
+
+interface Radii {
+  readonly radii: ArrayLike<number>
+  readonly interrupted: boolean
+}
+
+const nothing: Radii = { radii: [], interrupted: false }
+
+async function findRadii(
+  method: Bound,
+  context: BoundContext,
+  progress: (fraction: number) => void,
+): Promise<Radii> {
+  const { budget } = context
+  if (method.radii) return { radii: await method.radii(context), interrupted: budget.exhausted }
+  const searches = await startSearches(method, context)
+  let open = range(searches.length)
+  // Six evaluations are usual; the true number shows only at the end.
+  for (let round = 1; open.length > 0; round++) {
+    if (!(await budget.next())) return { radii: searches.map(({ certified }) => certified), interrupted: true }
+    const epsilon = Float64Array.from(open, (sample) => searches[sample].next!)
+    const least = await smallestMargins(method, context, open, epsilon)
+    // Samples that the budget did not reach have no margins, which says nothing about them.
+    if (budget.exhausted) {
+      open.forEach((sample, index) => {
+        if (least[index] > 0) searches[sample].tell(least[index])
+      })
+      return { radii: searches.map(({ certified }) => certified), interrupted: true }
+    }
+    open.forEach((sample, index) => searches[sample].tell(least[index]))
+    open = open.filter((sample) => searches[sample].next !== undefined)
+    progress(Math.max(1 - open.length / searches.length, Math.min(0.9, round / 7)))
+  }
+  return { radii: searches.map(({ certified }) => certified), interrupted: false }
+}
+
+/** The margins at the samples themselves, from the model's own logits, start the false position. */
+async function startSearches(method: Bound, { model, inputs, labels }: BoundContext): Promise<RadiusSearch[]> {
+  const largest = diameter(model.domain, method.norm)
+  const searches: RadiusSearch[] = []
+  for (const batch of batches(range(labels.length), largestBatch(model.graph))) {
+    const logits = await model.predict(takeSamples(inputs, batch))
+    batch.forEach((sample, index) => {
+      const row = logits.subarray(index * model.classes, (index + 1) * model.classes)
+      const others = row.filter((_, other) => other !== labels[sample])
+      searches.push(new RadiusSearch(largest, row[labels[sample]] - Math.max(...others)))
+    })
+  }
+  return searches
+}
+
+async function smallestMargins(
+  method: Bound,
+  context: BoundContext,
+  samples: readonly number[],
+  epsilon: Float64Array,
+): Promise<number[]> {
+  const labels = Int32Array.from(samples, (sample) => context.labels[sample])
+  const margins = await method.margins({ ...context, inputs: takeSamples(context.inputs, samples), labels }, epsilon)
+  const { classes } = context.model
+  return samples.map((_, index) => {
+    const row = margins.subarray(index * classes, (index + 1) * classes)
+    // Math.min passes NaN on, which certifies nothing.
+    return Math.min(...row.filter((_, other) => other !== labels[index]))
+  })
+}

@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto'
+import type { Attack } from './attacks/attack.js'
+import type { Bound } from './bounds/bound.js'
+import { UnfooledError } from './errors.js'
+import type { Norm } from './geometry/norm.js'
+import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
+import type { ModelDescription } from './model/classifier.js'
+import type { Violation } from './refutation.js'
+import type { Samples } from './sampling/samples.js'
+import type { Interval } from './statistics/binomial.js'
+import type { Verdict } from './verdict.js'
+
+const schemaVersion = 1
+
+/** What one check was asked and what it found: the only thing that matchers and reporters share. */
+export type Evidence = AttackEvidence | LowerBoundEvidence | BoundValidityEvidence
+
+interface CheckEvidence {
+  readonly schemaVersion: typeof schemaVersion
+  readonly verdict: Verdict
+  /** Why the check could not tell; given with the verdict `inconclusive`. */
+  readonly reason?: string
+  /** How the verdict was used; absent when the check ran outside an assertion. */
+  readonly assertion?: { readonly negated: boolean; readonly passed: boolean }
+  readonly model: ModelDescription
+  readonly samples: SampleSet
+  readonly warnings: readonly string[]
+  /** The budget ended the check before its settings were exhausted. */
+  readonly interrupted: boolean
+  readonly milliseconds: number
+}
+
+/** Which samples were checked. */
+export interface SampleSet {
+  readonly count: number
+  /** SHA-256 of the inputs, hexadecimal: tells whether two checks used the same ones. */
+  readonly sha256: string
+  readonly labels: 'given' | 'predicted'
+}
+
+/** An attack against a limit on the fooling ratio. */
+export interface AttackEvidence extends CheckEvidence {
+  readonly kind: 'attack'
+  readonly attack: Pick<Attack, 'name' | 'kind' | 'norm' | 'settings'> & { readonly epsilon?: number | Float64Array }
+  readonly maxFoolingRatio: number
+  readonly confidence?: number
+  readonly seed: number
+  /** Absent when the attack could not run. */
+  readonly finding?: AttackFinding
+}
+
+export interface AttackFinding {
+  readonly eligible: number
+  readonly fooled: number
+  readonly foolingRatio: Interval
+  readonly cleanAccuracy: number
+  readonly robustAccuracy: number
+  readonly medianDistance: number
+  readonly gradientQueries: number
+  readonly perSample: {
+    readonly eligible: Uint8Array
+    readonly labels: Int32Array
+    readonly predictions: Int32Array
+    readonly fooled: Uint8Array
+    readonly adversarialPredictions: Int32Array
+    /** In the attack's norm; NaN where the sample was not fooled. */
+    readonly distances: Float64Array
+  }
+}
+
+/** A bound evaluated at one radius, against a limit on the fraction of certified samples. */
+export interface LowerBoundEvidence extends CheckEvidence {
+  readonly kind: 'lower-bound'
+  readonly bound: Pick<Bound, 'name' | 'norm' | 'sound' | 'settings'>
+  readonly radius: number
+  readonly fraction: number
+  /** Absent when the bound could not run. */
+  readonly finding?: LowerBoundFinding
+}
+
+export interface LowerBoundFinding {
+  readonly eligible: number
+  readonly certified: number
+  readonly cleanAccuracy: number
+  readonly perSample: {
+    readonly eligible: Uint8Array
+    readonly labels: Int32Array
+    readonly predictions: Int32Array
+    /** Whether no perturbation of at most the radius changes the class. */
+    readonly certified: Uint8Array
+    /** Lower bound of the smallest margin over the other classes; −∞ where nothing is known. */
+    readonly margins: Float64Array
+  }
+}
+
+/** Certified radii against everything that might refute them. */
+export interface BoundValidityEvidence extends CheckEvidence {
+  readonly kind: 'bound-validity'
+  readonly bound: Pick<Bound, 'name' | 'norm' | 'sound' | 'settings'>
+  readonly attacks: readonly Pick<Attack, 'name' | 'norm' | 'settings'>[]
+  readonly seed: number
+  /** Absent when the bound or an attack could not run. */
+  readonly finding?: BoundValidityFinding
+}
+
+export interface BoundValidityFinding {
+  readonly eligible: number
+  readonly cleanAccuracy: number
+  /** Of the certified radii over the eligible samples. */
+  readonly minimum: number
+  readonly median: number
+  /** Random perturbations that were tried. */
+  readonly runs: number
+  readonly violations: readonly Violation[]
+  readonly perSample: {
+    readonly eligible: Uint8Array
+    readonly labels: Int32Array
+    readonly predictions: Int32Array
+    /** 0 where nothing is certified. */
+    readonly radii: Float64Array
+    /** Closest adversarial example of any attack, in the bound's norm; NaN without one. */
+    readonly distances: Float64Array
+  }
+}
+
+/** A check and the test that made it. */
+export interface RecordedCheck {
+  /** Path relative to the project. */
+  readonly file: string
+  /** Full name; undefined where the runner could not tell which of several concurrent tests it was. */
+  readonly test: string | undefined
+  readonly evidence: Evidence
+}
+
+/** What every check records about its circumstances, before anything is run. */
+export function describeCheck(model: ModelDescription, { inputs, labels }: Samples) {
+  const sha256 = createHash('sha256').update(JSON.stringify(inputs.shape)).update(inputs.data).digest('hex')
+  const samples: SampleSet = { count: inputs.shape[0], sha256, labels: labels ? 'given' : 'predicted' }
+  return { schemaVersion, model, samples } as const
+}
+
+export function encodeEvidence(evidence: Evidence): JsonSafe {
+  return encodeJson(evidence)
+}
+
+/** @throws EvidenceError when the record was written by another version, or is none. */
+export function decodeEvidence(encoded: JsonSafe): Evidence {
+  const evidence = decodeJson(encoded) as Partial<Evidence> | null
+  if (evidence === null || typeof evidence !== 'object' || evidence.schemaVersion === undefined) {
+    throw new EvidenceError('This is no evidence of a check.')
+  }
+  if (evidence.schemaVersion !== schemaVersion || !isKind(evidence.kind)) {
+    throw new EvidenceError(
+      `The evidence has version ${evidence.schemaVersion} and kind "${evidence.kind}"; this version of unfooled reads version ${schemaVersion}. Use the same version for tests and reports.`,
+    )
+  }
+  return evidence as Evidence
+}
+
+/** A record that cannot be read. */
+export class EvidenceError extends UnfooledError {
+  constructor(message: string) {
+    super('EVIDENCE', message)
+  }
+}
+
+function isKind(kind: unknown): kind is Evidence['kind'] {
+  return kind === 'attack' || kind === 'lower-bound' || kind === 'bound-validity'
+}
+
+/** Norm that the distances or radii of a check are measured in. */
+export function normOf(evidence: Evidence): Norm {
+  return evidence.kind === 'attack' ? evidence.attack.norm : evidence.bound.norm
+}

@@ -1,0 +1,75 @@
+import type { Domain } from './domain.js'
+import { roundToward } from './float32.js'
+import { distance, type Norm } from './norm.js'
+
+/** All points at most `radius` away from `center`, in input units. */
+export interface Ball {
+  readonly norm: Norm
+  readonly center: Float32Array
+  readonly radius: number
+}
+
+/**
+ * Moves `point` into the domain, and from there to the nearest point, by Euclidean distance, of the ball. The center
+ * must be in the domain, so the result is too. It is inside to the last bit: coordinates are rounded towards the
+ * center. A point that is inside already stays as it is.
+ */
+export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain): void {
+  const { center, radius, norm } = ball
+  clipToDomain(point, domain)
+  if (distance(center, point)[norm] <= radius) return
+  const displacement = Float64Array.from(point, (coordinate, index) => coordinate - center[index])
+  shrink[norm](displacement, radius)
+  displacement.forEach((step, index) => {
+    point[index] = roundToward(center[index] + step, center[index])
+  })
+}
+
+/** Moves `point` to the nearest point in the domain. */
+export function clipToDomain(point: Float32Array, { lower, upper }: Domain): void {
+  for (let index = 0; index < point.length; index++) {
+    point[index] = Math.min(Math.max(point[index], lower[index]), upper[index])
+  }
+}
+
+/** The smallest box, in float32 and inside the domain, around the part of the ball that is in the domain. */
+export function boxAroundBall(center: Float32Array, radius: number, domain: Domain): Domain {
+  return {
+    lower: center.map((coordinate, index) =>
+      Math.max(roundToward(coordinate - radius, coordinate), domain.lower[index]),
+    ),
+    upper: center.map((coordinate, index) =>
+      Math.min(roundToward(coordinate + radius, coordinate), domain.upper[index]),
+    ),
+  }
+}
+
+// Projections onto balls around the origin. Each only pulls coordinates towards the center, which does not leave a box.
+const shrink: Record<Norm, (displacement: Float64Array, radius: number) => void> = {
+  linf(displacement, radius) {
+    for (let index = 0; index < displacement.length; index++) {
+      displacement[index] = Math.min(Math.max(displacement[index], -radius), radius)
+    }
+  },
+
+  l2(displacement, radius) {
+    // A hair less than exact, so that rounding the coordinates cannot lead out again.
+    const scale = (radius * (1 - 1e-12)) / Math.sqrt(displacement.reduce((sum, step) => sum + step * step, 0))
+    for (let index = 0; index < displacement.length; index++) displacement[index] *= scale
+  },
+
+  // Duchi et al., "Efficient projections onto the l1-ball", ICML 2008.
+  l1(displacement, radius) {
+    const sizes = Float64Array.from(displacement, Math.abs).sort().reverse()
+    let sum = 0
+    let threshold = 0
+    sizes.forEach((size, index) => {
+      sum += size
+      threshold = Math.max(threshold, (sum - radius * (1 - 1e-12)) / (index + 1))
+    })
+    for (let index = 0; index < displacement.length; index++) {
+      const step = displacement[index]
+      displacement[index] = Math.sign(step) * Math.max(0, Math.abs(step) - threshold)
+    }
+  },
+}

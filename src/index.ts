@@ -1,0 +1,25 @@
+export type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attacks/attack.js'
+export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
+export { type PgdSettings, pgd } from './attacks/pgd.js'
+export { type RandomNoiseSettings, randomNoise } from './attacks/random-noise.js'
+export { attack } from './attacks/run-attack.js'
+export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
+export type { Budget, BudgetSettings } from './budget.js'
+export {
+  EngineError,
+  ModelError,
+  SampleError,
+  SettingsError,
+  UnfooledError,
+  UnsupportedOperatorError,
+} from './errors.js'
+export type { Domain, DomainSettings } from './geometry/domain.js'
+export type { Distance, Norm } from './geometry/norm.js'
+export type { Classifier, ModelDescription } from './model/classifier.js'
+export { loadModel, type ModelSettings } from './model/load-model.js'
+export type { Preprocessing } from './model/preprocessing.js'
+export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'
+export type { RandomSource } from './sampling/random.js'
+export type { Inputs, Samples } from './sampling/samples.js'
+export type { Interval } from './statistics/binomial.js'
+export type { Verdict } from './verdict.js'

@@ -1,0 +1,124 @@
+import type { Norm } from '../geometry/norm.js'
+import { elementCount } from '../graph/graph.js'
+import type { Interval, RelaxationContext } from '../operators/operator.js'
+import { emitBoxMinimum, emitSum } from './row-sums.js'
+
+/** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
+export interface Ball {
+  readonly norm: Norm
+  readonly centre: string
+  /** One number per sample. */
+  readonly radius: string
+  /** Box around the ball. With `clipped` it is smaller than the ball's own box: the domain cuts something off. */
+  readonly box: Interval
+  readonly clipped: boolean
+}
+
+// Each step comes closer to the best multiplier; any of them gives a valid bound.
+const multiplierSteps = 2
+const largestCoefficients = 16
+
+/** Lower bound of Σ coefficients·x per row over the ball and its box. */
+export function emitBallMinimum(
+  coefficients: string,
+  ball: Ball,
+  shape: readonly number[],
+  context: RelaxationContext,
+): string {
+  const { builder } = context
+  const overBox = emitBoxMinimum(coefficients, ball.box, shape, context)
+  if (ball.norm === 'linf') return overBox
+  const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, shape, context)
+  const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
+  const changes = ball.norm === 'l2' ? emitEuclidean(flat, ball, shape, context) : emitManhattan(flat, ball, shape, context)
+  return builder.add('Max', [overBox, ...changes.map((change) => builder.add('Add', [atCentre, change]))])
+}
+
+/**
+ * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
+ * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
+ */
+function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RelaxationContext): string[] {
+  const { builder, rounding, rows } = context
+  const count = [elementCount(shape)]
+  const scalar = (value: number) => builder.scalar(value)
+  const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
+  const sum = (value: string) => emitSum(value, count, context)
+  const norm = (value: string) => builder.add('Sqrt', [sum(builder.add('Mul', [value, value]))])
+
+  const radius = rows(ball.radius)
+  const squares = builder.add('Add', [sum(builder.add('Mul', [a, a])), scalar(rounding.underflow)])
+  const length = builder.add('Mul', [builder.add('Sqrt', [squares]), upwards])
+  const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
+  if (!ball.clipped) return [builder.add('Mul', [overBall, upwards])]
+
+  const { lower, upper } = changesWithinBox(ball, count, context)
+  const column = (value: string) => builder.add('Unsqueeze', [value, builder.ints([1])])
+  const reach = builder.add('Max', [radius, scalar(1e-12)])
+  let multiplier = builder.add('Div', [length, builder.add('Mul', [reach, scalar(2)])])
+  let change = ''
+  const half = builder.add('Mul', [a, scalar(-0.5)])
+  for (let step = 0; step <= multiplierSteps; step++) {
+    if (step > 0) multiplier = builder.add('Mul', [multiplier, builder.add('Div', [norm(change), reach])])
+    multiplier = builder.add('Max', [multiplier, scalar(1e-30)])
+    const free = builder.add('Div', [half, column(multiplier)])
+    change = builder.add('Min', [builder.add('Max', [free, lower]), upper])
+  }
+  // All summands a·d + λd² = d·(a + λd) are negative or zero, so nothing cancels.
+  const inner = builder.add('Add', [a, builder.add('Mul', [column(multiplier), change])])
+  const least = sum(builder.add('Mul', [change, inner]))
+  const penalty = builder.add('Mul', [multiplier, builder.add('Mul', [radius, radius])])
+  const overBoth = builder.add('Sub', [least, penalty])
+  return [overBall, overBoth].map((bound) => allowUnderflow(builder.add('Mul', [bound, upwards]), context))
+}
+
+/**
+ * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
+ * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
+ */
+function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RelaxationContext): string[] {
+  const { builder, rounding, rows } = context
+  const count = elementCount(shape)
+  const scalar = (value: number) => builder.scalar(value)
+  const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
+  const radius = builder.add('Unsqueeze', [rows(ball.radius), builder.ints([1])])
+  const size = builder.add('Abs', [a])
+  if (!ball.clipped) {
+    const largest = builder.add('ReduceMax', [size, builder.ints([1])], { keepdims: 0 })
+    return [builder.add('Neg', [builder.add('Mul', [builder.add('Mul', [rows(ball.radius), largest]), upwards])])]
+  }
+  const { lower, upper } = changesWithinBox(ball, [count], context)
+  const isPositive = builder.add('Greater', [a, scalar(0)])
+  const room = builder.add('Where', [isPositive, builder.add('Neg', [lower]), upper])
+  const movable = builder.add('Where', [builder.add('Greater', [room, scalar(0)]), size, scalar(0)])
+  const kept = Math.min(largestCoefficients, count)
+  const [largest, positions] = builder.addMany('TopK', [movable, builder.ints([kept])], 2, { axis: 1 })
+  const theirRoom = builder.add('GatherElements', [room, positions], { axis: 1 })
+  const multipliers = builder.add('Unsqueeze', [largest, builder.ints([2])])
+  const excess = builder.add('Max', [
+    builder.add('Sub', [builder.add('Unsqueeze', [largest, builder.ints([1])]), multipliers]),
+    scalar(0),
+  ])
+  const moved = builder.add('ReduceSum', [
+    builder.add('Mul', [excess, builder.add('Unsqueeze', [theirRoom, builder.ints([1])])]),
+    builder.ints([2]),
+  ], { keepdims: 0 })
+  const total = builder.add('Add', [moved, builder.add('Mul', [largest, radius])])
+  const least = builder.add('ReduceMin', [total, builder.ints([1])], { keepdims: 0 })
+  return [allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)]
+}
+
+/** Box minus centre, rounded outwards; one row each. */
+function changesWithinBox(ball: Ball, shape: readonly number[], context: RelaxationContext): Interval {
+  const { builder, rounding, rows } = context
+  const outwards = builder.scalar(1 + 2 * rounding.gamma(2))
+  const change = (end: string) => {
+    const difference = builder.add('Mul', [builder.add('Sub', [end, ball.centre]), outwards])
+    return rows(builder.add('Reshape', [difference, builder.ints([-1, ...shape])]))
+  }
+  return { lower: change(ball.box.lower), upper: change(ball.box.upper) }
+}
+
+function allowUnderflow(bound: string, { builder, rounding }: RelaxationContext): string {
+  return rounding.underflow > 0 ? builder.add('Sub', [bound, builder.scalar(rounding.underflow)]) : bound
+}

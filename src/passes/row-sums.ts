@@ -1,0 +1,54 @@
+import { elementCount } from '../graph/graph.js'
+import type { Interval, IntervalContext, RelaxationContext } from '../operators/operator.js'
+
+/** Sums each row in two steps, which rounds every number far fewer times than one long sum may. */
+export function emitSum(value: string, shape: readonly number[], { builder }: IntervalContext): string {
+  const count = elementCount(shape)
+  const width = blockWidth(count)
+  if (width === 1 || width === count) {
+    const flat = builder.add('Reshape', [value, builder.ints([-1, count])])
+    return builder.add('ReduceSum', [flat, builder.ints([1])], { keepdims: 0 })
+  }
+  const blocks = builder.add('Reshape', [value, builder.ints([-1, count / width, width])])
+  const partial = builder.add('ReduceSum', [blocks, builder.ints([2])], { keepdims: 0 })
+  return builder.add('ReduceSum', [partial, builder.ints([1])], { keepdims: 0 })
+}
+
+/** Number of roundings that {@link emitSum} does to any summand. */
+export function sumRoundings(shape: readonly number[]): number {
+  const count = elementCount(shape)
+  const width = blockWidth(count)
+  return width === 1 || width === count ? count : width + count / width
+}
+
+/** The divisor of `count` that is nearest to its square root from above. */
+function blockWidth(count: number): number {
+  let width = Math.ceil(Math.sqrt(count))
+  while (count % width !== 0) width++
+  return width
+}
+
+/** Lower bound of Σ coefficients·x per row over x in a box. */
+export function emitBoxMinimum(
+  coefficients: string,
+  box: Interval,
+  shape: readonly number[],
+  context: RelaxationContext,
+): string {
+  const { builder, rounding } = context
+  const { lower, upper } = rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
+  const isPositive = builder.add('Greater', [coefficients, builder.scalar(0)])
+  const worst = builder.add('Where', [isPositive, context.rows(lower), context.rows(upper)])
+  return context.sum(builder.add('Mul', [coefficients, worst]), shape)
+}
+
+/** Moves both ends outwards by the rounding error of a sum of products with them. */
+function widenForSum({ lower, upper }: Interval, shape: readonly number[], context: RelaxationContext): Interval {
+  const { builder, rounding } = context
+  const allowance = builder.scalar(rounding.gamma(context.sumRoundings(shape) + 4))
+  const error = (end: string) => builder.add('Mul', [builder.add('Abs', [end]), allowance])
+  return {
+    lower: builder.add('Sub', [lower, error(lower)]),
+    upper: builder.add('Add', [upper, error(upper)]),
+  }
+}

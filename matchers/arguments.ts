@@ -27,7 +27,9 @@ export function requireSamples(options: unknown): Samples {
 /** @throws SettingsError when it is no attack. */
 export function requireAttack(attack: unknown): Attack {
   if (isRecord(attack) && typeof attack.run === 'function') return attack as unknown as Attack
-  throw new SettingsError(`Expected an attack such as pgd({ norm: 'linf', epsilon: 0.1 }), but got ${describe(attack)}.`)
+  throw new SettingsError(
+    `Expected an attack such as pgd({ norm: 'linf', epsilon: 0.1 }), but got ${describe(attack)}.`,
+  )
 }
 
 /** @throws SettingsError when it is no bound, or one in another norm than asked for. */

@@ -13,6 +13,7 @@ declare module 'expect' {
 // For the global `expect` of @types/jest.
 declare global {
   namespace jest {
+    // biome-ignore lint/complexity/noBannedTypes: repeats the declaration that it merges with
     interface Matchers<R, T = {}> extends RobustnessMatchers {}
   }
 }

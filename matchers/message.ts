@@ -58,7 +58,7 @@ export function tooFewSamples(
   return `At ${formatPercent(confidence)} confidence, ${fooled} of ${formatCount(eligible, 'sample')} fooled means a fooling ratio from ${formatPercent(low)} to ${formatPercent(high)}: the limit of ${formatPercent(maxFoolingRatio)} lies between. Check more samples${atLeast}.`
 }
 
-export function boundInterrupted({ certified, eligible }: LowerBoundFinding, milliseconds: number): string {
+export function boundInterrupted(certified: number, eligible: number, milliseconds: number): string {
   return `The time was up after ${formatDuration(milliseconds)}, with ${certified} of ${formatCount(eligible, 'sample')} certified; the others were not all decided. ${moreTime}`
 }
 
@@ -208,7 +208,8 @@ function advice({ model, warnings }: Evidence): string[] {
 
 function replay(evidence: Evidence): string[] {
   if (evidence.kind === 'lower-bound') return []
-  const path = evidence.kind === 'bound-validity' ? evidence.finding?.violations.find((found) => found.path)?.path : undefined
+  const path =
+    evidence.kind === 'bound-validity' ? evidence.finding?.violations.find((found) => found.path)?.path : undefined
   return [`Replay with { seed: ${evidence.seed}${path === undefined ? '' : `, path: ${JSON.stringify(path)}`} }.`]
 }
 

@@ -1,10 +1,13 @@
+import { takeSamples } from '../src/attacks/rows.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { marginBounds } from '../src/bounds/run-bound.js'
-import type { BudgetSettings } from '../src/budget.js'
+import { Budget, type BudgetSettings } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 import { describeCheck, type LowerBoundEvidence, type LowerBoundFinding } from '../src/evidence.js'
 import type { Norm } from '../src/geometry/norm.js'
+import { checkInputs, checkLabels } from '../src/model/check-inputs.js'
 import type { Classifier } from '../src/model/classifier.js'
+import { predictClasses } from '../src/model/predict-classes.js'
 import type { Samples } from '../src/sampling/samples.js'
 import type { Verdict } from '../src/verdict.js'
 import { analyse } from './analysis.js'
@@ -55,4 +58,74 @@ export async function checkLowerBound(
   } as const
   if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
   return { ...evidence, ...judge(finding, evidence) }
+}
+
+function judge(
+  { eligible, certified, perSample }: LowerBoundFinding,
+  { fraction, interrupted, milliseconds }: { fraction: number; interrupted: boolean; milliseconds: number },
+): { verdict: Verdict; reason?: string } {
+  if (eligible === 0) return { verdict: 'inconclusive', reason: message.nothingEligible(perSample.eligible.length) }
+  if (certified / eligible >= fraction) return { verdict: 'certified' }
+  if (perSample.margins.some((margin, sample) => perSample.eligible[sample] && Number.isNaN(margin))) {
+    return { verdict: 'inconclusive', reason: message.notFinite('margin') }
+  }
+  if (interrupted)
+    return { verdict: 'inconclusive', reason: message.boundInterrupted(certified, eligible, milliseconds) }
+  return { verdict: 'uncertified' }
+}
+
+interface Certification {
+  readonly finding: LowerBoundFinding
+  readonly interrupted: boolean
+  readonly warnings: readonly string[]
+}
+
+async function certify(
+  model: Classifier,
+  bound: Bound,
+  { inputs, labels: given }: Samples,
+  radius: number,
+  budgetSettings: BudgetSettings | undefined,
+): Promise<Certification> {
+  if (!bound.sound) {
+    throw new SettingsError(
+      `${bound.name} with these settings is an estimate, and an estimate proves nothing. Use a sound bound.`,
+    )
+  }
+  const budget = new Budget(budgetSettings)
+  checkInputs(inputs, model)
+  const [count] = inputs.shape
+  const predictions = await predictClasses(model, inputs)
+  const labels = given ? checkLabels(given, count, model) : predictions
+  const eligible = Array.from(labels.keys()).filter((sample) => labels[sample] === predictions[sample])
+
+  const margins = new Float64Array(count).fill(Number.NaN)
+  const bounds = await marginBounds(model, bound, {
+    inputs: takeSamples(inputs, eligible),
+    labels: Int32Array.from(eligible, (sample) => labels[sample]),
+    epsilon: radius,
+    budget: budgetSettings,
+  })
+  eligible.forEach((sample, index) => {
+    const row = bounds.subarray(index * model.classes, (index + 1) * model.classes)
+    margins[sample] = Math.min(...row.filter((_, other) => other !== labels[sample]))
+  })
+  const finding: LowerBoundFinding = {
+    eligible: eligible.length,
+    certified: margins.filter((margin) => margin > 0).length,
+    cleanAccuracy: eligible.length / count,
+    perSample: {
+      eligible: Uint8Array.from(labels, (label, sample) => Number(label === predictions[sample])),
+      labels,
+      predictions,
+      certified: Uint8Array.from(margins, (margin) => Number(margin > 0)),
+      margins,
+    },
+  }
+  return {
+    finding,
+    // Nothing is known about a sample that the budget did not reach.
+    interrupted: budget.exhausted && margins.includes(Number.NEGATIVE_INFINITY),
+    warnings: model.description.warnings,
+  }
 }

@@ -85,7 +85,10 @@ function judge(finding: AttackFinding, limit: Limit): { verdict: Verdict; reason
   if (ratio.low > limit.maxFoolingRatio) return { verdict: 'fooled' }
   if (limit.interrupted) return { verdict: 'inconclusive', reason: message.attackInterrupted(finding, limit) }
   if (ratio.high <= limit.maxFoolingRatio) return { verdict: 'resists' }
-  return { verdict: 'inconclusive', reason: message.tooFewSamples(finding, ratio, limit.maxFoolingRatio, limit.confidence!) }
+  return {
+    verdict: 'inconclusive',
+    reason: message.tooFewSamples(finding, ratio, limit.maxFoolingRatio, limit.confidence!),
+  }
 }
 
 function exactly(value: number): Interval {

@@ -48,9 +48,16 @@ export class SettingsError extends UnfooledError {
   }
 }
 
-/** onnxruntime could not be loaded, refused a graph, or its worker thread died. */
+/** onnxruntime could not be loaded, or its worker thread died. */
 export class EngineError extends UnfooledError {
   constructor(message: string, options?: ErrorOptions) {
     super('ENGINE', message, options)
+  }
+}
+
+/** onnxruntime refused to load or to run a graph. */
+export class GraphRefusedError extends EngineError {
+  constructor(reason: string) {
+    super(`onnxruntime: ${reason}`)
   }
 }

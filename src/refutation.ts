@@ -91,32 +91,29 @@ export async function refuteAtRandom(
   let tried = 0
   let interrupted = false
 
-  const property = fastCheck.asyncProperty(
-    perturbations(fastCheck, labels.length, features),
-    async (perturbation) => {
-      if (interrupted || !(await budget.next())) {
-        interrupted = true
-        return true
-      }
-      tried++
-      const { sample } = perturbation
-      const ball = { norm, center: inputs.data.slice(sample * features, (sample + 1) * features), radius: radii[sample] }
-      const data = perturb(perturbation, ball, model.domain)
-      const [adversarialPrediction] = await predictClasses(model, { data, shape: [1, ...model.featureShape] })
-      const label = labels[sample]
-      if (adversarialPrediction === label) return true
-      const reached = distance(ball.center, data)[norm]
-      violation = {
-        sample,
-        label,
-        adversarialPrediction,
-        radius: ball.radius,
-        distance: reached,
-        foundBy: 'random perturbation',
-      }
-      return false
-    },
-  )
+  const property = fastCheck.asyncProperty(perturbations(fastCheck, labels.length, features), async (perturbation) => {
+    if (interrupted || !(await budget.next())) {
+      interrupted = true
+      return true
+    }
+    tried++
+    const { sample } = perturbation
+    const ball = { norm, center: inputs.data.slice(sample * features, (sample + 1) * features), radius: radii[sample] }
+    const data = perturb(perturbation, ball, model.domain)
+    const [adversarialPrediction] = await predictClasses(model, { data, shape: [1, ...model.featureShape] })
+    const label = labels[sample]
+    if (adversarialPrediction === label) return true
+    const reached = distance(ball.center, data)[norm]
+    violation = {
+      sample,
+      label,
+      adversarialPrediction,
+      radius: ball.radius,
+      distance: reached,
+      foundBy: 'random perturbation',
+    }
+    return false
+  })
   const details = await fastCheck.check(property, { numRuns: runs, seed, ...(path === undefined ? {} : { path }) })
   if (details.failed && !violation) throw details.errorInstance
   return {

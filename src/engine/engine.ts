@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
-import { EngineError } from '../errors.js'
+import { EngineError, GraphRefusedError } from '../errors.js'
 import { encodeModel } from '../graph/encode.js'
 import type { ElementType, Graph, Tensor, TensorData } from '../graph/graph.js'
 
@@ -155,7 +155,7 @@ function engineError({ message, code }: { message: string; code?: string }): Eng
       'onnxruntime-node is not installed. Run `npm install --save-dev onnxruntime-node`; where its download of CUDA libraries fails, set ONNXRUNTIME_NODE_INSTALL=skip first.',
     )
   }
-  return new EngineError(`onnxruntime: ${message}`)
+  return new GraphRefusedError(message)
 }
 
 function sessionOptions({ optimization = 'all' }: SessionSettings) {

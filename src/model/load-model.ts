@@ -1,4 +1,4 @@
-import { ModelError } from '../errors.js'
+import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type DomainSettings } from '../geometry/domain.js'
 import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
 import type { Classifier, ModelDescription } from './classifier.js'
@@ -77,16 +77,19 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph:
         )
       }
       return {
-        graph: await inferTypes(graph, true).catch((error) => Promise.reject(asModelError(error))),
+        graph: await inferTypes(graph, true).catch((error) => {
+          throw asModelError(error)
+        }),
         oneAtATime: true,
       }
     }
   }
 }
 
-function asModelError(cause: unknown): ModelError {
-  if (cause instanceof ModelError) return cause
-  return new ModelError(`onnxruntime cannot run the model. ${(cause as Error).message}`, { cause })
+/** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */
+function asModelError(cause: unknown): unknown {
+  if (!(cause instanceof GraphRefusedError)) return cause
+  return new ModelError(`onnxruntime cannot run the model. ${cause.message}`, { cause })
 }
 
 function countClasses(graph: TypedGraph, output: string): number {

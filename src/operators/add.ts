@@ -27,6 +27,7 @@ function addition(name: 'Add' | 'Sub'): LinearRules {
     },
 
     terms: () => 2,
+    fanOut: broadcastFanOut,
   }
 }
 

@@ -31,6 +31,7 @@ const average: LinearRules = {
 
   // One more for the division.
   terms: (node) => elementCount(intsAttribute(node, 'kernel_shape')!) + 1,
+  fanOut: (node) => elementCount(intsAttribute(node, 'kernel_shape')!) + 1,
 }
 
 /** The sum over the windows as a convolution of one channel: channels join the rows, one kernel of ones serves all. */

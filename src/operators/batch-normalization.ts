@@ -18,6 +18,7 @@ const normalization: LinearRules = {
 
   // One product and one sum; the others are roundings of the factor and of the offset.
   terms: () => 2 + foldedRoundings,
+  fanOut: () => 1 + foldedRoundings,
 }
 
 function perChannel(part: 'factor' | 'offset', absolute: boolean, node: GraphNode, context: RuleContext): string {

@@ -29,3 +29,15 @@ export function operand(value: string, context: DerivativeContext): string {
 export function sumOf(parts: readonly (string | undefined)[], { builder }: RuleContext): string {
   return parts.filter((part) => part !== undefined).reduce((left, right) => builder.add('Add', [left, right]))
 }
+
+/**
+ * Most terms that one element of the transpose of a product or a sum adds up: those it was broadcast to or, in a matrix
+ * product, the outputs that it has a share in; one rounding more for the factor.
+ */
+export function broadcastFanOut(node: GraphNode, context: RuleContext): number {
+  const outputs = elementCount(sampleShape(node.outputs[0], node, context))
+  const inputs = node.inputs
+    .filter((input) => context.isActivation(input))
+    .map((input) => elementCount(sampleShape(input, node, context)))
+  return Math.ceil(outputs / Math.min(...inputs)) + 1
+}

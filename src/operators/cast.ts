@@ -9,6 +9,7 @@ const unchanged: LinearRules = {
   apply: (_node, [input]) => [input],
   transpose: (_node, [gradient]) => [gradient],
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 function sourceType(node: GraphNode, { graph }: RuleContext): number {

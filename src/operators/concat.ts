@@ -28,6 +28,7 @@ const concatenation: LinearRules = {
   },
 
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 function axisOf(node: GraphNode, context: RuleContext): number {

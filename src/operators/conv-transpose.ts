@@ -23,6 +23,11 @@ const transposedConvolution: LinearRules = {
     const { data, shape } = context.constant(node.inputs[1])!
     return data.length / shape[1] + 1 + foldedRoundings
   },
+
+  fanOut(node, context) {
+    const { data, shape } = context.constant(node.inputs[1])!
+    return data.length / shape[0]
+  },
 }
 
 /** The convolution that this node is the transpose of. */

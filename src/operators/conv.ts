@@ -40,6 +40,11 @@ const convolution: LinearRules = {
     const { data, shape } = context.constant(node.inputs[1])!
     return data.length / shape[0] + 1 + foldedRoundings
   },
+
+  fanOut(node, context) {
+    const { data, shape } = context.constant(node.inputs[1])!
+    return data.length / shape[1] / intAttribute(node, 'group', 1)
+  },
 }
 
 function describe(node: GraphNode, context: RuleContext): Convolution {

@@ -15,6 +15,7 @@ const scaling: LinearRules = {
   },
 
   terms: () => 2,
+  fanOut: broadcastFanOut,
 }
 
 /** y = a / b with b an activation: dy = (da − y·db) / b. */

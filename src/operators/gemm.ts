@@ -31,6 +31,7 @@ const dense: LinearRules = {
   },
 
   terms: (node, context) => (context.shape(node.inputs[0])[1] as number) + 1 + foldedRoundings,
+  fanOut: (node, context) => (context.shape(node.outputs[0])[1] as number) + 1,
 }
 
 function isDense(node: GraphNode, context: RuleContext): boolean {

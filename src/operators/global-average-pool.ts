@@ -19,6 +19,7 @@ const average: LinearRules = {
 
   // One more for the division.
   terms: (node, context) => elementCount(spatialSizes(node, context)) + 1,
+  fanOut: () => 1,
 }
 
 function spatialSizes(node: GraphNode, context: RuleContext): readonly number[] {

@@ -18,6 +18,7 @@ const constantProduct: LinearRules = {
     factorGradients(node, gradient!, (value) => coefficient(value, false, context), context),
 
   terms: (node, context) => innerSize(node, context) + foldedRoundings,
+  fanOut: broadcastFanOut,
 }
 
 const product: DerivativeRules = {

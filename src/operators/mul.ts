@@ -21,6 +21,7 @@ const scaling: LinearRules = {
   },
 
   terms: () => 2,
+  fanOut: broadcastFanOut,
 }
 
 const product: DerivativeRules = {

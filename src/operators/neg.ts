@@ -5,6 +5,7 @@ const negation: LinearRules = {
   transpose: (_node, [gradient], { builder }) => [builder.add('Neg', [gradient!])],
   // Exact, but not only a move: the sign changes.
   terms: () => 2,
+  fanOut: () => 1,
 }
 
 export const neg: Operator = { name: 'Neg', linear: () => negation }

@@ -29,6 +29,7 @@ function reduction(name: 'ReduceSum' | 'ReduceMean'): LinearRules {
 
     // One more for the division.
     terms: (node, context) => summands(node, context) + (name === 'ReduceMean' ? 1 : 0),
+    fanOut: () => 1,
   }
 }
 

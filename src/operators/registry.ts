@@ -11,9 +11,11 @@ import { conv } from './conv.js'
 import { convTranspose } from './conv-transpose.js'
 import { div } from './div.js'
 import { elu } from './elu.js'
+import { erf } from './erf.js'
 import { expand } from './expand.js'
 import { exp, log } from './exponential.js'
 import { gather } from './gather.js'
+import { gelu } from './gelu.js'
 import { gemm } from './gemm.js'
 import { globalAveragePool } from './global-average-pool.js'
 import { hardSigmoid, hardSwish } from './hard-sigmoid.js'
@@ -74,8 +76,10 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     clip,
     ...comparisons,
     elu,
+    erf,
     exp,
     log,
+    gelu,
     hardSigmoid,
     hardSwish,
     leakyRelu,

@@ -14,6 +14,7 @@ const reshaping: LinearRules = {
   },
 
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 const reshapingOperator = (name: string): Operator => ({ name, linear: () => reshaping })

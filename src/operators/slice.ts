@@ -21,6 +21,7 @@ const slicing: LinearRules = {
   },
 
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 /** The positions that the slice picks along each of its axes. */

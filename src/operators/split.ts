@@ -22,6 +22,7 @@ const splitting: LinearRules = {
   },
 
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 function describe(node: GraphNode, context: RuleContext) {

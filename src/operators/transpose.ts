@@ -11,6 +11,7 @@ const permutation: LinearRules = {
   },
 
   terms: () => 1,
+  fanOut: () => 1,
 }
 
 function axes(node: GraphNode, context: RuleContext): readonly number[] {

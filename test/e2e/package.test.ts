@@ -66,7 +66,7 @@ test.each([
   ],
 ])('%s works, and the process ends by itself', async (_, file, code) => {
   const project = linkedProject({ [file]: code })
-  expect(await project.run(`../${file}`)).toEqual({ code: 0, output: 'function function true\n' })
+  expect(await project.run(file)).toEqual({ code: 0, output: 'function function true\n' })
 })
 
 const checks = `

@@ -18,13 +18,13 @@ export interface Project {
   readonly folder: string
   write(files: Readonly<Record<string, string>>): void
   read(file: string): string
-  /** Runs a script of an installed package, such as `vitest/vitest.mjs`. */
-  run(script: string, ...args: string[]): Promise<Run>
+  /** Runs Node with a script and its arguments. */
+  run(...command: readonly string[]): Promise<Run>
 }
 
-export const vitest = ['vitest/vitest.mjs', 'run'] as const
-export const jest = ['jest/bin/jest.js'] as const
-export const tsc = ['typescript/bin/tsc'] as const
+export const vitest = ['node_modules/vitest/vitest.mjs', 'run']
+export const jest = ['node_modules/jest/bin/jest.js']
+export const tsc = ['node_modules/typescript/bin/tsc']
 
 /** The packed package beside links to the packages that this repository has installed: quick. */
 export function linkedProject(files: Readonly<Record<string, string>>): Project {
@@ -63,7 +63,7 @@ function emptyProject(files: Readonly<Record<string, string>>): Project {
       }
     },
     read: (file) => readFileSync(join(folder, file), 'utf8'),
-    run: (script, ...args) => start(process.execPath, [join(folder, 'node_modules', script), ...args], folder),
+    run: (...command) => start(process.execPath, command, folder),
   }
   cpSync(join(root, 'fixtures/models/mnist_lenet.onnx'), join(folder, 'model.onnx'))
   cpSync(join(root, 'fixtures/samples/mnist_lenet.npz'), join(folder, 'test-images.npz'))

@@ -9,6 +9,7 @@ interface Activation {
   /** Where the slope jumps or is infinite; random inputs keep away from there. */
   readonly kinks?: readonly number[]
   readonly positive?: boolean
+  readonly opset?: number
 }
 
 const attributes = { alpha: float(0.3) }
@@ -38,6 +39,12 @@ const cases: Record<string, Activation> = {
     kinks: [-0.375, 0.875],
   },
   HardSwish: { build: (builder, input) => builder.add('HardSwish', [input]), kinks: [-3, 3] },
+  Erf: { build: (builder, input) => builder.add('Erf', [input]) },
+  Gelu: { build: (builder, input) => builder.add('Gelu', [input]), opset: 20 },
+  'Gelu by tanh': {
+    build: (builder, input) => builder.add('Gelu', [input], { approximate: 'tanh' }),
+    opset: 20,
+  },
   Softplus: { build: (builder, input) => builder.add('Softplus', [input]) },
   Clip: {
     build: (builder, input) => builder.add('Clip', [input, builder.scalar(-0.5), builder.scalar(1)]),
@@ -70,7 +77,8 @@ function element({ kinks = [], positive = false }: Pick<Activation, 'kinks' | 'p
 }
 
 test.for(Object.entries(cases))('%s', async ([, activation]) => {
-  await checkOperator({ features: [3, 2, 4], build: activation.build, element: element(activation) })
+  const { build, opset } = activation
+  await checkOperator({ features: [3, 2, 4], build, element: element(activation), ...(opset && { opset }) })
 })
 
 const infinity = Number.POSITIVE_INFINITY
@@ -127,6 +135,17 @@ test('the float64 Softplus keeps its relative accuracy for negative inputs', asy
   input.forEach((x, index) => {
     const expected = Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
     expect(Math.abs(output[index] / expected - 1)).toBeLessThan(1e-14)
+  })
+})
+
+test('the float64 Erf is exact to rounding', async () => {
+  const input = [-9, -6, -2, -0.5, 0, 0.125, 1, 3]
+  const { output } = await differentiate({ features: [input.length], input, build: cases.Erf.build }, 'float64')
+  const expected = [
+    -1, -1, -0.9953222650189527, -0.5204998778130465, 0, 0.1403162048013338, 0.8427007929497149, 0.9999779095030014,
+  ]
+  expected.forEach((value, index) => {
+    expect(Math.abs(output[index] - value)).toBeLessThan(1e-15)
   })
 })
 

@@ -1,0 +1,48 @@
+import { decodeEvidence, type RecordedCheck } from '../src/evidence.js'
+import type { JsonSafe } from '../src/json-safe.js'
+import type { ModelDescription } from '../src/model/classifier.js'
+
+/** A record as a runner hands it over. */
+export interface EncodedCheck {
+  readonly file: string
+  readonly test: string | undefined
+  readonly evidence: JsonSafe
+}
+
+/** The checks of one model on one device. */
+export interface ModelChecks {
+  readonly model: ModelDescription
+  readonly checks: readonly RecordedCheck[]
+}
+
+/** Everything that a run recorded. */
+export interface Collection {
+  readonly models: readonly ModelChecks[]
+  /** Records that could not be read, and why. */
+  readonly problems: readonly string[]
+}
+
+/** Sorts the records of a run by model; within a model by file, and within a file in the order of the tests. */
+export function collect(records: readonly EncodedCheck[]): Collection {
+  const models = new Map<string, { model: ModelDescription; checks: RecordedCheck[] }>()
+  const problems: string[] = []
+  // Files finish in any order; sorting is stable, so the tests of one file stay in theirs.
+  for (const { file, test, evidence: encoded } of records.toSorted((left, right) => compare(left.file, right.file))) {
+    try {
+      const evidence = decodeEvidence(encoded)
+      const { model } = evidence
+      const key = JSON.stringify([model.name, model.sha256, model.device])
+      const known = models.get(key) ?? { model, checks: [] }
+      known.checks.push({ file, test, evidence })
+      models.set(key, known)
+    } catch (error) {
+      problems.push(`${file}${test === undefined ? '' : ` > ${test}`}: ${(error as Error).message}`)
+    }
+  }
+  return { models: [...models.values()], problems }
+}
+
+function compare(left: string, right: string): number {
+  if (left === right) return 0
+  return left < right ? -1 : 1
+}

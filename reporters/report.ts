@@ -1,0 +1,17 @@
+import type { RecordedCheck } from '../src/evidence.js'
+import { collect, type EncodedCheck } from './collect.js'
+import { type ModelSummary, summarize } from './summary.js'
+
+/** What a run found, whatever it is shown as. */
+export interface Report {
+  /** False when the run was interrupted: tests are missing. */
+  readonly complete: boolean
+  readonly models: readonly ModelSummary[]
+  readonly checks: readonly RecordedCheck[]
+  readonly problems: readonly string[]
+}
+
+export function createReport(records: readonly EncodedCheck[], complete: boolean): Report {
+  const { models, problems } = collect(records)
+  return { complete, models: models.map(summarize), checks: models.flatMap(({ checks }) => checks), problems }
+}

@@ -1,0 +1,140 @@
+import Table from 'cli-table3'
+import { formatCount, formatDuration, formatNumber, formatPercent } from '../src/format.js'
+import type { Report } from './report.js'
+import type { CheckSummary, ModelSummary } from './summary.js'
+
+/** The report for a terminal: a table per model, then only what needs attention. */
+export function renderTerminal({ complete, models, problems }: Report): string {
+  const checks = models.flatMap((model) => model.checks)
+  if (checks.length === 0 && problems.length === 0) {
+    return 'unfooled: no robustness checks were recorded (is the setup file unfooled/vitest or unfooled/jest configured?)'
+  }
+  const attention = [
+    ...(complete ? [] : ['! The run was interrupted: checks are missing.']),
+    ...problems.map((problem) => `! Unreadable evidence: ${problem}`),
+    ...models.flatMap(attentionTo),
+  ]
+  return [headline(checks, models.length), ...models.map(renderModel), attention.join('\n')]
+    .filter((block) => block !== '')
+    .join('\n\n')
+}
+
+function headline(checks: readonly CheckSummary[], models: number): string {
+  const inconclusive = checks.filter(({ verdict }) => verdict === 'inconclusive').length
+  const failed = checks.filter(({ passed }) => passed === false).length - inconclusive
+  const parts = [
+    `${formatCount(checks.length, 'check')} of ${formatCount(models, 'model')}`,
+    failed === 0 ? 'none failed' : `${failed} failed`,
+    ...(inconclusive === 0 ? [] : [`${inconclusive} inconclusive`]),
+  ]
+  return `unfooled: ${parts.join(', ')}`
+}
+
+const columns: readonly { title: string; right?: boolean; cell: (check: CheckSummary) => string }[] = [
+  { title: '', cell: mark },
+  { title: 'check', cell: ({ method, kind }) => (kind === 'bound-validity' ? `${method} is valid` : method) },
+  { title: 'norm', cell: ({ norm }) => norm },
+  { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
+  { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
+  { title: 'clean', right: true, cell: ({ cleanAccuracy }) => optional(cleanAccuracy, formatPercent) },
+  { title: 'fooled', right: true, cell: formatFooled },
+  { title: 'distance', right: true, cell: ({ medianDistance }) => optional(medianDistance, formatNumber) },
+  { title: 'certified', right: true, cell: formatCertified },
+  { title: 'gap', right: true, cell: ({ gap }) => optional(gap, formatNumber) },
+  { title: 'time', right: true, cell: ({ milliseconds }) => formatDuration(milliseconds) },
+  { title: 'seed', right: true, cell: ({ seed }) => optional(seed, String) },
+]
+
+function renderModel({ model, checks }: ModelSummary): string {
+  const used = columns.filter(({ title, cell }) => title === '' || checks.some((check) => cell(check) !== ''))
+  const table = new Table({
+    head: used.map(({ title }) => title),
+    colAligns: used.map(({ right }) => (right ? 'right' : 'left')),
+    chars: borderless,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2, compact: true },
+  })
+  for (const check of checks) table.push(used.map(({ cell }) => cell(check)))
+  const lines = table.toString().split('\n')
+  return [
+    `${model.name} · ${formatCount(model.parameters, 'parameter')} · ${model.device}`,
+    ...lines.map((line) => `  ${line}`.trimEnd()),
+  ].join('\n')
+}
+
+const borderless = Object.fromEntries(
+  ['top', 'bottom', 'left', 'right']
+    .flatMap((side) => [
+      [side, ''],
+      [`${side}-mid`, ''],
+      [`${side}-left`, ''],
+      [`${side}-right`, ''],
+    ])
+    .concat([
+      ['mid', ''],
+      ['mid-mid', ''],
+      ['middle', ''],
+    ]),
+)
+
+function attentionTo({ model, checks, contradictions }: ModelSummary): string[] {
+  const warnings = new Set([...model.warnings, ...checks.flatMap((check) => check.warnings)])
+  return [
+    ...checks
+      .filter(({ passed, verdict }) => passed === false || verdict === 'inconclusive')
+      .flatMap((check) => [
+        `${mark(check)} ${check.file}${check.test === undefined ? '' : ` > ${check.test}`}`,
+        `    ${outcome(check)}`,
+      ]),
+    ...contradictions.map(
+      ({ sample, norm, radius, certifiedBy, distance, fooledBy }) =>
+        `! ${model.name}: ${certifiedBy} certifies sample ${sample} up to ${norm} ${formatNumber(radius)}, but ${fooledBy} fools it at ${formatNumber(distance)}: the bound is wrong.`,
+    ),
+    ...[...warnings].map((warning) => `! ${model.name}: ${warning}`),
+  ]
+}
+
+function outcome(check: CheckSummary): string {
+  const { verdict, method, fooled, eligible, certified, radius, norm, violations } = check
+  const not = check.negated ? ', and was expected not to' : ''
+  switch (verdict) {
+    case 'inconclusive':
+      return `Inconclusive: ${check.reason}`
+    case 'fooled':
+    case 'resists':
+      return `${method} fooled ${fooled} of ${formatCount(eligible!, 'sample')}; ${check.negated ? 'expected more than' : 'accepted at most'} ${formatPercent(check.maxFoolingRatio!)}.`
+    case 'certified':
+    case 'uncertified':
+      return `${method} certifies ${certified} of ${formatCount(eligible!, 'sample')} above ${norm} ${formatRadius(radius)}; ${check.negated ? 'expected less than' : 'required'} ${formatPercent(check.fraction!)}.`
+    case 'valid':
+      return `${method} withstood every attempt to refute it${not}.`
+    case 'violated':
+      return `${method} is violated on ${formatCount(violations!, 'sample')}: a defect of the bound.`
+  }
+}
+
+function mark({ passed, verdict }: CheckSummary): string {
+  if (verdict === 'inconclusive') return '?'
+  return passed === false ? '✗' : '✓'
+}
+
+function formatRadius(radius: CheckSummary['radius']): string {
+  if (typeof radius !== 'object') return optional(radius, formatNumber)
+  return radius.map((value) => String(Number(value.toPrecision(2)))).join('–')
+}
+
+function formatFooled({ fooled, foolingRatio, violations }: CheckSummary): string {
+  if (violations !== undefined) return violations === 0 ? 'no violation' : formatCount(violations, 'violation')
+  if (fooled === undefined || Number.isNaN(foolingRatio!.value)) return ''
+  const [low, high] = [foolingRatio!.low, foolingRatio!.high].map((end) => Number((100 * end).toFixed(1)))
+  return `${formatPercent(foolingRatio!.value)} [${low}, ${high}]`
+}
+
+function formatCertified({ certified, eligible, certifiedRadius }: CheckSummary): string {
+  if (certified !== undefined) return eligible === 0 ? '' : formatPercent(certified / eligible!)
+  if (certifiedRadius === undefined || Number.isNaN(certifiedRadius.median)) return ''
+  return `${formatNumber(certifiedRadius.minimum)} / ${formatNumber(certifiedRadius.median)}`
+}
+
+function optional(value: number | undefined, format: (value: number) => string): string {
+  return value === undefined || Number.isNaN(value) ? '' : format(value)
+}

@@ -1,0 +1,51 @@
+import { relative } from 'node:path'
+import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSpecification, Vitest } from 'vitest/node'
+import type { JsonSafe } from '../src/json-safe.js'
+import type { EncodedCheck } from './collect.js'
+import { publish, type ReporterOptions } from './publish.js'
+import { announceWorkers } from './workers.js'
+
+/** Reports the robustness checks of a Vitest run. */
+export default class UnfooledReporter implements Reporter {
+  readonly #options: ReporterOptions
+  #vitest: Vitest | undefined
+
+  constructor(options: ReporterOptions = {}) {
+    this.#options = options
+  }
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+  }
+
+  onTestRunStart(specifications: readonly TestSpecification[]): void {
+    announceWorkers(this.#vitest!.config.maxWorkers, specifications.length)
+  }
+
+  onTestRunEnd(testModules: readonly TestModule[], _errors: readonly unknown[], reason: TestRunEndReason): void {
+    const { config, logger } = this.#vitest!
+    publish(
+      () => ({
+        records: testModules.flatMap((testModule) => readModule(testModule, config.root)),
+        complete: reason !== 'interrupted',
+        root: config.root,
+      }),
+      this.#options,
+      (text) => logger.log(text),
+    )
+  }
+}
+
+function readModule(testModule: TestModule, root: string): EncodedCheck[] {
+  const file = relative(root, testModule.moduleId)
+  return [
+    ...evidenceOf(testModule).map((evidence) => ({ file, test: undefined, evidence })),
+    ...[...testModule.children.allTests()].flatMap((testCase) =>
+      evidenceOf(testCase).map((evidence) => ({ file, test: testCase.fullName, evidence })),
+    ),
+  ]
+}
+
+function evidenceOf(entity: TestModule | TestCase): readonly JsonSafe[] {
+  return (entity.meta() as { unfooled?: JsonSafe[] }).unfooled ?? []
+}

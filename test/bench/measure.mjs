@@ -1,0 +1,24 @@
+/** Runs the tasks in turn, `rounds` times after one warm-up, and gives the median milliseconds of each. */
+export async function interleave(tasks, rounds) {
+  const times = Object.fromEntries(Object.keys(tasks).map((name) => [name, []]))
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, task] of Object.entries(tasks)) {
+      const start = performance.now()
+      await task()
+      if (round >= 0) times[name].push(performance.now() - start)
+    }
+  }
+  return Object.fromEntries(Object.entries(times).map(([name, values]) => [name, median(values)]))
+}
+
+/** Repeats a short task, so that one measurement takes long enough to be trusted. */
+export function repeated(task, count) {
+  return async () => {
+    for (let index = 0; index < count; index++) await task()
+  }
+}
+
+function median(values) {
+  const sorted = values.toSorted((left, right) => left - right)
+  return sorted[Math.floor(sorted.length / 2)]
+}

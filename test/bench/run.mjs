@@ -1,0 +1,20 @@
+// `npm run bench`: medians of interleaved runs, as ratios to the floor (bare runs of the same graph).
+import { availableParallelism } from 'node:os'
+import { benchBounds } from './bounds.mjs'
+import { benchGradients } from './gradients.mjs'
+import { benchProjectedGradientDescent } from './pgd.mjs'
+import { benchStart } from './start.mjs'
+
+console.log(
+  `Node ${process.version}, ${availableParallelism()} threads. Medians of interleaved runs; lower is better.\n`,
+)
+const only = process.argv.slice(2)
+const benches = {
+  gradients: benchGradients,
+  pgd: benchProjectedGradientDescent,
+  bounds: benchBounds,
+  start: benchStart,
+}
+for (const [name, bench] of Object.entries(benches)) {
+  if (only.length === 0 || only.includes(name)) await bench()
+}

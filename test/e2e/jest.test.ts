@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { jest, linkedProject, readmeFiles } from './project.js'
+
+const readme = readmeFiles('Jest')
+const config = { 'jest.config.js': readme['jest.config.js']! }
+
+test('what the README shows runs as it stands', async () => {
+  const project = linkedProject(readme)
+  const { code, output } = await project.run(...jest)
+  expect(output).toMatch(/Tests: +2 passed/)
+  expect(output).not.toContain('did not exit')
+  expect(code).toBe(0)
+})
+
+test('a failing check fails the run and says why', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.js': `
+      const { loadModel, loadSamples, pgd } = require('unfooled')
+      test('resists anything', async () => {
+        const model = await loadModel('model.onnx', { domain: [0, 1] })
+        const samples = await loadSamples('test-images.npz')
+        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.5 }), { samples, seed: 7 })
+      })`,
+  })
+  const { code, output } = await project.run(...jest)
+  expect(code).toBe(1)
+  expect(output).toMatch(/Tests: +1 failed/)
+  expect(output).toContain('expect(model).toResistAttack(pgd)')
+  expect(output).toContain('model.onnx is fooled on')
+  expect(output).toContain('Replay with { seed: 7 }')
+})
+
+test('several files in worker processes', async () => {
+  const file = readme['robustness.test.js']!
+  const project = linkedProject({ ...config, 'one.test.js': file, 'two.test.js': file })
+  const { code, output } = await project.run(...jest, '--maxWorkers=2')
+  expect(output).toMatch(/Tests: +4 passed/)
+  expect(code).toBe(0)
+})

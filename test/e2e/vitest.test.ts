@@ -1,0 +1,92 @@
+import { describe, expect, test } from 'vitest'
+import { linkedProject, readmeFiles, vitest } from './project.js'
+
+const readme = readmeFiles('Vitest')
+const config = { 'vitest.config.ts': readme['vitest.config.ts']! }
+const head = `
+  import { crown, loadModel, loadSamples, pgd } from 'unfooled'
+  import { expect, test } from 'vitest'
+  const model = await loadModel('model.onnx', { domain: [0, 1] })
+  const samples = await loadSamples('test-images.npz')
+`
+
+test('what the README shows runs as it stands', async () => {
+  const project = linkedProject(readme)
+  const { code, output } = await project.run(...vitest)
+  expect(output).toMatch(/Tests +2 passed/)
+  expect(code).toBe(0)
+})
+
+test('a failing check fails the run and says why', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.ts': `${head}
+      test('resists anything', async ({ expect }) => {
+        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.5 }), { samples, seed: 7 })
+      })`,
+  })
+  const { code, output } = await project.run(...vitest)
+  expect(code).toBe(1)
+  expect(output).toMatch(/Tests +1 failed/)
+  expect(output).toContain('expect(model).toResistAttack(pgd)')
+  expect(output).toContain('model.onnx is fooled on')
+  expect(output).toContain('Replay with { seed: 7 }')
+})
+
+describe.each(['forks', 'threads', 'vmThreads', 'vmForks'])('pool %s', (pool) => {
+  test('concurrent checks in two files', async () => {
+    const file = `${head}
+      test.concurrent.for([0.01, 0.02, 0.03])('PGD at %d', async (epsilon, { expect }) => {
+        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon, steps: 5 }), { samples, maxFoolingRatio: 0.1 })
+      })`
+    const project = linkedProject({ ...config, 'one.test.ts': file, 'two.test.ts': file })
+    const { code, output } = await project.run(...vitest, `--pool=${pool}`)
+    expect(output).toMatch(/Tests +6 passed/)
+    expect(code).toBe(0)
+  })
+})
+
+test('the event loop goes on while a check runs', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.ts': `${head}
+      test('ticks', async () => {
+        let ticks = 0
+        const timer = setInterval(() => ticks++, 10)
+        const attack = pgd({ norm: 'linf', epsilon: 0.01, steps: 1000, restarts: 100 })
+        const check = expect(model).toResistAttack(attack, { samples, budget: { milliseconds: 1000 } })
+        await expect(check).rejects.toThrow('The time was up after')
+        clearInterval(timer)
+        expect(ticks).toBeGreaterThan(30)
+      })`,
+  })
+  const { code, output } = await project.run(...vitest)
+  expect(output).toMatch(/Tests +1 passed/)
+  expect(code).toBe(0)
+})
+
+test('a check whose engine thread is killed is inconclusive, and the next model gets a new thread', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.ts': `
+      import type { Worker } from 'node:worker_threads'
+      import { loadModel, loadSamples, pgd } from 'unfooled'
+      import { expect, test } from 'vitest'
+      const threads: Worker[] = []
+      process.on('worker', (worker) => threads.push(worker))
+      test('killed', async () => {
+        const samples = await loadSamples('test-images.npz')
+        const attack = pgd({ norm: 'linf', epsilon: 0.01, steps: 20 })
+        const doomed = await loadModel('model.onnx', { domain: [0, 1] })
+        const check = expect(doomed).toResistAttack(pgd({ epsilon: 0.01, steps: 1000, restarts: 100 }), { samples })
+        setTimeout(() => threads[0].terminate(), 300)
+        await expect(check).rejects.toThrow(/Inconclusive.*thread ended/s)
+        const model = await loadModel('model.onnx', { domain: [0, 1] })
+        await expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.1 })
+        expect(threads).toHaveLength(2)
+      })`,
+  })
+  const { code, output } = await project.run(...vitest, '--pool=forks')
+  expect(output).toMatch(/Tests +1 passed/)
+  expect(code).toBe(0)
+})

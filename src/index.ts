@@ -1,9 +1,18 @@
-export type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attacks/attack.js'
+export type {
+  Attack,
+  AttackCandidates,
+  AttackContext,
+  AttackedSample,
+  AttackRequest,
+  AttackResult,
+} from './attacks/attack.js'
 export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
 export { type PgdSettings, pgd } from './attacks/pgd.js'
 export { type RandomNoiseSettings, randomNoise } from './attacks/random-noise.js'
 export { attack } from './attacks/run-attack.js'
 export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
+export { crown, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
+export { bound, marginBounds } from './bounds/run-bound.js'
 export type { Budget, BudgetSettings } from './budget.js'
 export {
   EngineError,

@@ -25,5 +25,9 @@ function operatorTable(): string {
     ['interval bounds', nonlinear(({ interval }) => interval)],
     ['linear relaxation', nonlinear(({ relaxation }) => relaxation)],
   ] as const
-  return ['| rules for | operators |', '| --- | --- |', ...rows.map(([rule, list]) => `| ${rule} | ${list.join(', ')} |`)].join('\n')
+  return [
+    '| rules for | operators |',
+    '| --- | --- |',
+    ...rows.map(([rule, list]) => `| ${rule} | ${list.join(', ')} |`),
+  ].join('\n')
 }

@@ -3,7 +3,7 @@ import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount } from '../graph/graph.js'
 
 /** Names of what a step needs to know, in the graph being built. */
-export interface Step {
+export interface AscentStep {
   readonly origin: string
   /** Bounds of every coordinate: the domain, within the box around the ball. */
   readonly lower: string
@@ -19,11 +19,17 @@ export interface Step {
  * Emits one step of steepest ascent from `point` along `gradient`, and the projection onto ball and domain. A sample
  * whose gradient is zero does not move.
  */
-export function emitAscent(builder: GraphBuilder, norm: Norm, point: string, gradient: string, step: Step): string {
+export function emitAscent(
+  builder: GraphBuilder,
+  norm: Norm,
+  point: string,
+  gradient: string,
+  step: AscentStep,
+): string {
   return ascent[norm](builder, point, gradient, step)
 }
 
-const ascent: Record<Norm, (builder: GraphBuilder, point: string, gradient: string, step: Step) => string> = {
+const ascent: Record<Norm, (builder: GraphBuilder, point: string, gradient: string, step: AscentStep) => string> = {
   linf(builder, point, gradient, step) {
     // A steep ramp is the sign, and faster than Sign.
     const steep = builder.add('Mul', [gradient, builder.scalar(1e38)])
@@ -78,7 +84,7 @@ const ascent: Record<Norm, (builder: GraphBuilder, point: string, gradient: stri
 }
 
 /** Duchi et al., "Efficient projections onto the l1-ball", ICML 2008: every coordinate shrinks by the same threshold. */
-function projectL1(builder: GraphBuilder, displacement: string, { epsilon }: Step, features: number): string {
+function projectL1(builder: GraphBuilder, displacement: string, { epsilon }: AscentStep, features: number): string {
   const sizes = builder.add('Abs', [displacement])
   const [sorted] = sortDown(builder, sizes, features)
   const excess = builder.add('Sub', [builder.add('CumSum', [sorted, builder.int(1)]), flatten(builder, epsilon)])
@@ -97,6 +103,6 @@ function flatten(builder: GraphBuilder, perSample: string): string {
   return builder.add('Reshape', [perSample, builder.ints([0, 1])])
 }
 
-function clip(builder: GraphBuilder, value: string, { lower, upper }: Step): string {
+function clip(builder: GraphBuilder, value: string, { lower, upper }: AscentStep): string {
   return builder.add('Min', [builder.add('Max', [value, lower]), upper])
 }

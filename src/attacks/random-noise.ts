@@ -36,7 +36,7 @@ export function randomNoise({ norm = 'linf', epsilon, repeats = 10 }: RandomNois
 
 async function run(context: AttackContext, norm: Norm, repeats: number): Promise<AttackCandidates> {
   const { inputs, labels, budget } = context
-  const adversarial = Float32Array.from(inputs.data)
+  const adversarial = new Float32Array(inputs.data)
   const steps = new Int32Array(labels.length)
   const gradientQueries = new Int32Array(labels.length)
   let standing = range(labels.length)

@@ -56,7 +56,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const correct = range(count).filter(isCorrect).length
   const cleanAccuracy = correct / count
   const { interrupted, vanishedGradients } = candidates
-  const vanished = outcomes.filter((outcome, index) => !outcome.fooled && outcome.gradientQueries > 0 && vanishedGradients?.[index]).length
+  const vanished = outcomes.filter(
+    (outcome, index) => !outcome.fooled && outcome.gradientQueries > 0 && vanishedGradients?.[index],
+  ).length
   return {
     attack: { name: method.name, kind: method.kind, norm: method.norm, settings: method.settings },
     samples,
@@ -114,7 +116,7 @@ async function recheck(method: Attack, context: AttackContext, candidates: Attac
       `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
     )
   }
-  const adversarial = Float32Array.from(candidates.adversarial)
+  const adversarial = new Float32Array(candidates.adversarial)
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
   labels.forEach((_, sample) => {
     const point = row(adversarial, sample)

@@ -1,7 +1,6 @@
+import { range, takeSamples } from '../attacks/rows.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
-import type { Frontier } from '../passes/relaxation.js'
-import { range, takeSamples } from '../attacks/rows.js'
 import type { Bound, BoundContext } from './bound.js'
 import { checkChoice } from './check-settings.js'
 import type { BallSettings, DomainMode } from './input-ball.js'

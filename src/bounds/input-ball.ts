@@ -28,10 +28,16 @@ export interface BallSettings {
  * Balls of radius `epsilon` (one per sample) in the precision of the bound. Where rounding is covered, all ends are
  * rounded outwards to float32: no float32 input of the ball is lost.
  */
-export function inputBall(inputs: Inputs, epsilon: ArrayLike<number>, domain: Domain, settings: BallSettings): InputBall {
+export function inputBall(
+  inputs: Inputs,
+  epsilon: ArrayLike<number>,
+  domain: Domain,
+  settings: BallSettings,
+): InputBall {
   const { data } = inputs
   const features = domain.lower.length
-  const array = (length: number) => (settings.precision === 'float32' ? new Float32Array(length) : new Float64Array(length))
+  const array = (length: number) =>
+    settings.precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
   const [radius, lower, upper] = [array(epsilon.length), array(data.length), array(data.length)]
   const covered = settings.rounding === 'covered'
   for (let sample = 0; sample < epsilon.length; sample++) {

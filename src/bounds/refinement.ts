@@ -1,4 +1,6 @@
+import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
+import { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape, type Tensor, type TypedGraph } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { elementsPerSample } from '../model/predict-classes.js'
@@ -7,8 +9,6 @@ import { intervalGraph, lowerName, relaxationGraph, upperName } from '../passes/
 import { ruleContext } from '../passes/context.js'
 import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
-import { GraphBuilder } from '../graph/builder.js'
-import type { Budget } from '../budget.js'
 import { type BallSettings, type FloatArray, inputBall } from './input-ball.js'
 import { stageOf } from './stage.js'
 

@@ -95,11 +95,7 @@ interface Radii {
 
 const nothing: Radii = { radii: [], interrupted: false }
 
-async function findRadii(
-  method: Bound,
-  context: BoundContext,
-  progress: (fraction: number) => void,
-): Promise<Radii> {
+async function findRadii(method: Bound, context: BoundContext, progress: (fraction: number) => void): Promise<Radii> {
   const { budget } = context
   if (method.radii) return { radii: await method.radii(context), interrupted: budget.exhausted }
   const searches = await startSearches(method, context)

@@ -33,15 +33,15 @@ export function clipToDomain(point: Float32Array, { lower, upper }: Domain): voi
 }
 
 /** The smallest box, in float32 and inside the domain, around the part of the ball that is in the domain. */
-export function boxAroundBall(center: Float32Array, radius: number, domain: Domain): Domain {
-  return {
-    lower: center.map((coordinate, index) =>
-      Math.max(roundToward(coordinate - radius, coordinate), domain.lower[index]),
-    ),
-    upper: center.map((coordinate, index) =>
-      Math.min(roundToward(coordinate + radius, coordinate), domain.upper[index]),
-    ),
+export function boxAroundBall({ center, radius }: Omit<Ball, 'norm'>, domain: Domain): Domain {
+  const lower = new Float32Array(center.length)
+  const upper = new Float32Array(center.length)
+  for (let index = 0; index < center.length; index++) {
+    const coordinate = center[index]
+    lower[index] = Math.max(roundToward(coordinate - radius, coordinate), domain.lower[index])
+    upper[index] = Math.min(roundToward(coordinate + radius, coordinate), domain.upper[index])
   }
+  return { lower, upper }
 }
 
 // Projections onto balls around the origin. Each only pulls coordinates towards the center, which does not leave a box.

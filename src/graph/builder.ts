@@ -8,6 +8,7 @@ import {
   type Tensor,
   type TensorData,
 } from './graph.js'
+import { prune } from './prune.js'
 
 /** Floating-point type that a graph computes in. */
 export type Precision = 'float32' | 'float64'
@@ -24,7 +25,7 @@ export class GraphBuilder {
   readonly opset: number
   readonly precision: Precision
   readonly #inputs: Port[] = []
-  readonly #outputs: Port[] = []
+  readonly #outputs: { name: string; value: string }[] = []
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
@@ -48,15 +49,7 @@ export class GraphBuilder {
 
   /** Makes `value` an output called `name`. */
   output(name: string, value: string): void {
-    this.#nodes.push({
-      operator: 'Identity',
-      name: '',
-      domain: '',
-      inputs: [value],
-      outputs: [name],
-      attributes: new Map(),
-    })
-    this.#outputs.push({ name })
+    this.#outputs.push({ name, value })
   }
 
   /** A constant in the precision of the graph (number arrays) or of its own type (tensors). */
@@ -110,14 +103,32 @@ export class GraphBuilder {
     return `unfooled:${this.#names.count++}`
   }
 
+  /** The graph so far, without what its outputs do not need. */
   build(): Graph {
-    return {
-      opset: this.opset,
-      inputs: this.#inputs,
-      outputs: this.#outputs,
-      nodes: this.#nodes,
-      constants: this.#constants,
+    const made = new Set(this.#nodes.flatMap(({ outputs }) => outputs))
+    const names = new Map<string, string>()
+    const copies: GraphNode[] = []
+    for (const { name, value } of this.#outputs) {
+      if (made.has(value) && !names.has(value)) names.set(value, name)
+      // An input, a constant or a second name for the same value needs a node of its own.
+      else
+        copies.push({
+          operator: 'Identity',
+          name: '',
+          domain: '',
+          inputs: [value],
+          outputs: [name],
+          attributes: new Map(),
+        })
     }
+    const rename = (value: string) => names.get(value) ?? value
+    const nodes = [...this.#nodes, ...copies].map((node) => ({
+      ...node,
+      inputs: node.inputs.map(rename),
+      outputs: node.outputs.map(rename),
+    }))
+    const outputs = this.#outputs.map(({ name }) => ({ name }))
+    return prune({ opset: this.opset, inputs: this.#inputs, outputs, nodes, constants: this.#constants })
   }
 
   /** The value that `make` makes, made once per key. */

@@ -63,7 +63,11 @@ function decodeGraph(proto: GraphProto, opset: number, readExternal: ReadExterna
   const nodes = proto.node.map((node) => decodeNode(node, opset, readExternal))
   const inputs = proto.input.filter(({ name }) => !constants.has(name)).map(decodePort)
   const outputs = proto.output.map(decodePort)
-  const made = new Set([...inputs.map(({ name }) => name), ...constants.keys(), ...nodes.flatMap((node) => node.outputs)])
+  const made = new Set([
+    ...inputs.map(({ name }) => name),
+    ...constants.keys(),
+    ...nodes.flatMap((node) => node.outputs),
+  ])
   const missing = outputs.find(({ name }) => !made.has(name))
   if (missing) throw new ModelError(`Nothing in the graph makes its output "${missing.name}".`)
   return { opset, inputs, outputs, nodes: sortNodes(nodes), constants }

@@ -5,12 +5,12 @@ import {
   type ElementType,
   elementCount,
   type Graph,
-  type GraphNode,
   type Shape,
   type Tensor,
   type TypedGraph,
   type ValueType,
 } from '../graph/graph.js'
+import { prune } from '../graph/prune.js'
 import { findActivations } from '../passes/context.js'
 
 // Two batch sizes tell which sizes follow the batch.
@@ -96,17 +96,4 @@ function refuseAbsurdSizes(outputs: readonly SessionPort[]): void {
       )
     }
   }
-}
-
-/** Keeps the nodes and constants that the outputs need; folded values need no nodes. */
-export function prune<G extends Graph>(graph: G): G {
-  const needed = new Set(graph.outputs.map(({ name }) => name))
-  const nodes: GraphNode[] = []
-  for (const node of graph.nodes.toReversed()) {
-    if (node.outputs.every((output) => graph.constants.has(output) || !needed.has(output))) continue
-    nodes.push(node)
-    for (const input of node.inputs) needed.add(input)
-  }
-  const constants = new Map([...graph.constants].filter(([name]) => needed.has(name)))
-  return { ...graph, nodes: nodes.reverse(), constants }
 }

@@ -1,4 +1,4 @@
-import { reduceToShape, refuseMovedBatch } from './broadcast.js'
+import { broadcastFanOut, reduceToShape, refuseMovedBatch } from './broadcast.js'
 import { coefficient } from './coefficient.js'
 import type { LinearRules, Operator } from './operator.js'
 import { sampleShape } from './samples.js'

@@ -1,4 +1,4 @@
-import type { GraphNode, Shape } from '../graph/graph.js'
+import { elementCount, type GraphNode, type Shape } from '../graph/graph.js'
 import { coefficient } from './coefficient.js'
 import type { DerivativeContext, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
@@ -30,14 +30,11 @@ export function sumOf(parts: readonly (string | undefined)[], { builder }: RuleC
   return parts.filter((part) => part !== undefined).reduce((left, right) => builder.add('Add', [left, right]))
 }
 
-/**
- * Most terms that one element of the transpose of a product or a sum adds up: those it was broadcast to or, in a matrix
- * product, the outputs that it has a share in; one rounding more for the factor.
- */
+/** Most terms that one element of the transpose of a product or a sum adds up; one rounding more for the factor. */
 export function broadcastFanOut(node: GraphNode, context: RuleContext): number {
   const outputs = elementCount(sampleShape(node.outputs[0], node, context))
   const inputs = node.inputs
     .filter((input) => context.isActivation(input))
     .map((input) => elementCount(sampleShape(input, node, context)))
-  return Math.ceil(outputs / Math.min(...inputs)) + 1
+  return outputs / Math.min(...inputs) + 1
 }

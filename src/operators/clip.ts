@@ -1,6 +1,7 @@
 import type { GraphNode } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
 import { identity } from './identity.js'
+import { itself, monotone } from './monotone.js'
 import type { DerivativeContext, Operator } from './operator.js'
 import { refuse } from './refuse.js'
 
@@ -11,6 +12,7 @@ export const clip: Operator = {
   elementwise: {
     derivative: (node, context) => asNumber(isBetweenBounds(node, context), context.builder),
   },
+  interval: monotone(itself),
 }
 
 function isBetweenBounds(node: GraphNode, context: DerivativeContext): string {

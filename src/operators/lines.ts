@@ -38,28 +38,31 @@ export function lineRelaxation(
       const above = upper.intercept && widened(upper, interval, shape, 1, context)
       return {
         gradient: builder.add('Mul', [gradient, slope]),
-        constant: emitIntercepts(gradient, isPositive, below, above, shape, context),
+        constant: emitIntercepts(gradient, below, above, shape, context),
       }
     },
   }
 }
 
-function emitIntercepts(
+/** Σ gradient·intercept per row: positive coefficients take the intercept `below`, others the one `above`. */
+export function emitIntercepts(
   gradient: string,
-  isPositive: string,
   below: string | undefined,
   above: string | undefined,
   shape: readonly number[],
   { builder, rows, sum }: RelaxationContext,
 ): string | undefined {
-  if (below === undefined && above === undefined) return undefined
-  if (below === undefined) {
-    const negative = builder.add('Min', [gradient, builder.scalar(0)])
-    return sum(builder.add('Mul', [negative, rows(above!)]), shape)
-  }
   const zero = builder.scalar(0)
-  const chosen = builder.add('Where', [isPositive, rows(below), above === undefined ? zero : rows(above)])
-  return sum(builder.add('Mul', [gradient, chosen]), shape)
+  const parts = [
+    below && builder.add('Mul', [builder.add('Max', [gradient, zero]), rows(below)]),
+    above && builder.add('Mul', [builder.add('Min', [gradient, zero]), rows(above)]),
+  ].filter((part) => part !== undefined)
+  return parts.length === 0
+    ? undefined
+    : sum(
+        parts.reduce((left, right) => builder.add('Add', [left, right])),
+        shape,
+      )
 }
 
 /**

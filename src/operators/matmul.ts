@@ -1,5 +1,5 @@
 import type { GraphNode } from '../graph/graph.js'
-import { operand, reduceToShape, sumOf } from './broadcast.js'
+import { broadcastFanOut, operand, reduceToShape, sumOf } from './broadcast.js'
 import { coefficient, foldedRoundings } from './coefficient.js'
 import type { DerivativeRules, LinearRules, Operator, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
@@ -18,7 +18,8 @@ const constantProduct: LinearRules = {
     factorGradients(node, gradient!, (value) => coefficient(value, false, context), context),
 
   terms: (node, context) => innerSize(node, context) + foldedRoundings,
-  fanOut: broadcastFanOut,
+  // Per input element as many outputs as there are, shared between the inputs, times those that go into each.
+  fanOut: (node, context) => broadcastFanOut(node, context) * innerSize(node, context),
 }
 
 const product: DerivativeRules = {

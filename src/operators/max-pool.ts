@@ -1,6 +1,8 @@
 import { type GraphNode, intAttribute, intsAttribute } from '../graph/graph.js'
 import { type FirstMaxima, firstMaxima, firstMaximaOfTiles } from './first-maxima.js'
-import type { DerivativeContext, Operator } from './operator.js'
+import { maximumRelaxation } from './maximum-relaxation.js'
+import { itself, monotone } from './monotone.js'
+import type { DerivativeContext, Operator, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
 import { sampleShape } from './samples.js'
 import { type WindowGeometry, windowGeometry } from './windows.js'
@@ -12,15 +14,24 @@ export const maxPool: Operator = {
     vjp: (node, [gradient], context) => [selectMaxima(node, context).toInput(gradient!)],
     jvp: (node, [tangent], context) => [selectMaxima(node, context).toOutput(tangent!)],
   },
+  interval: monotone(itself),
+  relaxation: maximumRelaxation(describe),
 }
 
-function selectMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
+function describe(node: GraphNode, context: RuleContext): { channels: number; geometry: WindowGeometry } {
   const [input] = node.inputs
-  const [output, indices] = node.outputs
+  const [, indices] = node.outputs
   if (indices && isUsed(indices, context)) refuse(node, 'its Indices output is used')
   const [channels, ...inputSizes] = sampleShape(input, node, context)
   const kernel = intsAttribute(node, 'kernel_shape')!
   const geometry = windowGeometry(node, inputSizes, kernel, intAttribute(node, 'ceil_mode', 0) === 1)
+  return { channels, geometry }
+}
+
+function selectMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
+  const [input] = node.inputs
+  const [output] = node.outputs
+  const { channels, geometry } = describe(node, context)
   const [values, maxima] = [context.value(input), context.value(output)]
   // Resize has no float64 kernel.
   return areTiles(geometry) && context.builder.precision === 'float32'
@@ -49,17 +60,26 @@ export const globalMaxPool: Operator = {
     jvp: (node, [tangent], context) => [selectGlobalMaxima(node, context).toOutput(tangent!)],
   },
 
-  lower(node, [input], context) {
-    const axes = sampleShape(node.inputs[0], node, context).map((_, axis) => axis + 1)
-    return [context.builder.add('ReduceMax', [input, context.builder.ints(axes.slice(1))])]
-  },
+  interval: monotone(largestOfChannels),
+  relaxation: maximumRelaxation(describeGlobal),
+  lower: (node, [input], context) => [largestOfChannels(input, node, context)],
+}
+
+function largestOfChannels(input: string, node: GraphNode, context: RuleContext): string {
+  const axes = sampleShape(node.inputs[0], node, context).map((_, axis) => axis + 1)
+  return context.builder.add('ReduceMax', [input, context.builder.ints(axes.slice(1))])
 }
 
 function selectGlobalMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
+  const { channels, geometry } = describeGlobal(node, context)
+  return firstMaxima(context.value(node.inputs[0]), channels, geometry, context)
+}
+
+function describeGlobal(node: GraphNode, context: RuleContext): { channels: number; geometry: WindowGeometry } {
   const [input] = node.inputs
   const [channels, ...inputSizes] = sampleShape(input, node, context)
   const ones = inputSizes.map(() => 1)
   const pads = inputSizes.flatMap(() => [0, 0])
   const geometry = { inputSizes, kernel: inputSizes, strides: ones, pads, dilations: ones, ceilMode: false }
-  return firstMaxima(context.value(input), channels, geometry, context)
+  return { channels, geometry }
 }

@@ -1,4 +1,4 @@
-import { operand, reduceToShape, refuseMovedBatch, sumOf } from './broadcast.js'
+import { broadcastFanOut, operand, reduceToShape, refuseMovedBatch, sumOf } from './broadcast.js'
 import { coefficient } from './coefficient.js'
 import type { DerivativeRules, LinearRules, Operator } from './operator.js'
 

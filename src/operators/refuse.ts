@@ -1,12 +1,12 @@
 import { UnsupportedOperatorError } from '../errors.js'
 import { type GraphNode, nodeLabel } from '../graph/graph.js'
 
-/** Refuses a node whose operator has rules, but none for the way this node uses it. */
+/** Reports a configuration that the rules of an operator do not cover. */
 export function refuse(node: GraphNode, reason: string): never {
   throw new UnsupportedOperatorError({
     operator: node.operator,
     node: nodeLabel(node),
-    analysis: 'gradient',
+    analysis: 'gradient or bound',
     reason,
     remedy: 'Attacks that need no gradient still work (randomNoise), as does predict.',
   })

@@ -1,7 +1,7 @@
 import { float } from '../graph/builder.js'
 import { asNumber } from './element-type.js'
 import { type Lines, lineRelaxation } from './lines.js'
-import { monotone } from './monotone.js'
+import { itself, monotone } from './monotone.js'
 import type { Interval, IntervalContext, Operator } from './operator.js'
 
 // Finite, as 0·∞ would be NaN. Outputs below 3e-39, which this does not lift to 1, are subnormal numbers.
@@ -23,7 +23,7 @@ export const relu: Operator = {
       })
     },
   },
-  interval: monotone('Relu'),
+  interval: monotone(itself),
   relaxation: lineRelaxation(isUnstable, (input, _node, context) => reluLines(input, context)),
 }
 

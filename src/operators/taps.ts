@@ -4,8 +4,9 @@ import { padAxis } from './pad-axis.js'
 import { invertTaps } from './windows.js'
 
 /**
- * Picks positions along `axis` of a value with `rank` axes: element i of the new axes `shape` is position taps[i], or `missing` where that is −1.
- * Gather and sums are deterministic and have kernels for every precision, which Scatter has not.
+ * Picks positions along `axis` of a value with `rank` axes: element i of the new axes `shape` is position taps[i], or
+ * `missing` where that is −1. Gather and sums are deterministic and have kernels for every precision, which Scatter has
+ * not.
  */
 export function emitTaps(
   value: string,

@@ -30,7 +30,8 @@ export function emitBallMinimum(
   if (ball.norm === 'linf') return overBox
   const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, shape, context)
   const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
-  const changes = ball.norm === 'l2' ? emitEuclidean(flat, ball, shape, context) : emitManhattan(flat, ball, shape, context)
+  const changes =
+    ball.norm === 'l2' ? emitEuclidean(flat, ball, shape, context) : emitManhattan(flat, ball, shape, context)
   return builder.add('Max', [overBox, ...changes.map((change) => builder.add('Add', [atCentre, change]))])
 }
 
@@ -99,10 +100,11 @@ function emitManhattan(a: string, ball: Ball, shape: readonly number[], context:
     builder.add('Sub', [builder.add('Unsqueeze', [largest, builder.ints([1])]), multipliers]),
     scalar(0),
   ])
-  const moved = builder.add('ReduceSum', [
-    builder.add('Mul', [excess, builder.add('Unsqueeze', [theirRoom, builder.ints([1])])]),
-    builder.ints([2]),
-  ], { keepdims: 0 })
+  const moved = builder.add(
+    'ReduceSum',
+    [builder.add('Mul', [excess, builder.add('Unsqueeze', [theirRoom, builder.ints([1])])]), builder.ints([2])],
+    { keepdims: 0 },
+  )
   const total = builder.add('Add', [moved, builder.add('Mul', [largest, radius])])
   const least = builder.add('ReduceMin', [total, builder.ints([1])], { keepdims: 0 })
   return [allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)]

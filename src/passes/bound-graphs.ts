@@ -72,11 +72,7 @@ export function relaxationGraph(
 }
 
 /** Declares a graph input when the bounds that it holds are first asked for. */
-function declareKnown(
-  graph: TypedGraph,
-  builder: GraphBuilder,
-  known: Known,
-): (value: string) => Interval | undefined {
+function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (value: string) => Interval | undefined {
   return (value) => {
     if (!known.has(value) && value !== graph.inputs[0].name) return undefined
     const shape = ['samples', ...featureShape(graph.values.get(value)!.shape)!]

@@ -7,8 +7,8 @@ import { emitGradient } from './gradient.js'
 import { emitLoss, type LossName } from './losses.js'
 
 /**
- * A graph from the model's input and `labels` (int64, one per sample) to `logits`, `loss` (one per sample) and
- * `gradient` (of the summed loss with respect to the input).
+ * A graph from the model's input and `labels` (int64, one per sample) to `logits` and `gradient` (of the
+ * summed loss with respect to the input).
  */
 export function lossGradientGraph(graph: TypedGraph, loss: LossName, precision: Precision = 'float32'): Graph {
   const builder = new GraphBuilder(graph.opset, precision)
@@ -18,9 +18,8 @@ export function lossGradientGraph(graph: TypedGraph, loss: LossName, precision: 
   const context = derivativeContext(graph, builder, forward)
   const [{ name: output }] = graph.outputs
   const logits = forward.get(output)!
-  const { value, gradient } = emitLoss(builder, loss, logits, labels, classCount(graph))
+  const { gradient } = emitLoss(builder, loss, logits, labels, classCount(graph))
   builder.output('logits', logits)
-  builder.output('loss', value)
   builder.output('gradient', emitGradient(graph, new Map([[output, gradient]]), context))
   return builder.build()
 }

@@ -114,9 +114,7 @@ export function emitSizes(node: GraphNode, linear: LinearRules, context: Interva
 export function emitMagnitude(value: string, context: IntervalContext): string {
   const { builder } = context
   const { lower, upper } = context.interval(value)
-  return builder.once(`magnitude ${lower} ${upper}`, () =>
-    builder.add('Max', [builder.add('Neg', [lower]), upper]),
-  )
+  return builder.once(`magnitude ${lower} ${upper}`, () => builder.add('Max', [builder.add('Neg', [lower]), upper]))
 }
 
 /** The radius covers the rounding of both. */

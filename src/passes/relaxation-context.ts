@@ -18,8 +18,7 @@ export function relaxationContext(
   const afterwards = graph.nodes.length + 8
   return {
     ...intervals,
-    rows: (sliced) =>
-      builder.once(`rows ${sliced}`, () => builder.add('Gather', [sliced, sampleOfRow], { axis: 0 })),
+    rows: (sliced) => builder.once(`rows ${sliced}`, () => builder.add('Gather', [sliced, sampleOfRow], { axis: 0 })),
     sum: (value, shape) => emitSum(value, shape, intervals),
     sumRoundings: (shape) => sumRoundings(shape) + afterwards,
   }

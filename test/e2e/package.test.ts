@@ -12,7 +12,14 @@ test('the tarball has what it needs and nothing else', () => {
     .split('\n')
     .map((file) => file.replace(/^package\//, ''))
   for (const target of targets(exports)) expect(files).toContain(target.replace('./', ''))
-  const places = new Set(files.map((file) => file.split('/').slice(0, file.startsWith('dist/') ? 3 : 2).join('/')))
+  const places = new Set(
+    files.map((file) =>
+      file
+        .split('/')
+        .slice(0, file.startsWith('dist/') ? 3 : 2)
+        .join('/'),
+    ),
+  )
   expect([...places].sort()).toEqual([
     'LICENSE',
     'README.md',

@@ -4,6 +4,7 @@ import { UnsupportedOperatorError } from '../../src/errors.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'
+import { denseModel } from '../tiny-models.js'
 import { fools, samplesBelow, thresholdModel } from './subject.js'
 
 let model: Classifier
@@ -21,45 +22,102 @@ test('passes up to the limit', async () => {
 })
 
 test('fails above the limit', async () => {
-  await expect(expect(model).toResistAttack(fools(7), { samples, maxFoolingRatio: 0.1, seed })).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    expect(model).toResistAttack(fools(7), { samples, maxFoolingRatio: 0.1, seed }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).toResistAttack(stub)
+
+    threshold.onnx is fooled on 7 of 20 samples, a fooling ratio of 35 % (95 % interval 15.4 % to 59.2 %).
+    Accepted: at most 10 %.
+    Attack: stub (linf, ε 0.6, steps 40, stepSize 0.01)
+    Closest adversarial examples:
+      sample 6: class 0 → 1 at linf distance 0.45
+      sample 5: class 0 → 1 at linf distance 0.46
+      sample 4: class 0 → 1 at linf distance 0.47
+      sample 3: class 0 → 1 at linf distance 0.48
+      sample 2: class 0 → 1 at linf distance 0.49
+      and 2 more
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('the negation fails up to the limit', async () => {
-  await expect(expect(model).not.toResistAttack(fools(2), { samples, maxFoolingRatio: 0.1, seed })).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    expect(model).not.toResistAttack(fools(2), { samples, maxFoolingRatio: 0.1, seed }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).not.toResistAttack(stub)
+
+    threshold.onnx resists: fooled on 2 of 20 samples, a fooling ratio of 10 % (95 % interval 1.2 % to 31.7 %).
+    Expected: more than 10 %.
+    Attack: stub (linf, ε 0.6, steps 40, stepSize 0.01)
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('says which samples do not count', async () => {
   const labels = Int32Array.from({ length: 20 }, (_, index) => (index < 5 ? 1 : 0))
-  await expect(expect(model).toResistAttack(fools(1), { samples: { ...samples, labels }, seed })).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    expect(model).toResistAttack(fools(1), { samples: { ...samples, labels }, seed }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).toResistAttack(stub)
+
+    threshold.onnx is fooled on 1 of 15 samples, a fooling ratio of 6.7 % (95 % interval 0.2 % to 31.9 %).
+    Accepted: none.
+    Attack: stub (linf, ε 0.6, steps 40, stepSize 0.01)
+    Not counted: 5 of 20 samples, not eligible before anything was changed.
+    Closest adversarial examples:
+      sample 5: class 0 → 1 at linf distance 0.46
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('shows radii that differ between samples', async () => {
-  const attack = { ...fools(1), epsilon: Float64Array.from({ length: 20 }, (_, index) => 0.5 + index / 100) }
-  await expect(expect(model).toResistAttack(attack, { samples, seed })).rejects.toThrow('ε 0.5 to 0.69 per sample')
+  const attack = { ...fools(1), epsilon: Float64Array.from({ length: 20 }, (_, index) => 0.6 + index / 100) }
+  await expect(expect(model).toResistAttack(attack, { samples, seed })).rejects.toThrow('ε 0.6 to 0.79 per sample')
 })
 
 test('judges by the one-sided binomial bounds when given a confidence', async () => {
   // 1 − 0.05^(1/n) is the upper bound without any success: 0.1391 for n = 20.
   await expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 0.1392, confidence: 0.95 })
-  await expectInconclusive((form) => form.toResistAttack(fools(0), { samples, maxFoolingRatio: 0.139, confidence: 0.95 }))
+  await expectInconclusive((form) =>
+    form.toResistAttack(fools(0), { samples, maxFoolingRatio: 0.139, confidence: 0.95 }),
+  )
   // And 0.05^(1/n) is the lower bound without any failure: 0.8609.
   await expect(model).not.toResistAttack(fools(20), { samples, maxFoolingRatio: 0.86, confidence: 0.95 })
-  await expectInconclusive((form) => form.toResistAttack(fools(20), { samples, maxFoolingRatio: 0.861, confidence: 0.95 }))
+  await expectInconclusive((form) =>
+    form.toResistAttack(fools(20), { samples, maxFoolingRatio: 0.861, confidence: 0.95 }),
+  )
 })
 
 test('too few samples for the confidence are inconclusive', async () => {
-  await expect(expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 0.1, confidence: 0.95, seed })).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 0.1, confidence: 0.95, seed }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).toResistAttack(stub)
+
+    Inconclusive for threshold.onnx, so neither the assertion nor its opposite can pass.
+    At 95 % confidence, 0 of 20 samples fooled means a fooling ratio from 0 % to 13.9 %: the limit of 10 % lies between. Check more samples, at least 29 if none of them is fooled.
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('nothing eligible is inconclusive', async () => {
   const wrong = { ...samples, labels: new Int32Array(20).fill(1) }
   await expectInconclusive((form) => form.toResistAttack(fools(0), { samples: wrong }))
-  await expect(expect(model).toResistAttack(fools(0), { samples: wrong, seed })).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    expect(model).toResistAttack(fools(0), { samples: wrong, seed }),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).toResistAttack(stub)
+
+    Inconclusive for threshold.onnx, so neither the assertion nor its opposite can pass.
+    None of the 20 samples is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('no samples are inconclusive', async () => {
@@ -69,14 +127,25 @@ test('no samples are inconclusive', async () => {
 test('an interrupted attack is inconclusive while it may still fool too many', async () => {
   const attack = fools(2, { interrupted: true })
   await expectInconclusive((form) => form.toResistAttack(attack, { samples, maxFoolingRatio: 0.1 }))
-  await expect(timeless(expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.1, seed }))).rejects
-    .toThrowErrorMatchingInlineSnapshot()
+  await expect(
+    timeless(expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.1, seed })),
+  ).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).toResistAttack(stub)
+
+    Inconclusive for threshold.onnx, so neither the assertion nor its opposite can pass.
+    The time was up after <time>, with 2 of 20 samples fooled: the rest of the attack might have fooled more than the accepted 10 %.
+
+    Warning: The time budget ended the attack early: samples that were not fooled might be by the rest of it. Allow more time, or attack fewer samples or with fewer steps.
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('an interrupted attack that has fooled too many has decided', async () => {
   const attack = fools(3, { interrupted: true })
   await expect(model).not.toResistAttack(attack, { samples, maxFoolingRatio: 0.1 })
-  await expect(expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.1 })).rejects.toThrow('is fooled on 3')
+  await expect(expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.1 })).rejects.toThrow(
+    'is fooled on 3',
+  )
 })
 
 test('an attack that cannot run is inconclusive', async () => {
@@ -88,7 +157,14 @@ test('an attack that cannot run is inconclusive', async () => {
   })
   const attack = { ...fools(0), run: () => Promise.reject(error) }
   await expectInconclusive((form) => form.toResistAttack(attack, { samples }))
-  await expect(expect(model).not.toResistAttack(attack, { samples, seed })).rejects.toThrowErrorMatchingInlineSnapshot()
+  await expect(expect(model).not.toResistAttack(attack, { samples, seed })).rejects.toThrowErrorMatchingInlineSnapshot(`
+    [Error: expect(model).not.toResistAttack(stub)
+
+    Inconclusive for threshold.onnx, so neither the assertion nor its opposite can pass.
+    No gradient rule for operator Round (node round_1). randomNoise needs no gradients.
+
+    Replay with { seed: 20261120 }.]
+  `)
 })
 
 test('samples outside the domain and NaN are inconclusive', async () => {
@@ -104,7 +180,8 @@ test('a defect is neither a verdict nor inconclusive', async () => {
 })
 
 test('warnings of model and attack come with a failure', async () => {
-  const probable = await loadModel(probabilityModel(), { domain: [0, 1], name: 'softmax.onnx' })
+  const network = denseModel({ weights: [[-1], [1]], bias: [0.5, -0.5], activation: 'Sigmoid' })
+  const probable = await loadModel(network, { domain: [0, 1], name: 'sigmoid.onnx' })
   await expect(expect(probable).toResistAttack(fools(1), { samples, seed })).rejects.toThrow(
     probable.description.warnings[0],
   )
@@ -112,13 +189,16 @@ test('warnings of model and attack come with a failure', async () => {
 
 test.each([
   ['a model that is a path', () => expect('model.onnx').toResistAttack(fools(0), { samples })],
-  ['a model that was not awaited', () => expect(thresholdModel()).toResistAttack(fools(0), { samples })],
+  ['a model that was not awaited', () => expect(Promise.resolve(model)).toResistAttack(fools(0), { samples })],
   ['no attack', () => expect(model).toResistAttack(undefined as never, { samples })],
   ['the attack itself', () => expect(model).toResistAttack(fools as never, { samples })],
   ['no options', () => expect(model).toResistAttack(fools(0), undefined as never)],
   ['inputs for samples', () => expect(model).toResistAttack(fools(0), { samples: samples.inputs as never })],
   ['a percentage', () => expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 10 })],
-  ['a confidence of 95', () => expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 0.1, confidence: 95 })],
+  [
+    'a confidence of 95',
+    () => expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 0.1, confidence: 95 }),
+  ],
   ['a confidence without a limit', () => expect(model).toResistAttack(fools(0), { samples, confidence: 0.95 })],
 ])('refuses %s', async (_, assertion) => {
   await expect(assertion()).rejects.toThrowErrorMatchingSnapshot()

@@ -1,0 +1,43 @@
+import { predictClasses } from '../model/predict-classes.js'
+import type { AttackContext } from './attack.js'
+import { rowOf, takeSamples } from './rows.js'
+
+/**
+ * Moves adversarial candidates towards their samples, up to the decision boundary: bisection along the segment between
+ * the two, all given samples in one batch. Distances end up within 2^−halvings of what the segment allows.
+ * @param fooled Samples whose candidates are adversarial; they stay so.
+ * @param adversarial Candidates of all samples, changed in place.
+ * @returns false when the budget ends first; the candidates are valid all the same.
+ */
+export async function moveToBoundary(
+  { model, inputs, labels, budget }: AttackContext,
+  adversarial: Float32Array,
+  fooled: readonly number[],
+  halvings: number,
+): Promise<boolean> {
+  const size = model.domain.lower.length
+  const ends = adversarial.slice()
+  const trial = inputs.data.slice()
+  const near = new Float64Array(labels.length)
+  const far = new Float64Array(labels.length).fill(1)
+  for (let halving = 0; halving < halvings && fooled.length > 0; halving++) {
+    if (!(await budget.next())) return false
+    for (const sample of fooled) {
+      const fraction = (near[sample] + far[sample]) / 2
+      const [from, to, point] = [inputs.data, ends, trial].map((data) => rowOf(data, size, sample))
+      for (let feature = 0; feature < size; feature++) {
+        point[feature] = from[feature] + fraction * (to[feature] - from[feature])
+      }
+    }
+    const predictions = await predictClasses(model, takeSamples({ ...inputs, data: trial }, fooled))
+    fooled.forEach((sample, index) => {
+      const fraction = (near[sample] + far[sample]) / 2
+      if (predictions[index] === labels[sample]) near[sample] = fraction
+      else {
+        far[sample] = fraction
+        rowOf(adversarial, size, sample).set(rowOf(trial, size, sample))
+      }
+    })
+  }
+  return true
+}

@@ -4,29 +4,26 @@ import { describe, test } from 'vitest'
 
 describe('mnist_lenet, trained on adversarial examples', async () => {
   const { model, samples } = await load('mnist_lenet')
+  const few = first(20, samples)
 
   test('resists PGD at ε = 0.1', async ({ expect }) => {
     await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.1 }), { samples, maxFoolingRatio: 0.1 })
   })
 
-  test('is fooled by DeepFool, which may go as far as it needs to', async ({ expect }) => {
-    await expect(model).not.toResistAttack(deepFool({ norm: 'l2' }), { samples, maxFoolingRatio: 0.1 })
+  test('has adversarial examples, which DeepFool finds', async ({ expect }) => {
+    await expect(model).not.toResistAttack(deepFool({ norm: 'linf' }), { samples: few, maxFoolingRatio: 0.9 })
   })
 
-  test('no perturbation of ±0.02 changes the class of nine images in ten', async ({ expect }) => {
-    await expect(model).toHaveLowerBoundAbove(0.02, {
-      samples: first(20, samples),
-      norm: 'linf',
-      bound: crown({ norm: 'linf' }),
-      fraction: 0.9,
-    })
+  test('no change of all pixels by up to 0.02 changes the class of nine images in ten', async ({ expect }) => {
+    const bound = crown({ norm: 'linf' })
+    await expect(model).toHaveLowerBoundAbove(0.02, { samples: few, norm: 'linf', bound, fraction: 0.9 })
   })
 })
 
 describe('digits_mlp, trained without any defence', async () => {
   const { model, samples } = await load('digits_mlp')
 
-  test('is fooled by PGD at ε = 0.1', async ({ expect }) => {
+  test('does not resist PGD at ε = 0.1', async ({ expect }) => {
     await expect(model).not.toResistAttack(pgd({ norm: 'linf', epsilon: 0.1 }), { samples, maxFoolingRatio: 0.1 })
   })
 

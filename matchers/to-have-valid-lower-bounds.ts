@@ -1,6 +1,6 @@
 import type { Attack } from '../src/attacks/attack.js'
+import { deepFool } from '../src/attacks/deep-fool.js'
 import { pgd } from '../src/attacks/pgd.js'
-import { randomNoise as deepFool } from '../src/attacks/random-noise.js' // TEMPORARY
 import { takeSamples } from '../src/attacks/rows.js'
 import type { Bound, BoundResult } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
@@ -111,18 +111,21 @@ class RefutationSearch {
     const original = (violation: Violation) => ({ ...violation, sample: certified[violation.sample] })
     const { seed, runs, path } = this.settings
     this.attacks = this.settings.attacks ?? defaultAttacks(this.bound, claims.radii)
-    const violations: Violation[] = []
+    const closest = new Map<number, Violation>()
     for (const attack of this.attacks) {
       const refutation = await refuteWithAttack(this.model, attack, claims, { seed, budget: this.#budget() })
       this.#warn(refutation.warnings)
       this.interrupted ||= refutation.interrupted
-      violations.push(...refutation.violations.map(original))
+      for (const violation of refutation.violations.map(original)) {
+        const known = closest.get(violation.sample)
+        if (!known || violation.distance < known.distance) closest.set(violation.sample, violation)
+      }
       keepClosest(
         summary.perSample.distances,
         certified.map((index, position) => [index, refutation.distances[position]]),
       )
     }
-    if (violations.length > 0 || runs === 0) return { ...summary, runs: 0, violations }
+    if (closest.size > 0 || runs === 0) return { ...summary, runs: 0, violations: [...closest.values()] }
 
     const search = await refuteAtRandom(this.model, claims, { runs, seed, path, budget: this.#budget() })
     this.interrupted ||= search.interrupted
@@ -139,7 +142,8 @@ class RefutationSearch {
 }
 
 function defaultAttacks({ norm }: Bound, radii: Float64Array): Attack[] {
-  return [pgd({ norm, epsilon: radii }), deepFool({ norm, epsilon: radii } as never)]
+  // DeepFool has no ℓ1 form; what it finds in ℓ2 is judged by its ℓ1 distance all the same.
+  return [pgd({ norm, epsilon: radii }), deepFool({ norm: norm === 'l1' ? 'l2' : norm })]
 }
 
 function keepClosest(distances: Float64Array, reached: readonly (readonly [number, number])[]): void {

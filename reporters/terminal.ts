@@ -1,5 +1,5 @@
 import Table from 'cli-table3'
-import { formatCount, formatDuration, formatNumber, formatPercent } from '../src/format.js'
+import { formatCount, formatNumber, formatPercent } from '../src/format.js'
 import type { Report } from './report.js'
 import type { CheckSummary, ModelSummary } from './summary.js'
 
@@ -14,7 +14,7 @@ export function renderTerminal({ complete, models, problems }: Report): string {
     ...problems.map((problem) => `! Unreadable evidence: ${problem}`),
     ...models.flatMap(attentionTo),
   ]
-  return [headline(checks, models.length), ...models.map(renderModel), attention.join('\n')]
+  return [headline(checks, models.length), ...models.map(renderModel), legend, attention.join('\n')]
     .filter((block) => block !== '')
     .join('\n\n')
 }
@@ -30,19 +30,21 @@ function headline(checks: readonly CheckSummary[], models: number): string {
   return `unfooled: ${parts.join(', ')}`
 }
 
+const legend =
+  'distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median\nradius · gap: median of distance − certified radius'
+
 const columns: readonly { title: string; right?: boolean; cell: (check: CheckSummary) => string }[] = [
   { title: '', cell: mark },
   { title: 'check', cell: ({ method, kind }) => (kind === 'bound-validity' ? `${method} is valid` : method) },
   { title: 'norm', cell: ({ norm }) => norm },
   { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
   { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
-  { title: 'clean', right: true, cell: ({ cleanAccuracy }) => optional(cleanAccuracy, formatPercent) },
-  { title: 'fooled', right: true, cell: formatFooled },
-  { title: 'distance', right: true, cell: ({ medianDistance }) => optional(medianDistance, formatNumber) },
+  { title: 'clean %', right: true, cell: ({ cleanAccuracy }) => optional(cleanAccuracy, inPercent) },
+  { title: 'fooled %', right: true, cell: formatFooled },
+  { title: 'distance', right: true, cell: ({ medianDistance }) => optional(medianDistance, short) },
   { title: 'certified', right: true, cell: formatCertified },
-  { title: 'gap', right: true, cell: ({ gap }) => optional(gap, formatNumber) },
-  { title: 'time', right: true, cell: ({ milliseconds }) => formatDuration(milliseconds) },
-  { title: 'seed', right: true, cell: ({ seed }) => optional(seed, String) },
+  { title: 'gap', right: true, cell: ({ gap }) => optional(gap, short) },
+  { title: 'time', right: true, cell: ({ milliseconds }) => formatTime(milliseconds) },
 ]
 
 function renderModel({ model, checks }: ModelSummary): string {
@@ -57,7 +59,7 @@ function renderModel({ model, checks }: ModelSummary): string {
   const lines = table.toString().split('\n')
   return [
     `${model.name} · ${formatCount(model.parameters, 'parameter')} · ${model.device}`,
-    ...lines.map((line) => `  ${line}`.trimEnd()),
+    ...lines.map((line) => line.trimEnd()),
   ].join('\n')
 }
 
@@ -83,7 +85,7 @@ function attentionTo({ model, checks, contradictions }: ModelSummary): string[] 
       .filter(({ passed, verdict }) => passed === false || verdict === 'inconclusive')
       .flatMap((check) => [
         `${mark(check)} ${check.file}${check.test === undefined ? '' : ` > ${check.test}`}`,
-        `    ${outcome(check)}`,
+        `    ${outcome(check)}${check.seed === undefined ? '' : ` Seed ${check.seed}.`}`,
       ]),
     ...contradictions.map(
       ({ sample, norm, radius, certifiedBy, distance, fooledBy }) =>
@@ -118,21 +120,33 @@ function mark({ passed, verdict }: CheckSummary): string {
 }
 
 function formatRadius(radius: CheckSummary['radius']): string {
-  if (typeof radius !== 'object') return optional(radius, formatNumber)
+  if (typeof radius !== 'object') return optional(radius, short)
   return radius.map((value) => String(Number(value.toPrecision(2)))).join('–')
 }
 
 function formatFooled({ fooled, foolingRatio, violations }: CheckSummary): string {
   if (violations !== undefined) return violations === 0 ? 'no violation' : formatCount(violations, 'violation')
   if (fooled === undefined || Number.isNaN(foolingRatio!.value)) return ''
-  const [low, high] = [foolingRatio!.low, foolingRatio!.high].map((end) => Number((100 * end).toFixed(1)))
-  return `${formatPercent(foolingRatio!.value)} [${low}, ${high}]`
+  return `${inPercent(foolingRatio!.value)} [${inPercent(foolingRatio!.low)}, ${inPercent(foolingRatio!.high)}]`
 }
 
 function formatCertified({ certified, eligible, certifiedRadius }: CheckSummary): string {
   if (certified !== undefined) return eligible === 0 ? '' : formatPercent(certified / eligible!)
   if (certifiedRadius === undefined || Number.isNaN(certifiedRadius.median)) return ''
-  return `${formatNumber(certifiedRadius.minimum)} / ${formatNumber(certifiedRadius.median)}`
+  return `${short(certifiedRadius.minimum)} / ${short(certifiedRadius.median)}`
+}
+
+function formatTime(milliseconds: number): string {
+  return milliseconds < 1000 ? `${Math.round(milliseconds)} ms` : `${short(milliseconds / 1000)} s`
+}
+
+function inPercent(ratio: number): string {
+  return String(Number((100 * ratio).toFixed(1)))
+}
+
+/** A table has no room for more than three digits. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)))
 }
 
 function optional(value: number | undefined, format: (value: number) => string): string {

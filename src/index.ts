@@ -6,6 +6,7 @@ export type {
   AttackRequest,
   AttackResult,
 } from './attacks/attack.js'
+export { type DeepFoolSettings, deepFool } from './attacks/deep-fool.js'
 export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
 export { type PgdSettings, pgd } from './attacks/pgd.js'
 export { type RandomNoiseSettings, randomNoise } from './attacks/random-noise.js'

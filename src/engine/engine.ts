@@ -131,7 +131,7 @@ export class Engine {
   #settle(worker: Worker, id: number, result: unknown, error: { message: string; code?: string } | undefined): void {
     const pending = this.#pending.get(id)
     this.#pending.delete(id)
-    if (this.#pending.size === 0) worker.unref()
+    if (this.#pending.size === 0 && this.#worker === worker) worker.unref()
     if (!pending) return
     if (error) pending.reject(engineError(error))
     else pending.resolve(result)

@@ -5,12 +5,14 @@ import { derivativeContext } from './derivative-context.js'
 import { declareInputs, emitForward } from './forward.js'
 import { emitGradient } from './gradient.js'
 import { emitLoss, type LossName } from './losses.js'
+import { poolBeforeRelu } from './pool-before-relu.js'
 
 /**
  * A graph from the model's input and `labels` (int64, one per sample) to `logits` and `gradient` (of the
  * summed loss with respect to the input).
  */
-export function lossGradientGraph(graph: TypedGraph, loss: LossName, precision: Precision = 'float32'): Graph {
+export function lossGradientGraph(model: TypedGraph, loss: LossName, precision: Precision = 'float32'): Graph {
+  const graph = poolBeforeRelu(model)
   const builder = new GraphBuilder(graph.opset, precision)
   declareInputs(graph, builder)
   const labels = builder.input('labels', 'int64', ['batch'])

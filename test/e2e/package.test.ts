@@ -99,7 +99,7 @@ test.each([
     'tsconfig.json': JSON.stringify({
       compilerOptions: {
         target: 'es2022',
-        module: runner === 'Vitest' ? 'preserve' : 'nodenext',
+        module: runner === 'Vitest' && type === 'commonjs' ? 'preserve' : 'nodenext',
         strict: true,
         noEmit: true,
         types: ['node'],

@@ -1,0 +1,66 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { recordInFile } from '../../matchers/record.js'
+import UnfooledReporter from '../../reporters/jest.js'
+import { attackEvidence, lowerBoundEvidence } from './evidence.js'
+
+const rootDir = mkdtempSync(join(tmpdir(), 'unfooled-'))
+afterAll(() => rmSync(rootDir, { recursive: true }))
+
+let printed = ''
+beforeEach(() => {
+  vi.stubEnv('UNFOOLED_EVIDENCE_DIR', undefined)
+  vi.stubEnv('UNFOOLED_TEST_WORKERS', undefined)
+  printed = ''
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    printed += text
+    return true
+  })
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllEnvs()
+})
+
+const file = join(rootDir, 'test', 'a.test.js')
+
+test('reads what the matchers of all workers wrote, and removes it', () => {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 }, { outputFile: 'report.json' })
+  const folder = process.env.UNFOOLED_EVIDENCE_DIR!
+  recordInFile({ file, name: 'attacked' }, attackEvidence())
+  vi.spyOn(process, 'pid', 'get').mockReturnValue(1)
+  recordInFile({ file, name: 'bounded' }, lowerBoundEvidence())
+  reporter.onRunComplete(new Set(), {})
+  expect(printed).toContain('unfooled: 2 checks of 1 model, 1 failed')
+  expect(printed).toContain(`✗ ${join('test', 'a.test.js')} > attacked`)
+  expect(JSON.parse(readFileSync(join(rootDir, 'report.json'), 'utf8'))).toMatchObject({ complete: true })
+  expect(existsSync(folder)).toBe(false)
+})
+
+test('half a line of a killed worker does not hide the others', () => {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
+  recordInFile({ file, name: 'attacked' }, attackEvidence())
+  appendFileSync(join(process.env.UNFOOLED_EVIDENCE_DIR!, `${process.pid}.jsonl`), '{"file":"/a.test.js","evid')
+  reporter.onRunComplete(new Set(), { wasInterrupted: true })
+  expect(printed).toContain('unfooled: 1 check of 1 model')
+  expect(printed).toContain('The run was interrupted')
+})
+
+test('two runs have folders of their own', () => {
+  const reporters = [1, 2].map(() => {
+    const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
+    return { reporter, folder: process.env.UNFOOLED_EVIDENCE_DIR }
+  })
+  expect(reporters[0].folder).not.toBe(reporters[1].folder)
+  for (const { reporter } of reporters) reporter.onRunComplete(new Set(), {})
+  expect(printed).toContain('no robustness checks were recorded')
+})
+
+test('workers share the cores', () => {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 8 })
+  reporter.onRunStart({ numTotalTestSuites: 3 })
+  expect(process.env.UNFOOLED_TEST_WORKERS).toBe('3')
+  reporter.onRunComplete(new Set(), {})
+})

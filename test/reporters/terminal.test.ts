@@ -1,0 +1,135 @@
+import { expect, test } from 'vitest'
+import { createReport } from '../../reporters/report.js'
+import { renderTerminal } from '../../reporters/terminal.js'
+import { type Evidence, encodeEvidence } from '../../src/evidence.js'
+import { binomialInterval } from '../../src/statistics/binomial.js'
+import { attackEvidence, lowerBoundEvidence, validityEvidence } from './evidence.js'
+
+function render(checks: readonly Evidence[], complete = true): string {
+  const records = checks.map((evidence, index) => ({
+    file: 'test/robustness.test.ts',
+    test: `check ${index}`,
+    evidence: encodeEvidence(evidence),
+  }))
+  return renderTerminal(createReport(records, complete))
+}
+
+const failed = { negated: false, passed: false }
+
+test('a table per model, then what needs attention', () => {
+  const minimal = attackEvidence(
+    { assertion: { negated: false, passed: true }, verdict: 'resists', maxFoolingRatio: 1, seed: 1204331877 },
+    { name: 'deepFool', kind: 'minimal-distance', norm: 'l2', epsilon: undefined },
+  )
+  const inconclusive = attackEvidence(
+    {
+      assertion: failed,
+      verdict: 'inconclusive',
+      reason: 'No gradient rule for operator Round (node round_1). randomNoise needs no gradients.',
+      finding: undefined,
+    },
+    { name: 'fgsm', epsilon: Float64Array.of(0.05, 0.1) },
+  )
+  const other = {
+    ...attackEvidence().model,
+    name: 'digits_cnn.onnx',
+    parameters: 1,
+    warnings: ['The output looks like probabilities.'],
+  }
+  const text = render([
+    attackEvidence({ warnings: ['The gradient was exactly zero for 1 of 3 eligible samples.'] }),
+    minimal,
+    lowerBoundEvidence(),
+    lowerBoundEvidence({ verdict: 'uncertified', assertion: failed, fraction: 0.9 }),
+    validityEvidence(),
+    inconclusive,
+    attackEvidence({ model: other, assertion: { negated: true, passed: true } }),
+  ])
+  expect(text).toMatchInlineSnapshot(`
+    "unfooled: 7 checks of 2 models, 2 failed, 1 inconclusive
+
+    digits_mlp.onnx · 6310 parameters · cpu
+       check           norm    radius  samples  clean %          fooled %  distance    certified   gap    time
+    ✗  pgd             linf       0.1      3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
+    ✓  deepFool        l2                  3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
+    ✓  crown           linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
+    ✗  crown           linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
+    ✓  crown is valid  linf                3/4       75      no violation            0.02 / 0.06  0.02    65 s
+    ?  fgsm            linf  0.05–0.1      ?/4                                                          1.23 s
+
+    digits_cnn.onnx · 1 parameter · cpu
+       check  norm  radius  samples  clean %          fooled %  distance    time
+    ✓  pgd    linf     0.1      3/4       75  66.7 [9.4, 99.2]     0.055  1.23 s
+
+    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
+    radius · gap: median of distance − certified radius
+
+    ✗ test/robustness.test.ts > check 0
+        pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
+    ✗ test/robustness.test.ts > check 3
+        crown certifies 2 of 3 samples above linf 0.05; required 90 %.
+    ? test/robustness.test.ts > check 5
+        Inconclusive: No gradient rule for operator Round (node round_1). randomNoise needs no gradients. Seed 1.
+    ! digits_mlp.onnx: The gradient was exactly zero for 1 of 3 eligible samples.
+    ! digits_cnn.onnx: The output looks like probabilities."
+  `)
+})
+
+test('fits 120 columns with realistic numbers', () => {
+  const { finding } = attackEvidence()
+  const big = attackEvidence(
+    {
+      samples: { count: 10_000, sha256: '', labels: 'given' },
+      seed: 2147483646,
+      finding: {
+        ...finding!,
+        eligible: 9_842,
+        foolingRatio: binomialInterval(4_211, 9_842),
+        medianDistance: 0.0217392,
+      },
+    },
+    { name: 'carliniWagner', epsilon: 8 / 255 },
+  )
+  const valid = validityEvidence()
+  const wide = { ...valid, finding: { ...valid.finding!, minimum: 0.012345, median: 0.023456 } }
+  const lines = render([big, wide, lowerBoundEvidence()]).split('\n')
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(120)
+})
+
+test('a refuted bound says so, whichever test shows it', () => {
+  const violated = validityEvidence({
+    verdict: 'violated',
+    assertion: failed,
+    finding: {
+      ...validityEvidence().finding!,
+      violations: [
+        {
+          sample: 1,
+          label: 1,
+          adversarialPrediction: 7,
+          radius: 0.06,
+          distance: 0.055,
+          foundBy: 'random perturbation',
+        },
+      ],
+    },
+  })
+  const text = render([violated, lowerBoundEvidence({ radius: 0.08 }), attackEvidence()])
+  expect(text.slice(text.indexOf('✗ test'))).toMatchInlineSnapshot(`
+    "✗ test/robustness.test.ts > check 0
+        crown is violated on 1 sample: a defect of the bound. Seed 2.
+    ✗ test/robustness.test.ts > check 2
+        pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
+    ! digits_mlp.onnx: crown certifies sample 1 up to linf 0.08, but pgd fools it at 0.08: the bound is wrong."
+  `)
+})
+
+test('an interrupted run is incomplete', () => {
+  expect(render([lowerBoundEvidence()], false)).toContain('! The run was interrupted: checks are missing.')
+})
+
+test('a run without evidence says so in one line', () => {
+  expect(render([])).toMatchInlineSnapshot(
+    `"unfooled: no robustness checks were recorded (is the setup file unfooled/vitest or unfooled/jest configured?)"`,
+  )
+})

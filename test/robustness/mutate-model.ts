@@ -33,7 +33,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     return copy
   },
   truncates: (bytes, random) => bytes.slice(0, below(random, bytes.length)),
-  'appends bytes': (bytes, random) => Uint8Array.from([...bytes, ...Array.from({ length: 1 + below(random, 64) }, () => below(random, 256))]),
+  'appends bytes': (bytes, random) =>
+    Uint8Array.from([...bytes, ...Array.from({ length: 1 + below(random, 64) }, () => below(random, 256))]),
   'removes a stretch': (bytes, random) => {
     const start = below(random, bytes.length)
     return Uint8Array.from([...bytes.slice(0, start), ...bytes.slice(start + 1 + below(random, 64))])
@@ -56,26 +57,57 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     const tensor = tensorOf(graph, random)
     tensor.rawData = Uint8Array.from(tensor.rawData)
     const view = new DataView(tensor.rawData.buffer)
-    if (view.byteLength >= 4) view.setFloat32(4 * below(random, Math.floor(view.byteLength / 4)), pick(random, [Number.NaN, Infinity, -Infinity, 3e38]), true)
+    if (view.byteLength >= 4)
+      view.setFloat32(
+        4 * below(random, Math.floor(view.byteLength / 4)),
+        pick(random, [Number.NaN, Infinity, -Infinity, 3e38]),
+        true,
+      )
   }),
   'changes the input shape': structural((graph, random) => {
     const type = graph.input[0].type?.value
-    if (type?.case === 'tensorType') pick(random, type.value.shape!.dim).value = { case: 'dimValue', value: pick(random, absurd) }
+    if (type?.case === 'tensorType')
+      pick(random, type.value.shape!.dim).value = { case: 'dimValue', value: pick(random, absurd) }
   }),
   'renames a value': structural((graph, random) => {
     const node = pick(random, graph.node)
     const side = pick(random, [node.input, node.output])
-    if (side.length > 0) side[below(random, side.length)] = pick(random, ['', 'nowhere', '__proto__', 'constructor', graph.input[0].name, graph.output[0].name])
+    if (side.length > 0)
+      side[below(random, side.length)] = pick(random, [
+        '',
+        'nowhere',
+        '__proto__',
+        'constructor',
+        graph.input[0].name,
+        graph.output[0].name,
+      ])
   }),
   'makes a cycle': structural((graph, random) => {
     const node = pick(random, graph.node)
     node.input[0] = pick(random, graph.node).output[0]
   }),
   'changes an operator': structural((graph, random) => {
-    pick(random, graph.node).opType = pick(random, ['', 'Relu', 'Conv', 'Gemm', 'MaxPool', 'Loop', 'If', 'Softmax', 'NoSuchOperator', 'Reshape', 'LSTM'])
+    pick(random, graph.node).opType = pick(random, [
+      '',
+      'Relu',
+      'Conv',
+      'Gemm',
+      'MaxPool',
+      'Loop',
+      'If',
+      'Softmax',
+      'NoSuchOperator',
+      'Reshape',
+      'LSTM',
+    ])
   }),
   'changes an attribute': structural((graph, random) => {
-    const attribute = pick(random, pick(random, graph.node).attribute.length > 0 ? graph.node.flatMap((node) => node.attribute) : graph.node[0].attribute)
+    const attribute = pick(
+      random,
+      pick(random, graph.node).attribute.length > 0
+        ? graph.node.flatMap((node) => node.attribute)
+        : graph.node[0].attribute,
+    )
     if (!attribute) return
     if (attribute.ints.length > 0) attribute.ints[below(random, attribute.ints.length)] = pick(random, absurd)
     attribute.i = pick(random, absurd)

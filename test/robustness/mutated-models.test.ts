@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
-import { attack } from '../../src/attacks/run-attack.js'
+import { loadFixture } from '../../fixtures/index.js'
 import { fgsm } from '../../src/attacks/fgsm.js'
+import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { UnfooledError } from '../../src/errors.js'
-import { loadFixture } from '../../fixtures/index.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { seed } from '../seed.js'
@@ -16,14 +16,21 @@ const fixtures = ['iris_mlp', 'digits_mlp', 'digits_cnn', 'digits_resnet'] as co
 afterAll(() => engine.close())
 
 /** What a person would do with the file: load it, attack it. Anything but a result or a typed error is a defect. */
-async function tryModel(bytes: Uint8Array, { domain, samples }: Awaited<ReturnType<typeof loadFixture>>): Promise<string> {
+async function tryModel(
+  bytes: Uint8Array,
+  { domain, samples }: Awaited<ReturnType<typeof loadFixture>>,
+): Promise<string> {
   try {
     const model = await loadModel(bytes, { domain })
     try {
       const { data, shape } = samples.inputs
       const size = data.length / shape[0]
       const inputs = { data: data.slice(0, 4 * size), shape: [4, ...shape.slice(1)] }
-      const result = await attack(model, fgsm({ epsilon: 0.01 }), { inputs, labels: samples.labels.slice(0, 4), seed: 0 })
+      const result = await attack(model, fgsm({ epsilon: 0.01 }), {
+        inputs,
+        labels: samples.labels.slice(0, 4),
+        seed: 0,
+      })
       // Nothing that passes may rest on numbers that are none.
       expect(result.samples.every(({ prediction }) => Number.isInteger(prediction))).toBe(true)
       return 'runs'

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import { type AttributeValue, float, GraphBuilder } from '../../src/graph/builder.js'
+import { encodeModel } from '../../src/graph/encode.js'
+import { loadModel } from '../../src/model/load-model.js'
+
+/** A model in an old opset, with operators in the form they had then; loading compares it with the untouched file. */
+function oldModel(
+  opset: number,
+  featureShape: readonly number[],
+  body: (builder: GraphBuilder, input: string) => string,
+): Uint8Array {
+  const builder = new GraphBuilder(opset)
+  const value = body(builder, builder.input('input', 'float32', ['batch', ...featureShape]))
+  builder.output('logits', value)
+  return encodeModel(builder.build())
+}
+
+const attributes =
+  (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) =>
+    builder.add(operator, [input], settings)
+
+test.each<[string, number, readonly number[], (builder: GraphBuilder, input: string) => string]>([
+  ['Clip with bounds as attributes', 9, [3], attributes('Clip', { min: float(0.25), max: float(0.5) })],
+  ['Clip with one bound', 9, [3], attributes('Clip', { max: float(0.5) })],
+  ['Pad with attributes', 9, [3], attributes('Pad', { pads: [0, 1, 0, 2], value: float(7) })],
+  ['Slice with attributes', 9, [4], attributes('Slice', { starts: [1], ends: [2 ** 40], axes: [1] })],
+  ['Slice without axes', 9, [4], attributes('Slice', { starts: [0, 1], ends: [1000, 3] })],
+  ['Squeeze with an attribute', 9, [1, 3], attributes('Squeeze', { axes: [1] })],
+  ['ReduceMean with an attribute', 9, [3, 4], attributes('ReduceMean', { axes: [2], keepdims: 0 })],
+  ['ReduceSum with an attribute', 9, [3, 4], attributes('ReduceSum', { axes: [1], keepdims: 0 })],
+  ['ReduceMax of opset 13', 13, [3, 4], attributes('ReduceMax', { axes: [1], keepdims: 0 })],
+  ['Softmax with its old default axis', 9, [3], attributes('Softmax', {})],
+  ['Dropout', 9, [3], attributes('Dropout', { ratio: float(0.5) })],
+  [
+    'Split in two equal parts',
+    13,
+    [4],
+    (builder, input) => {
+      const [left, right] = builder.addMany('Split', [input], 2, { axis: 1 })
+      return builder.add('Sub', [left, right])
+    },
+  ],
+  [
+    'Split with sizes as an attribute',
+    9,
+    [5],
+    (builder, input) => {
+      const [left, right] = builder.addMany('Split', [input], 2, { axis: 1, split: [2, 3] })
+      return builder.add('Concat', [right, left], { axis: 1 })
+    },
+  ],
+  [
+    'Unsqueeze and Flatten',
+    9,
+    [2, 2],
+    (builder, input) => builder.add('Flatten', [builder.add('Unsqueeze', [input], { axes: [1] })]),
+  ],
+  [
+    'Constant nodes',
+    9,
+    [2],
+    (builder, input) => {
+      const constant = builder.add('Constant', [], {
+        value: { kind: 'tensor', value: { type: 'float32', shape: [2], data: Float32Array.of(2, 3) } },
+      })
+      return builder.add('Mul', [input, constant])
+    },
+  ],
+  [
+    'shapes computed from the input',
+    11,
+    [2, 3],
+    (builder, input) => {
+      const batch = builder.add('Gather', [builder.add('Shape', [input]), builder.ints([0])], { axis: 0 })
+      return builder.add('Reshape', [input, builder.add('Concat', [batch, builder.ints([-1])], { axis: 0 })])
+    },
+  ],
+])('%s', async (_, opset, featureShape, body) => {
+  const model = await loadModel(oldModel(opset, featureShape, body), { domain: [0, 1] })
+  expect(model.description.opset).toBe(opset)
+  expect(model.description.fidelity).toBeLessThan(1e-6)
+  await model.close()
+})
+
+test('BatchNormalization in training mode is refused', async () => {
+  const model = oldModel(
+    14,
+    [2, 2],
+    (builder, input) =>
+      builder.addMany(
+        'BatchNormalization',
+        [input, ...[1, 0, 0, 1].map((value) => builder.floats([value, value]))],
+        3,
+        { training_mode: 1 },
+      )[0],
+  )
+  await expect(loadModel(model, { domain: [0, 1] })).rejects.toThrow('is in training mode')
+})

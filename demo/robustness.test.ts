@@ -1,10 +1,10 @@
-import { crown, deepFool, loadModel, pgd, type Samples } from 'unfooled'
+import { crown, deepFool, firstSamples, loadModel, pgd } from 'unfooled'
 import { type FixtureName, loadFixture } from 'unfooled/fixtures'
 import { describe, test } from 'vitest'
 
 describe('mnist_lenet, trained on adversarial examples', async () => {
   const { model, samples } = await load('mnist_lenet')
-  const few = first(20, samples)
+  const few = firstSamples(samples, 20)
 
   test('resists PGD at ε = 0.1', async ({ expect }) => {
     await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.1 }), { samples, maxFoolingRatio: 0.1 })
@@ -28,19 +28,11 @@ describe('digits_mlp, trained without any defence', async () => {
   })
 
   test('no attack gets below the certified radii', async ({ expect }) => {
-    await expect(model).toHaveValidLowerBounds({ samples: first(50, samples), bound: crown({ norm: 'l2' }) })
+    await expect(model).toHaveValidLowerBounds({ samples: firstSamples(samples, 50), bound: crown({ norm: 'l2' }) })
   })
 })
 
 async function load(name: FixtureName) {
   const { modelPath, samples, domain } = await loadFixture(name)
   return { model: await loadModel(modelPath, { domain }), samples }
-}
-
-function first(count: number, { inputs, labels }: Samples): Samples {
-  const features = inputs.data.length / inputs.shape[0]
-  return {
-    inputs: { data: inputs.data.subarray(0, count * features), shape: [count, ...inputs.shape.slice(1)] },
-    labels: labels?.subarray(0, count),
-  }
 }

@@ -121,7 +121,7 @@ function explainAttack(evidence: AttackEvidence, finding: AttackFinding): string
     `${model.name} is fooled on ${found}.`,
     `Accepted: ${maxFoolingRatio === 0 ? 'none' : `at most ${limit}`}.`,
     settings,
-    ...excluded(evidence, finding),
+    ...excluded(finding),
     'Closest adversarial examples:',
     ...closestExamples(evidence, finding),
   ]
@@ -156,7 +156,7 @@ function explainLowerBound(evidence: LowerBoundEvidence, finding: LowerBoundFind
     `${claim} only ${found}.`,
     `Required: ${fraction === 1 ? 'all of them' : `at least ${formatPercent(fraction)}`}.`,
     settings,
-    ...excluded(evidence, finding),
+    ...excluded(finding),
     'Furthest from certified (which is not to be fooled: a tighter bound may certify them):',
     ...shorten(
       open.map(
@@ -195,11 +195,15 @@ function explainValidity(evidence: BoundValidityEvidence, finding: BoundValidity
   ]
 }
 
-/** A verdict is about the samples that were classified correctly; says how many were not. */
-function excluded({ samples }: Evidence, { eligible }: { eligible: number }): string[] {
-  if (eligible === samples.count) return []
-  const count = samples.count - eligible
-  return [`Not counted: ${count} of ${formatCount(samples.count, 'sample')}, not eligible before anything was changed.`]
+/** A verdict is about the eligible samples; says how many were left out. */
+function excluded(finding: AttackFinding | LowerBoundFinding): string[] {
+  const { eligible, labels, predictions } = finding.perSample
+  const count = eligible.length - finding.eligible
+  if (count === 0) return []
+  const misclassified = labels.filter((label, sample) => label !== predictions[sample]).length
+  const why =
+    misclassified === count ? 'misclassified as they are' : 'misclassified, or of the target class, as they are'
+  return [`Not counted: ${count} of ${formatCount(eligible.length, 'sample')}, ${why}.`]
 }
 
 // What to do.

@@ -18,11 +18,16 @@ export function gap(bound: Evidence, checks: readonly RecordedCheck[]): number |
   return gaps.length === 0 ? undefined : median(gaps)
 }
 
-/** Sound certificates that an attack of the same run refutes. */
+/** Sound certificates that an attack of another check refutes; what a check refutes itself is in its own verdict. */
 export function contradictions(checks: readonly RecordedCheck[]): Contradiction[] {
   return checks
     .filter(({ evidence }) => evidence.kind !== 'attack' && evidence.bound.sound)
-    .flatMap(({ evidence }) => compare(evidence, checks))
+    .flatMap((check) =>
+      compare(
+        check.evidence,
+        checks.filter((other) => other !== check),
+      ),
+    )
     .filter(({ distance, radius }) => radius > 0 && distance <= radius)
 }
 

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import { formatCount, formatNumber, formatPercent } from '../src/format.js'
+import type { Contradiction } from './gap.js'
 import type { Report } from './report.js'
 import type { CheckSummary, ModelSummary } from './summary.js'
 
@@ -35,7 +36,7 @@ const legend =
 
 const columns: readonly { title: string; right?: boolean; cell: (check: CheckSummary) => string }[] = [
   { title: '', cell: mark },
-  { title: 'check', cell: ({ method, kind }) => (kind === 'bound-validity' ? `${method} is valid` : method) },
+  { title: 'check', cell: formatCheck },
   { title: 'norm', cell: ({ norm }) => norm },
   { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
   { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
@@ -79,7 +80,11 @@ const borderless = Object.fromEntries(
 )
 
 function attentionTo({ model, checks, contradictions }: ModelSummary): string[] {
-  const warnings = new Set([...model.warnings, ...checks.flatMap((check) => check.warnings)])
+  // Where nothing was eligible, warnings about the samples only repeat the reason.
+  const warnings = new Set([
+    ...model.warnings,
+    ...checks.flatMap((check) => (check.eligible === 0 ? [] : check.warnings)),
+  ])
   return [
     ...checks
       .filter(({ passed, verdict }) => passed === false || verdict === 'inconclusive')
@@ -87,12 +92,27 @@ function attentionTo({ model, checks, contradictions }: ModelSummary): string[] 
         `${mark(check)} ${check.file}${check.test === undefined ? '' : ` > ${check.test}`}`,
         `    ${outcome(check)}${check.seed === undefined ? '' : ` Seed ${check.seed}.`}`,
       ]),
-    ...contradictions.map(
-      ({ sample, norm, radius, certifiedBy, distance, fooledBy }) =>
-        `! ${model.name}: ${certifiedBy} certifies sample ${sample} up to ${norm} ${formatNumber(radius)}, but ${fooledBy} fools it at ${formatNumber(distance)}: the bound is wrong.`,
+    ...Object.values(groupBy(contradictions, ({ certifiedBy, norm }) => `${certifiedBy} ${norm}`)).map(
+      (group) => `! ${model.name}: ${contradiction(group)}`,
     ),
     ...[...warnings].map((warning) => `! ${model.name}: ${warning}`),
   ]
+}
+
+function contradiction(group: readonly Contradiction[]): string {
+  const samples = new Set(group.map(({ sample }) => sample)).size
+  const [worst] = group.toSorted((left, right) => left.distance / left.radius - right.distance / right.radius)
+  const { certifiedBy, norm, sample, radius, distance, fooledBy } = worst
+  return `${certifiedBy} certifies ${formatCount(samples, 'sample')} that another check fools: the bound is wrong. Sample ${sample} is certified up to ${norm} ${formatNumber(radius)}, and ${fooledBy} fools it at ${formatNumber(distance)}.`
+}
+
+function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Record<string, Item[]> {
+  const groups: Record<string, Item[]> = {}
+  for (const item of items) {
+    const key = keyOf(item)
+    groups[key] = [...(groups[key] ?? []), item]
+  }
+  return groups
 }
 
 function outcome(check: CheckSummary): string {
@@ -117,6 +137,10 @@ function outcome(check: CheckSummary): string {
 function mark({ passed, verdict }: CheckSummary): string {
   if (verdict === 'inconclusive') return '?'
   return passed === false ? '✗' : '✓'
+}
+
+function formatCheck({ kind, method, negated }: CheckSummary): string {
+  return `${negated ? 'not ' : ''}${method}${kind === 'bound-validity' ? ' valid' : ''}`
 }
 
 function formatRadius(radius: CheckSummary['radius']): string {

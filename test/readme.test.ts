@@ -13,21 +13,25 @@ test('the README lists the operators that have rules', async () => {
   await expect(`${before}\n\n${operatorTable()}\n\n${after}`).toMatchFileSnapshot('../README.md')
 })
 
+/** One row for all operators with the same rules. */
 function operatorTable(): string {
-  const names = [...operators.keys()].sort()
-  const namesOf = (has: (operator: Operator) => unknown) =>
-    names.filter((name) => has(operators.get(name)!)).map((name) => `\`${name}\``)
-  const linear = namesOf(({ linear }) => linear)
-  const nonlinear = (has: (operator: Operator) => unknown) => namesOf((operator) => !operator.linear && has(operator))
-  const rows = [
-    ['all analyses, where affine in the activations', linear],
-    ['gradient', nonlinear(({ elementwise, derivative }) => elementwise ?? derivative)],
-    ['interval bounds', nonlinear(({ interval }) => interval)],
-    ['linear relaxation', nonlinear(({ relaxation }) => relaxation)],
-  ] as const
+  const rows = new Map<string, string[]>()
+  for (const [name, operator] of [...operators].sort()) {
+    const rules = rulesOf(operator)
+    rows.set(rules, [...(rows.get(rules) ?? []), `\`${name}\``])
+  }
   return [
-    '| rules for | operators |',
-    '| --- | --- |',
-    ...rows.map(([rule, list]) => `| ${rule} | ${list.join(', ')} |`),
+    '| operators | gradient | interval bounds | linear relaxation |',
+    '| --- | --- | --- | --- |',
+    ...[...rows]
+      .sort()
+      .reverse()
+      .map(([rules, names]) => `| ${names.join(', ')} | ${rules} |`),
   ].join('\n')
+}
+
+function rulesOf({ linear, elementwise, derivative, interval, relaxation }: Operator): string {
+  // An operator with other rules besides the linear ones is affine only sometimes, as a product with a constant is.
+  const otherwise = linear ? (elementwise || derivative || interval ? 'where affine' : 'yes') : 'no'
+  return ['yes', interval ? 'yes' : otherwise, relaxation ? 'yes' : otherwise].join(' | ')
 }

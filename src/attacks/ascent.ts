@@ -1,11 +1,12 @@
 import type { Norm } from '../geometry/norm.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount } from '../graph/graph.js'
+import { emitFeasible, emitFreeDirections } from './free-directions.js'
 
 /** Names of what a step needs to know, in the graph being built. */
 export interface AscentStep {
   readonly origin: string
-  /** Bounds of every coordinate: the domain, within the box around the ball. */
+  /** Bounds of every coordinate: the domain, for ℓ∞ within the ball. */
   readonly lower: string
   readonly upper: string
   /** Radius of the ball around the origin, per sample. */
@@ -39,14 +40,16 @@ const ascent: Record<Norm, (builder: GraphBuilder, point: string, gradient: stri
 
   l2(builder, point, gradient, step) {
     const axes = builder.ints(step.featureShape.map((_, axis) => axis + 1))
+    const free = emitFreeDirections(builder, point, step.lower, step.upper)
+    const feasible = emitFeasible(builder, gradient, free)
     // Squares of small gradients would underflow. Dividing by the largest element first makes the norm at least 1.
-    const largest = builder.add('ReduceMax', [builder.add('Abs', [gradient]), axes])
+    const largest = builder.add('ReduceMax', [builder.add('Abs', [feasible]), axes])
     const divisor = builder.add('Where', [
       builder.add('Equal', [largest, builder.scalar(0)]),
       builder.scalar(1),
       largest,
     ])
-    const scaled = builder.add('Div', [gradient, divisor])
+    const scaled = builder.add('Div', [feasible, divisor])
     const length = builder.add('Max', [builder.add('ReduceL2', [scaled, axes]), builder.scalar(1)])
     const move = builder.add('Mul', [scaled, builder.add('Div', [step.size, length])])
     const displacement = builder.add('Sub', [builder.add('Add', [point, move]), step.origin])

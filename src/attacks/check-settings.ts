@@ -39,6 +39,7 @@ export function recorded(value: PerSample): number | string {
   return typeof value === 'number' ? value : 'per sample'
 }
 
-function listed(values: PerSample): number[] {
-  return typeof values === 'number' ? [values] : Array.from(values)
+function listed(values: PerSample): readonly number[] {
+  // Callers without types may leave out what is required.
+  return typeof values === 'object' ? Array.from(values) : [values]
 }

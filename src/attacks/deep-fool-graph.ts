@@ -1,12 +1,16 @@
 import type { Domain } from '../geometry/domain.js'
-import type { Graph, TypedGraph } from '../graph/graph.js'
+import type { GraphBuilder } from '../graph/builder.js'
+import { elementCount, type Graph, type TypedGraph } from '../graph/graph.js'
 import { emitClassPairs, emitMargins } from '../passes/margins.js'
+import { emitFeasible, emitFreeDirections } from './free-directions.js'
 import { loopGraph } from './loop-graph.js'
 
 export interface DeepFoolGraphSettings {
   readonly norm: 'linf' | 'l2'
   readonly overshoot: number
   readonly domain: Domain
+  /** Whether steps leave out the features that are at a bound of the domain already. */
+  readonly feasible: boolean
 }
 
 // A sample that sits exactly on the boundary still moves.
@@ -19,10 +23,11 @@ const smallestNorm = 1e-30
  * Its further inputs: `origin` (shaped like the model's input) and `rivals` (int64 [batch, rivals]), the classes whose
  * boundaries are looked at.
  */
-export function deepFoolGraph(graph: TypedGraph, { norm, overshoot, domain }: DeepFoolGraphSettings): Graph {
+export function deepFoolGraph(graph: TypedGraph, { norm, overshoot, domain, feasible }: DeepFoolGraphSettings): Graph {
   const [input] = graph.inputs
   const shape = input.shape!
   const featureShape = shape.slice(1) as number[]
+  const features = elementCount(featureShape)
 
   return loopGraph(graph, { targeted: false, carried: ['displacement'] }, (builder, labels) => {
     const origin = builder.input('origin', 'float32', shape)
@@ -31,14 +36,22 @@ export function deepFoolGraph(graph: TypedGraph, { norm, overshoot, domain }: De
     const bound = (values: Float32Array) => builder.floats(values, [1, ...featureShape])
     const [lower, upper] = [bound(domain.lower), bound(domain.upper)]
 
-    return ({ body, forward, carried: [displacement] }) => {
+    // A step goes against the gradient of a margin.
+    const withinDomain = (body: GraphBuilder, gradients: string, point: string) => {
+      const { up, down } = emitFreeDirections(body, point, lower, upper)
+      const perRival = (value: string) => body.add('Reshape', [body.add('Neg', [value]), body.ints([0, 1, features])])
+      return emitFeasible(body, gradients, { up: perRival(down), down: perRival(up) })
+    }
+
+    return ({ body, point, forward, carried: [displacement] }) => {
       const { margins, gradients } = emitMargins(graph, body, forward, pairs)
-      const dualNorms = body.add(norm === 'l2' ? 'ReduceL2' : 'ReduceL1', [gradients, body.ints([2])], { keepdims: 0 })
+      const usable = feasible ? withinDomain(body, gradients, point) : gradients
+      const dualNorms = body.add(norm === 'l2' ? 'ReduceL2' : 'ReduceL1', [usable, body.ints([2])], { keepdims: 0 })
       const norms = body.add('Max', [dualNorms, body.scalar(smallestNorm)])
       const distances = body.add('Div', [body.add('Max', [margins, body.scalar(smallestMargin)]), norms])
       const nearest = body.add('ArgMin', [distances], { axis: 1, keepdims: 1 })
       const ofNearest = (values: string) => body.add('GatherElements', [values, nearest], { axis: 1 })
-      const gradient = body.add('GatherND', [gradients, nearest], { batch_dims: 1 })
+      const gradient = body.add('GatherND', [usable, nearest], { batch_dims: 1 })
       const direction = norm === 'l2' ? body.add('Div', [gradient, ofNearest(norms)]) : body.add('Sign', [gradient])
       const step = body.add('Mul', [direction, ofNearest(distances)])
       const moved = body.add('Sub', [displacement, body.add('Reshape', [step, body.ints([0, ...featureShape])])])

@@ -51,20 +51,28 @@ async function run(
   { norm, steps, overshoot, candidates: most }: Required<DeepFoolSettings>,
 ): Promise<AttackCandidates> {
   const { model, labels } = context
-  const graph = await model.compile(`deepFool ${norm} ${overshoot}`, () =>
-    deepFoolGraph(model.graph, { norm, overshoot, domain: model.domain }),
-  )
+  const { domain } = model
   const candidates = unchanged(context)
   const { adversarial } = candidates
   const rivals = Math.min(most, model.classes - 1)
   const copies = 2 * rivals + 1
   const parts = batches(range(labels.length), largestBatch(model.graph, copies))
   for (const [index, samples] of parts.entries()) {
-    const feeds = await feedsFor(context, samples, rivals)
-    const report = (fraction: number) => context.progress((index + fraction) / parts.length)
-    const finished = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
-    const standing = new Set(await stillStanding(context, adversarial, samples))
-    const fooled = samples.filter((sample) => !standing.has(sample))
+    let standing = samples
+    let finished = true
+    // The published steps ignore the domain and stall where it holds back the features that matter most.
+    for (const feasible of [false, true]) {
+      if (standing.length === 0 || !finished) break
+      const graph = await model.compile(`deepFool ${norm} ${overshoot} ${feasible ? 'feasible' : 'published'}`, () =>
+        deepFoolGraph(model.graph, { norm, overshoot, domain, feasible }),
+      )
+      const report = (fraction: number) =>
+        context.progress((index + (feasible ? 1 + fraction : fraction) / 2) / parts.length)
+      const feeds = await feedsFor(context, standing, rivals)
+      finished = await runLoop(context, candidates, { graph, samples: standing, feeds, steps, copies, report })
+      standing = await stillStanding(context, adversarial, standing)
+    }
+    const fooled = samples.filter((sample) => !standing.includes(sample))
     const atBoundary = await moveToBoundary(context, adversarial, fooled, halvings)
     if (!finished || !atBoundary) return { ...candidates, interrupted: true }
   }

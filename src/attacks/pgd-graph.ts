@@ -16,7 +16,7 @@ export interface PgdGraphSettings {
 
 /**
  * Projected gradient descent as a {@link loopGraph}. Its further inputs: `origin` (shaped like the model's input),
- * `lower` and `upper` (bounds of every coordinate), `epsilon` and `step` (float32, input units, with axes of size 1 in
+ * `lower` and `upper` (bounds of every coordinate: the domain, for ℓ∞ within the ball), `epsilon` and `step` (float32, input units, with axes of size 1 in
  * place of the features).
  */
 export function pgdGraph(graph: TypedGraph, { norm, loss, targeted }: PgdGraphSettings): Graph {

@@ -45,6 +45,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   }
   const candidates = eligible.length === 0 ? nothing : await method.run(context)
   const outcomes = await recheck(method, context, candidates)
+  if (!candidates.interrupted) context.progress(1)
 
   const outcomeOf = new Map(eligible.map((sample, index) => [sample, outcomes[index]]))
   const samples = range(count).map((sample): AttackedSample => {

@@ -1,5 +1,5 @@
 import type { Feeds } from '../engine/engine.js'
-import { boxAroundBall } from '../geometry/projection.js'
+import { boxWithinDomain } from '../geometry/projection.js'
 import { perturbationInBall } from '../geometry/random-perturbation.js'
 import { floatTensor, intTensor } from '../graph/builder.js'
 import { largestBatch } from '../model/predict-classes.js'
@@ -49,7 +49,7 @@ export async function runPgd(context: AttackContext, settings: PgdRun): Promise<
 
 function feedsFor(
   { model, inputs, epsilons, labels, targets }: AttackContext,
-  { stepSize }: PgdRun,
+  { norm, stepSize }: PgdRun,
   samples: readonly number[],
   points: Float32Array,
 ): Feeds {
@@ -58,7 +58,8 @@ function feedsFor(
   const lower = new Float32Array(origin.length)
   const upper = new Float32Array(origin.length)
   samples.forEach((sample, index) => {
-    const box = boxAroundBall({ center: rowOf(origin, size, index), radius: epsilons![sample] }, model.domain)
+    const ball = { center: rowOf(origin, size, index), radius: epsilons![sample] }
+    const box = norm === 'linf' ? boxWithinDomain(ball, model.domain) : model.domain
     lower.set(box.lower, index * size)
     upper.set(box.upper, index * size)
   })

@@ -39,9 +39,10 @@ export function crown(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
-  return relaxationBound('interval', settings, (refinement, { labels }) =>
-    refinement.margins(labels, 'last nonlinear outputs'),
-  )
+  return relaxationBound('interval', settings, async (refinement, { labels }) => {
+    await refinement.refineLinear()
+    return refinement.margins(labels, 'last nonlinear outputs')
+  })
 }
 
 function relaxationBound(

@@ -36,9 +36,8 @@ export function inputBall(
 ): InputBall {
   const { data } = inputs
   const features = domain.lower.length
-  const array = (length: number) =>
-    settings.precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
-  const [radius, lower, upper] = [array(epsilon.length), array(data.length), array(data.length)]
+  const sizes = [epsilon.length, data.length, data.length]
+  const [radius, lower, upper] = sizes.map((length) => floatArray(settings.precision, length))
   const covered = settings.rounding === 'covered'
   for (let sample = 0; sample < epsilon.length; sample++) {
     radius[sample] = covered ? float32Above(epsilon[sample]) : epsilon[sample]
@@ -53,6 +52,10 @@ export function inputBall(
     upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
   }
   return { centre: settings.precision === 'float32' ? data : Float64Array.from(data), radius, lower, upper }
+}
+
+export function floatArray(precision: Precision, length: number): FloatArray {
+  return precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
 }
 
 const number = new Float32Array(1)

@@ -1,19 +1,26 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
 import { GraphBuilder } from '../graph/builder.js'
-import { elementCount, featureShape, type Tensor, type TypedGraph } from '../graph/graph.js'
+import type { Tensor, TypedGraph } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import { findOperator } from '../operators/registry.js'
-import { intervalGraph, lowerName, relaxationGraph, upperName } from '../passes/bound-graphs.js'
+import {
+  dualNormsName,
+  hasDualNorms,
+  intervalGraph,
+  isExactInterval,
+  lowerName,
+  relaxationGraph,
+  upperName,
+} from '../passes/bound-graphs.js'
 import { ruleContext } from '../passes/context.js'
+import { cropAround } from '../passes/crop.js'
 import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
-import { type BallSettings, type FloatArray, inputBall } from './input-ball.js'
-import { stageOf } from './stage.js'
-
-/** Bytes that the largest tensor of a run may take. */
-const largestTensor = 2 ** 26
+import { dualNormsOf } from './dual-norms.js'
+import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
+import { rowsPerRun, stageOf } from './stage.js'
 
 /** Linear functions of a value to be bounded from below, one per row: x[plus] − x[minus], −1 meaning neither. */
 interface Rows {
@@ -44,14 +51,24 @@ export class Refinement {
 
   /** CROWN's intermediate bounds: of the inputs of all nonlinear nodes, in order. */
   async refine(budget: Budget): Promise<void> {
-    for (const value of nonlinearInputs(this.#model.graph)) {
+    const { graph } = this.#model
+    for (const value of nonlinearInputs(graph)) {
       if (!(await budget.next())) return
-      const { lower, upper, loose } = await this.#intervals(value, true)
+      const isExact = isExactInterval(graph, value, this.#settings)
+      const { lower, upper, loose } = await this.#intervals(value, !isExact)
       const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
-      await this.#tighten(value, bounds, loose.data as Uint8Array)
-      this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, lower.shape)
-      this.#feeds[upperName(value)] = this.#tensor(bounds.upper, upper.shape)
-      this.#known.add(value)
+      if (!isExact) await this.#tighten(value, bounds, loose.data as Uint8Array)
+      this.#know(value, bounds, lower.shape)
+    }
+  }
+
+  /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
+  async refineLinear(): Promise<void> {
+    const { graph } = this.#model
+    for (const value of nonlinearInputs(graph)) {
+      if (!hasDualNorms(graph, value, this.#settings)) continue
+      const { lower, upper } = await this.#intervals(value, false)
+      this.#know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
     }
   }
 
@@ -75,9 +92,20 @@ export class Refinement {
     return margins
   }
 
+  #know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
+    this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, shape)
+    this.#feeds[upperName(value)] = this.#tensor(bounds.upper, shape)
+    this.#known.add(value)
+  }
+
   async #intervals(value: string, selects: boolean): Promise<Results> {
     const { graph } = this.#model
-    const stage = await stageOf(this.#model, `interval ${value} ${describe(this.#settings)}`, () =>
+    if (hasDualNorms(graph, value, this.#settings)) {
+      this.#feeds[dualNormsName(value)] = await dualNormsOf(this.#model, value, this.#settings)
+    }
+    const known = [...this.#known].join()
+    const key = `interval ${selects ? 'and loose ' : ''}${value} ${describe(this.#settings)} given ${known}`
+    const stage = await stageOf(this.#model, key, () =>
       intervalGraph(graph, value, this.#known, this.#settings, selects),
     )
     return stage.run(this.#feeds)
@@ -109,13 +137,16 @@ export class Refinement {
 
   async #bound(target: string, rows: Rows, frontier: Frontier): Promise<FloatArray> {
     const total = rows.sample.length
-    const bounds = this.#settings.precision === 'float32' ? new Float32Array(total) : new Float64Array(total)
+    const bounds = floatArray(this.#settings.precision, total)
     if (total === 0) return bounds
     const { graph } = this.#model
-    const stage = await stageOf(this.#model, `relaxation ${target} ${frontier} ${describe(this.#settings)}`, () =>
+    const key = `relaxation ${target} to ${frontier} ${describe(this.#settings)} given ${[...this.#known].join()}`
+    const stage = await stageOf(this.#model, key, () =>
       relaxationGraph(graph, target, this.#known, this.#settings, frontier),
     )
-    const most = rowsPerRun(graph)
+    const crop = cropAround(graph, target)
+    const { sample, plus, minus } = crop ? croppedRows(rows, crop.positions) : rows
+    const most = rowsPerRun(crop?.graph ?? graph)
     for (let start = 0; start < total; start += most) {
       const part = (values: readonly number[]): Tensor => {
         const data = BigInt64Array.from(values.slice(start, start + most), BigInt)
@@ -123,9 +154,9 @@ export class Refinement {
       }
       const { bound } = await stage.run({
         ...this.#feeds,
-        sampleOfRow: part(rows.sample),
-        plus: part(rows.plus),
-        minus: part(rows.minus),
+        sampleOfRow: part(sample),
+        plus: part(plus),
+        minus: part(minus),
       })
       bounds.set(bound.data as FloatArray, start)
     }
@@ -141,19 +172,29 @@ function describe({ norm, domain, rounding, precision }: BallSettings): string {
   return `${norm} ${domain} ${rounding} ${precision}`
 }
 
-/** What goes into operators that are not linear, in topological order. */
-function nonlinearInputs(graph: TypedGraph): string[] {
-  const context = ruleContext(graph, new GraphBuilder(graph.opset))
-  const values = graph.nodes
-    .filter(({ outputs }) => outputs.some((output) => context.isActivation(output)))
-    .filter((node) => !findOperator(node)?.linear?.(node, context))
-    .flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
-  return [...new Set(values)]
+/** The same rows over the channels at one position of the target each. */
+function croppedRows({ sample, plus, minus }: Rows, positions: number): Rows {
+  return {
+    sample: sample.map((of, row) => of * positions + (Math.max(plus[row], minus[row]) % positions)),
+    plus: plus.map((index) => Math.floor(index / positions)),
+    minus: minus.map((index) => Math.floor(index / positions)),
+  }
 }
 
-function rowsPerRun(graph: TypedGraph): number {
-  const sizes = [...graph.values.values()].map(({ shape }) => elementCount(featureShape(shape) ?? []))
-  return Math.max(1, Math.floor(largestTensor / (4 * Math.max(...sizes))))
+/**
+ * What goes into operators that are not linear, in topological order. Where it comes out of an elementwise one, bounds
+ * of what went into that are as good.
+ */
+function nonlinearInputs(graph: TypedGraph): string[] {
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
+  const nonlinear = graph.nodes
+    .filter(({ outputs }) => outputs.some((output) => context.isActivation(output)))
+    .filter((node) => !findOperator(node)?.linear?.(node, context))
+  const elementwise = new Set(
+    nonlinear.filter((node) => findOperator(node)?.relaxation?.lines).flatMap(({ outputs }) => outputs),
+  )
+  const values = nonlinear.flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
+  return [...new Set(values)].filter((value) => !elementwise.has(value))
 }
 
 /** How many samples to bound together: more of them pay off for small models only. */

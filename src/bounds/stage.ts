@@ -1,5 +1,5 @@
 import type { Feeds, Results } from '../engine/engine.js'
-import type { Graph, Tensor } from '../graph/graph.js'
+import { elementCount, featureShape, type Graph, type Tensor, type TypedGraph } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 
 /** One compiled graph of a bound; it takes what it needs out of the feeds. */
@@ -30,4 +30,13 @@ async function compileStage(model: Classifier, key: string, build: () => Graph):
       return compiled.run(taken)
     },
   }
+}
+
+/** Bytes that the largest tensor of a run may take. */
+const largestTensor = 2 ** 26
+
+/** How many linear functions to carry through the model in one run. */
+export function rowsPerRun(graph: TypedGraph): number {
+  const sizes = [...graph.values.values()].map(({ shape }) => elementCount(featureShape(shape) ?? []))
+  return Math.max(1, Math.floor(largestTensor / (4 * Math.max(...sizes))))
 }

@@ -32,8 +32,8 @@ export function clipToDomain(point: Float32Array, { lower, upper }: Domain): voi
   }
 }
 
-/** The smallest box, in float32 and inside the domain, around the part of the ball that is in the domain. */
-export function boxAroundBall({ center, radius }: Omit<Ball, 'norm'>, domain: Domain): Domain {
+/** The part of an ℓ∞ ball that is in the domain, which is a box again. Its bounds are rounded towards the center. */
+export function boxWithinDomain({ center, radius }: Omit<Ball, 'norm'>, domain: Domain): Domain {
   const lower = new Float32Array(center.length)
   const upper = new Float32Array(center.length)
   for (let index = 0; index < center.length; index++) {

@@ -1,7 +1,15 @@
 import { floatAttribute, type GraphNode } from '../graph/graph.js'
-import { type Lines, lineRelaxation } from './lines.js'
+import { lineRelaxation } from './lines.js'
 import { itself, monotone } from './monotone.js'
-import type { Interval, IntervalContext, IntervalRule, Operator, RelaxationRules, RuleContext } from './operator.js'
+import type {
+  Interval,
+  IntervalContext,
+  IntervalRule,
+  Lines,
+  Operator,
+  RelaxationRules,
+  RuleContext,
+} from './operator.js'
 import { refuse } from './refuse.js'
 import { isUnstable } from './relu.js'
 

@@ -1,92 +1,117 @@
 import type { GraphNode } from '../graph/graph.js'
-import type { Interval, IntervalContext, RelaxationContext, RelaxationRules } from './operator.js'
+import type {
+  Interval,
+  IntervalContext,
+  Line,
+  Lines,
+  RelaxationContext,
+  RelaxationRules,
+  RowContext,
+} from './operator.js'
 import { sampleShape } from './samples.js'
-
-/** A line over one neuron's input, one per sample and element: names in the built graph. */
-export interface Line {
-  readonly slope: string
-  /** Missing: zero, and products with the slope do not round (it is 0, 1 or −1). */
-  readonly intercept?: string
-}
-
-/** Lines below and above y = σ(x) for all x between the bounds of the input. */
-export interface Lines {
-  readonly lower: Line
-  readonly upper: Line
-}
 
 /** Relaxation of an elementwise operator by two lines: positive coefficients take the lower one, others the upper one. */
 export function lineRelaxation(
   loose: (input: Interval, node: GraphNode, context: IntervalContext) => string,
-  lines: (input: Interval, node: GraphNode, context: IntervalContext) => Lines,
+  linesOf: (input: Interval, node: GraphNode, context: IntervalContext) => Lines,
 ): RelaxationRules {
+  const lines = (node: GraphNode, context: RelaxationContext): Lines => {
+    const [input] = node.inputs
+    const interval = context.interval(input)
+    const { lower, upper } = linesOf(interval, node, context)
+    const offset = context.offset(input)
+    return {
+      lower: completed(lower, interval, offset?.lower, -1, context),
+      upper: completed(upper, interval, offset?.upper, 1, context),
+    }
+  }
   return {
-    elementwise: true,
-
     loose: (node, context) => loose(context.interval(node.inputs[0]), node, context),
-
+    lines,
     backward(node, gradient, context) {
       const { builder, rows } = context
-      const [input] = node.inputs
-      const shape = sampleShape(input, node, context)
-      const interval = context.interval(input)
-      const { lower, upper } = lines(interval, node, context)
-      const isPositive = builder.add('Greater', [gradient, builder.scalar(0)])
+      const { lower, upper } = lines(node, context)
       // Not max(A, 0)·lower + min(A, 0)·upper: that cancels.
-      const slope = builder.add('Where', [isPositive, rows(lower.slope), rows(upper.slope)])
-      const below = lower.intercept && widened(lower, interval, shape, -1, context)
-      const above = upper.intercept && widened(upper, interval, shape, 1, context)
+      const slopes = [isPositive(gradient, context), rows(lower.slope), rows(upper.slope)]
       return {
-        gradient: builder.add('Mul', [gradient, slope]),
-        constant: emitIntercepts(gradient, below, above, shape, context),
+        input: node.inputs[0],
+        gradient: builder.add('Mul', [gradient, builder.add('Where', slopes)]),
+        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, outputShape(node, context), context),
       }
     },
   }
 }
 
-/** Σ gradient·intercept per row: positive coefficients take the intercept `below`, others the one `above`. */
+/** The line with the offset of its input in it, moved outwards by what the product of slope and coefficient loses. */
+function completed(
+  { slope, intercept }: Line,
+  input: Interval,
+  offset: string | undefined,
+  direction: 1 | -1,
+  context: RelaxationContext,
+): Line {
+  const { builder } = context
+  const wide = intercept && outwards(intercept, slope, input, direction, context)
+  const moved = offset && builder.add('Mul', [slope, offset])
+  return { slope, intercept: wide && moved ? builder.add('Add', [wide, moved]) : (wide ?? moved) }
+}
+
+/** An intercept moved outwards: the coefficient times the slope is off by a factor 1 ± 2u, and so is that times x. */
+export function outwards(
+  intercept: string,
+  slope: string,
+  input: Interval,
+  direction: 1 | -1,
+  context: IntervalContext,
+): string {
+  const { builder, rounding } = context
+  if (rounding.mode === 'ignored') return intercept
+  const magnitude = builder.add('Max', [builder.add('Neg', [input.lower]), input.upper])
+  const product = builder.add('Mul', [builder.add('Abs', [slope]), magnitude])
+  const error = builder.add('Mul', [product, builder.scalar(rounding.gamma(8))])
+  const all = builder.add('Add', [error, builder.scalar(rounding.underflow)])
+  return builder.add(direction === 1 ? 'Add' : 'Sub', [intercept, all])
+}
+
+export function isPositive(gradient: string, { builder }: RowContext): string {
+  return builder.once(`${gradient} is positive`, () => builder.add('Greater', [gradient, builder.scalar(0)]))
+}
+
+/**
+ * Σ gradient·intercept per row, rounded down: positive coefficients take the intercept `below`, others the one `above`.
+ * The intercepts have one slice per sample of shape `shape`; a missing one is zero.
+ */
 export function emitIntercepts(
   gradient: string,
   below: string | undefined,
   above: string | undefined,
   shape: readonly number[],
-  { builder, rows, sum }: RelaxationContext,
+  context: RowContext,
 ): string | undefined {
+  const { builder, rows, rounding, sum } = context
+  if (below === undefined && above === undefined) return undefined
+  // Whatever was computed before rounds a few times, too.
+  const allowance = rounding.gamma(context.sumRoundings(shape) + 16)
+  const wide = (intercept: string, operator: 'Add' | 'Sub') => {
+    if (allowance === 0) return intercept
+    const error = builder.add('Mul', [builder.add('Abs', [intercept]), builder.scalar(allowance)])
+    return builder.add(operator, [intercept, error])
+  }
   const zero = builder.scalar(0)
-  const parts = [
-    below && builder.add('Mul', [builder.add('Max', [gradient, zero]), rows(below)]),
-    above && builder.add('Mul', [builder.add('Min', [gradient, zero]), rows(above)]),
-  ].filter((part) => part !== undefined)
-  return parts.length === 0
-    ? undefined
-    : sum(
-        parts.reduce((left, right) => builder.add('Add', [left, right])),
-        shape,
-      )
+  if (below === undefined) {
+    return sum(builder.add('Mul', [builder.add('Min', [gradient, zero]), rows(wide(above!, 'Add'))]), shape)
+  }
+  if (above === undefined) {
+    return sum(builder.add('Mul', [builder.add('Max', [gradient, zero]), rows(wide(below, 'Sub'))]), shape)
+  }
+  const chosen = builder.add('Where', [
+    isPositive(gradient, context),
+    rows(wide(below, 'Sub')),
+    rows(wide(above, 'Add')),
+  ])
+  return sum(builder.add('Mul', [gradient, chosen]), shape)
 }
 
-/**
- * The intercept moved outwards (`direction` −1 or 1) by what can be lost later: in the product of slope and
- * coefficient, which is off by a factor 1 ± u of slope·x, and in the sum of the intercepts.
- */
-function widened(
-  { slope, intercept }: Line,
-  input: Interval,
-  shape: readonly number[],
-  direction: 1 | -1,
-  context: RelaxationContext,
-): string {
-  const { builder, rounding } = context
-  if (rounding.mode === 'ignored') return intercept!
-  const magnitude = builder.add('Max', [builder.add('Neg', [input.lower]), input.upper])
-  const product = builder.add('Mul', [builder.add('Abs', [slope]), magnitude])
-  const error = builder.add('Add', [
-    builder.add('Mul', [product, builder.scalar(rounding.gamma(4))]),
-    builder.add('Mul', [
-      builder.add('Abs', [intercept!]),
-      builder.scalar(rounding.gamma(context.sumRoundings(shape) + 8)),
-    ]),
-  ])
-  const all = builder.add('Add', [error, builder.scalar(rounding.underflow)])
-  return builder.add(direction === 1 ? 'Add' : 'Sub', [intercept!, all])
+function outputShape(node: GraphNode, context: RelaxationContext): readonly number[] {
+  return sampleShape(node.outputs[0], node, context)
 }

@@ -5,7 +5,7 @@ import { itself, monotone } from './monotone.js'
 import type { DerivativeContext, Operator, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
 import { sampleShape } from './samples.js'
-import { type WindowGeometry, windowGeometry } from './windows.js'
+import { areTiles, type WindowGeometry, windowGeometry } from './windows.js'
 
 /** Of several equal maxima in a window the first in row-major order counts. */
 export const maxPool: Operator = {
@@ -39,17 +39,8 @@ function selectMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima 
     : firstMaxima(values, channels, geometry, context)
 }
 
-function isUsed(value: string, { graph }: DerivativeContext): boolean {
+function isUsed(value: string, { graph }: RuleContext): boolean {
   return graph.nodes.some(({ inputs }) => inputs.includes(value)) || graph.outputs.some(({ name }) => name === value)
-}
-
-/** Whether the windows cover the input without overlap, gaps or padding. */
-function areTiles({ inputSizes, kernel, strides, pads, dilations }: WindowGeometry): boolean {
-  return (
-    pads.every((pad) => pad === 0) &&
-    kernel.every((size, axis) => strides[axis] === size && inputSizes[axis] % size === 0) &&
-    kernel.every((size, axis) => dilations[axis] === 1 || size === 1)
-  )
 }
 
 /** A MaxPool with one window. */

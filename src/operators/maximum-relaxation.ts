@@ -1,13 +1,25 @@
 import { elementCount, type GraphNode } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
-import { emitIntercepts } from './lines.js'
-import type { Interval, IntervalContext, RelaxationContext, RelaxationRules } from './operator.js'
+import { emitIntercepts, isPositive } from './lines.js'
+import type { Interval, IntervalContext, Line, RelaxationContext, RelaxationRules } from './operator.js'
 import { sampleShape } from './samples.js'
 import { emitFromTaps, emitTaps } from './taps.js'
-import { invertTaps, type WindowGeometry, windows } from './windows.js'
+import { areTiles, invertTaps, type WindowGeometry, windows } from './windows.js'
 
 /** Tells how the windows of a pooling node lie. */
-type Describe = (node: GraphNode, context: IntervalContext) => { channels: number; geometry: WindowGeometry }
+type Describe = (node: GraphNode, context: IntervalContext) => Pools
+
+interface Pools {
+  readonly channels: number
+  readonly geometry: WindowGeometry
+}
+
+/** A linear function per output: slopes [samples, kernel elements, outputs] and intercepts [samples, 1, outputs]. */
+interface Plane {
+  readonly slopes: string
+  /** Missing: zero, and nothing rounds. */
+  readonly intercept?: string
+}
 
 /**
  * Relaxation of the maximum over windows. Below: the element with the largest l + u. Above: with u₁ ≥ u₂ the two largest
@@ -15,99 +27,100 @@ type Describe = (node: GraphNode, context: IntervalContext) => { channels: numbe
  */
 export function maximumRelaxation(describe: Describe): RelaxationRules {
   return {
-    elementwise: false,
-
     loose(node, context) {
       const { builder } = context
-      const candidates = emitCandidates(node, describe, context)
-      const count = builder.add('ReduceSum', [candidates, builder.ints([3])], { keepdims: 1 })
+      const pools = describe(node, context)
+      const candidates = emitCandidates(node, pools, context)
+      const count = builder.add('ReduceSum', [candidates, builder.ints([1])], { keepdims: 1 })
       const contested = asNumber(builder.add('Greater', [count, builder.scalar(1)]), builder)
-      return anyWindow(builder.add('Mul', [candidates, contested]), node, describe, context)
+      return anyWindow(builder.add('Mul', [candidates, contested]), node, pools, context)
     },
 
-    matters: (node, context) => anyWindow(emitCandidates(node, describe, context), node, describe, context),
+    matters(node, context) {
+      const pools = describe(node, context)
+      return anyWindow(emitCandidates(node, pools, context), node, pools, context)
+    },
 
     backward(node, gradient, context) {
       const { builder, rows } = context
-      const { channels, geometry } = describe(node, context)
+      const pools = describe(node, context)
+      const [input] = node.inputs
       const outputShape = sampleShape(node.outputs[0], node, context)
-      const outputs = elementCount(outputShape) / channels
-      const { lower, upper } = emitPlanes(node, describe, context)
+      const folded = context.linesBefore(input)
+      const { lower, upper } = emitPlanes(node, folded, pools, context)
 
-      const flat = builder.add('Reshape', [gradient, builder.ints([0, channels, outputs, 1])])
-      const isPositive = builder.add('Greater', [flat, builder.scalar(0)])
-      const slopes = builder.add('Where', [isPositive, rows(lower.slopes), rows(upper.slopes)])
+      const perOutput = builder.ints([0, 1, elementCount(outputShape)])
+      const flat = (value: string) => builder.add('Reshape', [value, perOutput])
+      const slopes = [flat(isPositive(gradient, context)), rows(lower.slopes), rows(upper.slopes)]
+      const product = builder.add('Mul', [flat(gradient), builder.add('Where', slopes)])
       const shaped = ({ intercept }: Plane) =>
         intercept && builder.add('Reshape', [intercept, builder.ints([0, ...outputShape])])
       return {
-        gradient: toInput(builder.add('Mul', [flat, slopes]), node, describe, context),
+        input: folded?.input ?? input,
+        gradient: toInput(product, node, pools, context),
         constant: emitIntercepts(gradient, shaped(lower), shaped(upper), outputShape, context),
       }
     },
   }
 }
 
-/** Slopes [samples, channels, windows, elements] and intercepts [samples, channels, windows, 1]. */
-interface Plane {
-  readonly slopes: string
-  /** Missing: zero, and nothing rounds. */
-  readonly intercept?: string
-}
-
-function emitPlanes(node: GraphNode, describe: Describe, context: RelaxationContext): { lower: Plane; upper: Plane } {
+/** The planes over the input or, with `folded`, over what goes into the elementwise operator that makes the input. */
+function emitPlanes(
+  node: GraphNode,
+  folded: ReturnType<RelaxationContext['linesBefore']>,
+  pools: Pools,
+  context: RelaxationContext,
+): { lower: Plane; upper: Plane } {
   const [input] = node.inputs
-  const bounds = underWindows(context.interval(input), node, describe, context)
+  const bounds = intervalUnderWindows(input, pools, context)
+  const scored = intervalUnderWindows(beforeRelu(input, context), pools, context)
+  const planes = {
+    lower: emitLowerPlane(bounds, scored, pools, context),
+    upper: emitUpperPlane(bounds, pools, context),
+  }
+  if (!folded) return planes
+  const { lower, upper } = folded.lines
+  const { lower: lowest, upper: highest } = context.interval(folded.input)
+  const { builder } = context
+  const magnitude = builder.add('Max', [builder.add('Neg', [lowest]), highest])
   return {
-    lower: emitLowerPlane(bounds, beforeRelu(input, context), node, describe, context),
-    upper: emitUpperPlane(bounds, node, describe, context),
+    lower: throughLine(planes.lower, lower, magnitude, -1, pools, context),
+    upper: throughLine(planes.upper, upper, magnitude, 1, pools, context),
   }
 }
 
-function emitLowerPlane(
-  bounds: Interval,
-  scored: Interval,
-  node: GraphNode,
-  describe: Describe,
-  context: RelaxationContext,
-): Plane {
+function emitLowerPlane(bounds: Interval, scored: Interval, pools: Pools, context: RelaxationContext): Plane {
   const { builder, rounding } = context
-  const { geometry } = describe(node, context)
-  const scores = underWindows(scored, node, describe, context)
-  const best = builder.add('ArgMax', [builder.add('Add', [scores.lower, scores.upper])], { axis: 3 })
-  const slopes = oneHot(best, elementCount(geometry.kernel), context)
-  const shared = windowsPerElement(geometry)
+  const best = builder.add('ArgMax', [builder.add('Add', [scored.lower, scored.upper])], { axis: 1 })
+  const slopes = oneHot(best, pools, context)
+  const shared = windowsPerElement(pools)
   if (shared === 1 || rounding.mode === 'ignored') return { slopes }
+  // Where windows overlap, what they give to an element is added up.
   const [low, high] = [bounds.lower, bounds.upper].map((bound) =>
-    builder.add('Abs', [builder.add('GatherElements', [bound, best], { axis: 3 })]),
+    builder.add('Abs', [builder.add('GatherElements', [bound, best], { axis: 1 })]),
   )
   const error = builder.add('Mul', [builder.add('Add', [low, high]), builder.scalar(-rounding.gamma(shared + 8))])
   return { slopes, intercept: error }
 }
 
-function emitUpperPlane(
-  { lower, upper }: Interval,
-  node: GraphNode,
-  describe: Describe,
-  context: RelaxationContext,
-): Plane {
+function emitUpperPlane({ lower, upper }: Interval, pools: Pools, context: RelaxationContext): Plane {
   const { builder, rounding } = context
-  const { geometry } = describe(node, context)
-  const elements = elementCount(geometry.kernel)
-  const last = builder.ints([3])
-  const [largest, positions] = builder.addMany('TopK', [upper, builder.ints([Math.min(2, elements)])], 2, { axis: 3 })
+  const elements = elementCount(pools.geometry.kernel)
+  const axis = builder.ints([1])
+  const [largest, positions] = builder.addMany('TopK', [upper, builder.ints([Math.min(2, elements)])], 2, { axis: 1 })
   const part = (value: string, index: number) =>
-    builder.add('Slice', [value, builder.ints([index]), builder.ints([index + 1]), last])
+    builder.add('Slice', [value, builder.ints([index]), builder.ints([index + 1]), axis])
   const first = part(largest, 0)
   const winner = part(positions, 0)
-  const lowerOfWinner = builder.add('GatherElements', [lower, winner], { axis: 3 })
-  const surest = builder.add('ReduceMax', [lower, last], { keepdims: 1 })
+  const lowerOfWinner = builder.add('GatherElements', [lower, winner], { axis: 1 })
+  const surest = builder.add('ReduceMax', [lower, axis], { keepdims: 1 })
   const rival = elements > 1 ? builder.add('Max', [part(largest, 1), surest]) : surest
 
   const width = builder.add('Sub', [first, lowerOfWinner])
   const isWide = builder.add('Greater', [width, builder.scalar(0)])
   const safeWidth = builder.add('Where', [isWide, width, builder.scalar(1)])
   const slope = builder.add('Div', [builder.add('Sub', [first, rival]), safeWidth])
-  const slopes = builder.add('Mul', [oneHot(winner, elements, context), slope])
+  const slopes = builder.add('Mul', [oneHot(winner, pools, context), slope])
   // The plane must reach the rival where z₁ is smallest and z₁ where it is largest, whatever the slope was rounded to.
   const atLower = builder.add('Sub', [rival, builder.add('Mul', [slope, lowerOfWinner])])
   const atUpper = builder.add('Mul', [first, builder.add('Sub', [builder.scalar(1), slope])])
@@ -115,72 +128,115 @@ function emitUpperPlane(
   if (rounding.mode === 'ignored') return { slopes, intercept: exact }
   const sizes = [exact, rival, first, lowerOfWinner].map((value) => builder.add('Abs', [value]))
   const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))
-  const sums = context.sumRoundings(sampleShape(node.outputs[0], node, context))
-  const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(sums + windowsPerElement(geometry) + 16))])
+  const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(windowsPerElement(pools) + 16))])
   const outwards = builder.add('Add', [error, builder.scalar(rounding.underflow)])
   return { slopes, intercept: builder.add('Add', [exact, outwards]) }
 }
 
-function windowsPerElement(geometry: WindowGeometry): number {
-  return invertTaps(windows(geometry).taps, elementCount(geometry.inputSizes)).width
+/** A plane over y = σ(x) as one over x, with the line that bounds σ in the same direction. */
+function throughLine(
+  plane: Plane,
+  line: Line,
+  magnitude: string,
+  direction: 1 | -1,
+  pools: Pools,
+  context: RelaxationContext,
+): Plane {
+  const { builder, rounding } = context
+  const overElements = (value: string) => builder.add('ReduceSum', [value, builder.ints([1])], { keepdims: 1 })
+  const gathered = (value: string) => underWindows(value, pools, 0, context)
+  const slopes = builder.add('Mul', [plane.slopes, gathered(line.slope)])
+  if (line.intercept === undefined) return { slopes, intercept: plane.intercept }
+  const part = overElements(builder.add('Mul', [plane.slopes, gathered(line.intercept)]))
+  const intercept = plane.intercept === undefined ? part : builder.add('Add', [plane.intercept, part])
+  if (rounding.mode === 'ignored') return { slopes, intercept }
+  // The products of both slopes and of slope and intercept round, and so do the sums.
+  const reached = overElements(builder.add('Mul', [slopes, gathered(magnitude)]))
+  const sizes = [reached, builder.add('Abs', [part]), builder.add('Abs', [intercept])]
+  const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))
+  const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(windowsPerElement(pools) + 16))])
+  const outwards = builder.add('Add', [error, builder.scalar(rounding.underflow)])
+  return { slopes, intercept: builder.add(direction === 1 ? 'Add' : 'Sub', [intercept, outwards]) }
 }
 
 /** Of neurons that a Relu cut off, the bounds before it tell which is the better lower bound. */
-function beforeRelu(value: string, context: IntervalContext): Interval {
+function beforeRelu(value: string, context: IntervalContext): string {
   const producer = context.graph.nodes.find(({ outputs }) => outputs.includes(value))
-  return context.interval(producer?.operator === 'Relu' ? producer.inputs[0] : value)
+  return producer?.operator === 'Relu' ? producer.inputs[0] : value
 }
 
-/** 1 for elements that can be the maximum of their window, 0 for others: [samples, channels, windows, elements]. */
-function emitCandidates(node: GraphNode, describe: Describe, context: IntervalContext): string {
+/** 1 for elements that can be the maximum of their window, 0 for others: [samples, kernel elements, outputs]. */
+function emitCandidates(node: GraphNode, pools: Pools, context: IntervalContext): string {
   const { builder } = context
-  const { lower, upper } = underWindows(context.interval(node.inputs[0]), node, describe, context)
-  const surest = builder.add('ReduceMax', [lower, builder.ints([3])], { keepdims: 1 })
+  const { lower, upper } = intervalUnderWindows(node.inputs[0], pools, context)
+  const surest = builder.add('ReduceMax', [lower, builder.ints([1])], { keepdims: 1 })
   return asNumber(builder.add('Greater', [upper, surest]), builder)
 }
 
-function anyWindow(perElement: string, node: GraphNode, describe: Describe, context: IntervalContext): string {
+function anyWindow(perElement: string, node: GraphNode, pools: Pools, context: IntervalContext): string {
   const { builder } = context
-  return builder.add('Greater', [toInput(perElement, node, describe, context), builder.scalar(0)])
+  return builder.add('Greater', [toInput(perElement, node, pools, context), builder.scalar(0)])
 }
 
-function underWindows(
-  { lower, upper }: Interval,
-  node: GraphNode,
-  describe: Describe,
-  context: IntervalContext,
-): Interval {
-  const { builder } = context
-  const { channels, geometry } = describe(node, context)
-  const { taps } = windows(geometry)
-  const elements = elementCount(geometry.kernel)
-  const shape = [taps.length / elements, elements]
-  const outside = taps.includes(-1)
-    ? builder.floats(
-        Array.from(taps, (tap) => (tap < 0 ? Number.NEGATIVE_INFINITY : 0)),
-        shape,
-      )
-    : undefined
-  const gather = (value: string) => {
-    const flat = builder.add('Reshape', [value, builder.ints([0, channels, elementCount(geometry.inputSizes)])])
-    const gathered = emitTaps(flat, 2, 3, taps, shape, builder)
-    return outside ? builder.add('Add', [gathered, outside]) : gathered
+function intervalUnderWindows(value: string, pools: Pools, context: IntervalContext): Interval {
+  const { lower, upper } = context.interval(value)
+  return {
+    lower: underWindows(lower, pools, Number.NEGATIVE_INFINITY, context),
+    upper: underWindows(upper, pools, Number.NEGATIVE_INFINITY, context),
   }
-  return { lower: gather(lower), upper: gather(upper) }
 }
 
-/** Adds up what the windows [.., channels, windows, elements] give to each input element. */
-function toInput(perElement: string, node: GraphNode, describe: Describe, context: IntervalContext): string {
+/** [samples, channels, ...input] as [samples, kernel elements, outputs]; `missing` outside of the input. */
+function underWindows(
+  value: string,
+  { channels, geometry }: Pools,
+  missing: number,
+  { builder }: IntervalContext,
+): string {
+  const { taps, outputs, elements } = tapsByElement(geometry)
+  const flat = builder.add('Reshape', [value, builder.ints([0, channels, elementCount(geometry.inputSizes)])])
+  const gathered = emitTaps(flat, 2, 3, taps, [elements, outputs], builder, missing)
+  const elementsFirst = builder.add('Transpose', [gathered], { perm: [0, 2, 1, 3] })
+  return builder.add('Reshape', [elementsFirst, builder.ints([0, elements, channels * outputs])])
+}
+
+/** Adds up what the windows [.., kernel elements, outputs] give to each input element. */
+function toInput(perElement: string, node: GraphNode, pools: Pools, context: IntervalContext): string {
   const { builder } = context
-  const { channels, geometry } = describe(node, context)
-  const { inputSizes } = geometry
-  const { taps } = windows(geometry)
-  const flat = builder.add('Reshape', [perElement, builder.ints([0, channels, taps.length])])
+  const { channels, geometry } = pools
+  const { inputSizes, kernel } = geometry
+  const inputShape = builder.ints([0, ...sampleShape(node.inputs[0], node, context)])
+  if (areTiles(geometry)) {
+    const outputSizes = inputSizes.map((size, axis) => size / kernel[axis])
+    const split = builder.add('Reshape', [perElement, builder.ints([0, ...kernel, channels, ...outputSizes])])
+    const rank = kernel.length
+    const perm = [0, rank + 1, ...kernel.flatMap((_, axis) => [rank + 2 + axis, 1 + axis])]
+    return builder.add('Reshape', [builder.add('Transpose', [split], { perm }), inputShape])
+  }
+  const { taps, outputs, elements } = tapsByElement(geometry)
+  const split = builder.add('Reshape', [perElement, builder.ints([0, elements, channels, outputs])])
+  const channelsFirst = builder.add('Transpose', [split], { perm: [0, 2, 1, 3] })
+  const flat = builder.add('Reshape', [channelsFirst, builder.ints([0, channels, elements * outputs])])
   const summed = emitFromTaps(flat, 2, 3, taps, elementCount(inputSizes), builder)
-  return builder.add('Reshape', [summed, builder.ints([0, ...sampleShape(node.inputs[0], node, context)])])
+  return builder.add('Reshape', [summed, inputShape])
 }
 
-function oneHot(position: string, elements: number, { builder }: IntervalContext): string {
-  const numbers = builder.ints(Array.from({ length: elements }, (_, element) => element))
+function tapsByElement(geometry: WindowGeometry): { taps: Int32Array; outputs: number; elements: number } {
+  const { taps, outputSizes } = windows(geometry)
+  const [outputs, elements] = [elementCount(outputSizes), elementCount(geometry.kernel)]
+  const byElement = taps.map((_, index) => taps[(index % outputs) * elements + Math.floor(index / outputs)])
+  return { taps: byElement, outputs, elements }
+}
+
+function windowsPerElement({ geometry }: Pools): number {
+  return invertTaps(windows(geometry).taps, elementCount(geometry.inputSizes)).width
+}
+
+function oneHot(position: string, { geometry }: Pools, { builder }: IntervalContext): string {
+  const elements = elementCount(geometry.kernel)
+  const numbers = builder.add('Reshape', [
+    builder.ints(Array.from({ length: elements }, (_, element) => element)),
+    builder.ints([elements, 1]),
+  ])
   return asNumber(builder.add('Equal', [position, numbers]), builder)
 }

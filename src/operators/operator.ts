@@ -65,29 +65,61 @@ export interface IntervalContext extends RuleContext {
 /** Bounds of the outputs of an operator that is not linear, from those of its inputs. */
 export type IntervalRule = (node: GraphNode, context: IntervalContext) => Interval
 
-/** Context of linear relaxation: linear functions travel backwards, one per row, towards a lower bound of each row. */
-export interface RelaxationContext extends IntervalContext {
+/** Context of linear functions that travel backwards, one per row, towards a lower bound of each row. */
+export interface RowContext extends IntervalContext {
   /** Lays out something that has one slice per sample with one slice per row instead. Takes names of the built graph. */
   rows(sliced: string): string
   /** Sums each row, with few roundings per sum; `shape` is that of one row. */
   sum(value: string, shape: readonly number[]): string
-  /** Allowance for one such sum and for what is added to it afterwards. */
+  /** Number of roundings of one such sum and of what is added to it afterwards. */
   sumRoundings(shape: readonly number[]): number
+  /** Whether the graph is a small part of a convolutional network. */
+  readonly isCrop: boolean
+  /** Factors of 0, one row each, where a crop reaches into the padding around a value; 1 elsewhere. */
+  mask(value: string): string | undefined
+}
+
+/** What the relaxation of an operator may fold into its own. */
+export interface RelaxationContext extends RowContext {
+  /**
+   * What the linear operator that makes `value` adds to its inputs' share, between the bounds of its rounding errors.
+   * Who asks takes it upon himself; undefined where there is nothing to take, or where others need the value as well.
+   */
+  offset(value: string): Interval | undefined
+  /** Lines of the elementwise operator that makes `value` from `input`, where no other operator needs the value. */
+  linesBefore(value: string): { readonly input: string; readonly lines: Lines } | undefined
+}
+
+/** A line over one neuron's input, one per sample and element: names in the built graph. */
+export interface Line {
+  readonly slope: string
+  /** Missing: zero, and products with the slope do not round (it is 0, 1 or −1). */
+  readonly intercept?: string
+}
+
+/** Lines below and above y = σ(x) for all x between the bounds of the input; their slopes are not negative. */
+export interface Lines {
+  readonly lower: Line
+  readonly upper: Line
 }
 
 /** Linear relaxation of an operator that is not linear. */
 export interface RelaxationRules {
-  /** y_i = σ(x_i): inputs and outputs correspond. */
-  readonly elementwise: boolean
   /** Bool per element of the input: whether tighter bounds of it would tighten the relaxation. */
   loose(node: GraphNode, context: IntervalContext): string
   /** Bool per element of the input: whether it can have any influence on the output. Default: all can. */
   matters?(node: GraphNode, context: IntervalContext): string
-  /**
-   * Replaces a linear function of the output by one of the input that is nowhere larger: `gradient` are its
-   * coefficients and `constant` is one number per row.
-   */
-  backward(node: GraphNode, gradient: string, context: RelaxationContext): { gradient: string; constant?: string }
+  /** Of elementwise operators, y_i = σ(x_i): lines with all allowances, and the offset of the input, in them. */
+  lines?(node: GraphNode, context: RelaxationContext): Lines
+  /** Replaces linear functions of the output, with coefficients `gradient`, by functions that are nowhere larger. */
+  backward(node: GraphNode, gradient: string, context: RelaxationContext): Relaxed
+}
+
+/** Linear functions of `input` with coefficients `gradient`, plus one number per row. */
+export interface Relaxed {
+  readonly input: string
+  readonly gradient: string
+  readonly constant?: string
 }
 
 /** y_i = σ(x_i) for one activation input. `derivative` is built from forward values, one slice per sample. */

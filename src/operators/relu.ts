@@ -1,8 +1,8 @@
 import { float } from '../graph/builder.js'
 import { asNumber } from './element-type.js'
-import { type Lines, lineRelaxation } from './lines.js'
+import { lineRelaxation } from './lines.js'
 import { itself, monotone } from './monotone.js'
-import type { Interval, IntervalContext, Operator } from './operator.js'
+import type { Interval, IntervalContext, Lines, Operator } from './operator.js'
 
 // Finite, as 0·∞ would be NaN. Outputs below 3e-39, which this does not lift to 1, are subnormal numbers.
 const steepest = 3.4e38

@@ -70,6 +70,15 @@ export function windowOutputSizes(geometry: WindowGeometry): number[] {
   })
 }
 
+/** Whether the windows cover the input without overlap, gaps or padding. */
+export function areTiles({ inputSizes, kernel, strides, pads, dilations }: WindowGeometry): boolean {
+  return (
+    pads.every((pad) => pad === 0) &&
+    kernel.every((size, axis) => strides[axis] === size && inputSizes[axis] % size === 0) &&
+    kernel.every((size, axis) => dilations[axis] === 1 || size === 1)
+  )
+}
+
 /** Lists which input position lies under each kernel element of each window. */
 export function windows(geometry: WindowGeometry): Windows {
   const { inputSizes, kernel, strides, pads, dilations } = geometry

@@ -1,11 +1,10 @@
-import type { Norm } from '../geometry/norm.js'
 import { elementCount } from '../graph/graph.js'
-import type { Interval, RelaxationContext } from '../operators/operator.js'
+import type { Interval, RowContext } from '../operators/operator.js'
 import { emitBoxMinimum, emitSum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
-  readonly norm: Norm
+  readonly norm: 'l2' | 'l1'
   readonly centre: string
   /** One number per sample. */
   readonly radius: string
@@ -23,11 +22,10 @@ export function emitBallMinimum(
   coefficients: string,
   ball: Ball,
   shape: readonly number[],
-  context: RelaxationContext,
+  context: RowContext,
 ): string {
   const { builder } = context
   const overBox = emitBoxMinimum(coefficients, ball.box, shape, context)
-  if (ball.norm === 'linf') return overBox
   const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, shape, context)
   const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
   const changes =
@@ -39,7 +37,7 @@ export function emitBallMinimum(
  * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
  * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
  */
-function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RelaxationContext): string[] {
+function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RowContext): string[] {
   const { builder, rounding, rows } = context
   const count = [elementCount(shape)]
   const scalar = (value: number) => builder.scalar(value)
@@ -77,7 +75,7 @@ function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context:
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RelaxationContext): string[] {
+function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RowContext): string[] {
   const { builder, rounding, rows } = context
   const count = elementCount(shape)
   const scalar = (value: number) => builder.scalar(value)
@@ -111,7 +109,7 @@ function emitManhattan(a: string, ball: Ball, shape: readonly number[], context:
 }
 
 /** Box minus centre, rounded outwards; one row each. */
-function changesWithinBox(ball: Ball, shape: readonly number[], context: RelaxationContext): Interval {
+function changesWithinBox(ball: Ball, shape: readonly number[], context: RowContext): Interval {
   const { builder, rounding, rows } = context
   const outwards = builder.scalar(1 + 2 * rounding.gamma(2))
   const change = (end: string) => {
@@ -121,6 +119,6 @@ function changesWithinBox(ball: Ball, shape: readonly number[], context: Relaxat
   return { lower: change(ball.box.lower), upper: change(ball.box.upper) }
 }
 
-function allowUnderflow(bound: string, { builder, rounding }: RelaxationContext): string {
+function allowUnderflow(bound: string, { builder, rounding }: RowContext): string {
   return rounding.underflow > 0 ? builder.add('Sub', [bound, builder.scalar(rounding.underflow)]) : bound
 }

@@ -1,17 +1,24 @@
 import type { BallSettings } from '../bounds/input-ball.js'
 import { roundingOf } from '../bounds/rounding.js'
 import { GraphBuilder } from '../graph/builder.js'
-import { elementCount, featureShape, type Graph, type TypedGraph } from '../graph/graph.js'
-import type { Interval } from '../operators/operator.js'
+import { featureShape, type Graph, type TypedGraph } from '../graph/graph.js'
+import type { Interval, IntervalContext } from '../operators/operator.js'
 import { emitBallMinimum } from './ball-minimum.js'
+import { ruleContext } from './context.js'
+import { cropAround } from './crop.js'
+import { emitCropped, emitCrops, emitMasks, emitRepeated } from './emit-crop.js'
 import { intervalContext } from './interval.js'
+import { dependenceOnInput, emitBallInterval } from './linear-prefix.js'
 import { emitLoose } from './loose.js'
 import { emitRelaxation, type Frontier } from './relaxation.js'
-import { relaxationContext } from './relaxation-context.js'
+import { rowContext } from './row-context.js'
+import { emitBoxMinimum } from './row-sums.js'
+import { emitSeed } from './seed.js'
 
 /** Names of the graph inputs that hold the bounds of a value. */
 export const lowerName = (value: string) => `bound:lower ${value}`
 export const upperName = (value: string) => `bound:upper ${value}`
+export const dualNormsName = (value: string) => `bound:dual norms ${value}`
 
 /** What a bound graph is given: bounds of these values, besides those of the model's input. */
 export type Known = ReadonlySet<string>
@@ -28,7 +35,11 @@ export function intervalGraph(
   selects: boolean,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
-  const context = intervalContext(graph, builder, roundingOf(settings.rounding), declareKnown(graph, builder, known))
+  const declared = declareKnown(graph, builder, known)
+  const isTarget = (name: string) => name === value && hasDualNorms(graph, value, settings)
+  const context: IntervalContext = intervalContext(graph, builder, roundingOf(settings.rounding), (name) =>
+    isTarget(name) ? emitPrefixInterval(name, graph, builder, declared, settings) : declared(name),
+  )
   const { lower, upper } = context.interval(value)
   builder.output('lower', lower)
   builder.output('upper', upper)
@@ -36,9 +47,41 @@ export function intervalGraph(
   return builder.build()
 }
 
+/** Whether a value is bounded by the dual norms of its coefficients, which then are an input of its interval graph. */
+export function hasDualNorms(graph: TypedGraph, value: string, { norm }: BallSettings): boolean {
+  if (norm === 'linf') return false
+  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
+}
+
+/** Whether the interval graph bounds a value so well that linear relaxation would not improve it. */
+export function isExactInterval(graph: TypedGraph, value: string, { norm, domain }: BallSettings): boolean {
+  const dependence = dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset)))
+  if (norm !== 'linf') return dependence !== 'nonlinear' && domain === 'ignore'
+  return dependence === 'element by element' || dependence === 'one mixing step'
+}
+
+/** What the ball and the box around it each allow for a value that is linear in the input. */
+function emitPrefixInterval(
+  value: string,
+  graph: TypedGraph,
+  builder: GraphBuilder,
+  declared: (value: string) => Interval | undefined,
+  settings: BallSettings,
+): Interval {
+  const context = intervalContext(graph, builder, roundingOf(settings.rounding), declared)
+  const overBox = context.interval(value)
+  const dualNorms = builder.input(dualNormsName(value), builder.precision, [1, ...shapeOf(value, graph)])
+  const overBall = emitBallInterval(value, declareBall(graph, builder), dualNorms, context)
+  return {
+    lower: builder.add('Max', [overBox.lower, overBall.lower]),
+    upper: builder.add('Min', [overBox.upper, overBall.upper]),
+  }
+}
+
 /**
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
- * and −1 at `minus`, where a position of −1 means none. `sampleOfRow` tells the sample of each row.
+ * and −1 at `minus`, where a position of −1 means none. `sampleOfRow` tells the sample of each row. Where there is a
+ * {@link cropAround}, samples are pairs of a sample and a position of the target, and `plus` and `minus` its channels.
  */
 export function relaxationGraph(
   graph: TypedGraph,
@@ -50,24 +93,29 @@ export function relaxationGraph(
   const builder = new GraphBuilder(graph.opset, settings.precision)
   const rowInput = (name: string) => builder.input(name, 'int64', ['rows'])
   const [sampleOfRow, plus, minus] = ['sampleOfRow', 'plus', 'minus'].map(rowInput)
-  const declared = declareKnown(graph, builder, known)
-  const context = relaxationContext(graph, builder, roundingOf(settings.rounding), declared, sampleOfRow)
-  const shape = featureShape(graph.values.get(target)!.shape)!
-  const inputName = graph.inputs[0].name
-  const inputShape = featureShape(graph.values.get(inputName)!.shape)!
+  const crop = cropAround(graph, target)
+  const analysed = crop?.graph ?? graph
+  const input = graph.inputs[0].name
+  const whole = declareKnown(graph, builder, known)
+  const declared = crop ? emitCrops(whole, crop, graph, builder) : whole
+  const masks = crop && emitMasks(crop, graph, sampleOfRow, builder)
+  const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sampleOfRow, masks)
+  const inputShape = shapeOf(input, analysed)
   const minimize = (coefficients: string) => {
-    const needsBall = settings.norm !== 'linf'
+    const box = context.interval(input)
+    if (settings.norm === 'linf') return emitBoxMinimum(coefficients, box, inputShape, context)
+    const { centre, radius } = declareBall(graph, builder)
     const ball = {
       norm: settings.norm,
-      centre: needsBall ? builder.input('centre', settings.precision, ['samples', ...inputShape]) : '',
-      radius: needsBall ? builder.input('radius', settings.precision, ['samples']) : '',
-      box: context.interval(inputName),
+      centre: crop ? emitCropped(centre, input, crop, graph, builder) : centre,
+      radius: crop ? emitRepeated(radius, crop.positions, builder) : radius,
+      box,
       clipped: settings.domain === 'intersect',
     }
     return emitBallMinimum(coefficients, ball, inputShape, context)
   }
-  const seed = emitSeed(plus, minus, shape, builder)
-  builder.output('bound', emitRelaxation(graph, target, seed, context, minimize, frontier))
+  const seed = emitSeed(plus, minus, shapeOf(target, analysed), builder)
+  builder.output('bound', emitRelaxation(analysed, target, seed, context, minimize, frontier))
   return builder.build()
 }
 
@@ -75,7 +123,7 @@ export function relaxationGraph(
 function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (value: string) => Interval | undefined {
   return (value) => {
     if (!known.has(value) && value !== graph.inputs[0].name) return undefined
-    const shape = ['samples', ...featureShape(graph.values.get(value)!.shape)!]
+    const shape = ['samples', ...shapeOf(value, graph)]
     return {
       lower: builder.input(lowerName(value), builder.precision, shape),
       upper: builder.input(upperName(value), builder.precision, shape),
@@ -83,13 +131,14 @@ function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (
   }
 }
 
-function emitSeed(plus: string, minus: string, shape: readonly number[], builder: GraphBuilder): string {
-  const positions = builder.ints(Array.from({ length: elementCount(shape) }, (_, position) => position))
-  const oneHot = (position: string) => {
-    const column = builder.add('Unsqueeze', [position, builder.ints([1])])
-    const type = builder.precision === 'float32' ? 1 : 11
-    return builder.add('Cast', [builder.add('Equal', [column, positions])], { to: type })
+function declareBall(graph: TypedGraph, builder: GraphBuilder): { centre: string; radius: string } {
+  const inputShape = shapeOf(graph.inputs[0].name, graph)
+  return {
+    centre: builder.input('centre', builder.precision, ['samples', ...inputShape]),
+    radius: builder.input('radius', builder.precision, ['samples']),
   }
-  const flat = builder.add('Sub', [oneHot(plus), oneHot(minus)])
-  return builder.add('Reshape', [flat, builder.ints([0, ...shape])])
+}
+
+function shapeOf(value: string, graph: TypedGraph): readonly number[] {
+  return featureShape(graph.values.get(value)!.shape)!
 }

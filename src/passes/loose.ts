@@ -15,7 +15,7 @@ export function emitLoose(value: string, context: IntervalContext): string {
     const own = rules.loose(node, context)
     const [output] = node.outputs
     const followers = nonlinearConsumers(output, context)
-    if (!rules.elementwise || followers.length === 0) return own
+    if (!rules.lines || followers.length === 0) return own
     const wanted = emitLoose(output, context)
     const isLast = context.graph.nodes.every(({ inputs }, index) => {
       return !inputs.includes(output) || followers.includes(context.graph.nodes[index])

@@ -1,5 +1,6 @@
-import type { GraphNode, TypedGraph } from '../graph/graph.js'
-import type { LinearRules, RelaxationContext } from '../operators/operator.js'
+import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import { emitIntercepts } from '../operators/lines.js'
+import type { Interval, LinearRules, RelaxationContext, RowContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitMagnitude, emitSizes, noBoundRule } from './interval.js'
@@ -9,24 +10,41 @@ import { emitBoxMinimum } from './row-sums.js'
 export type Frontier = 'input' | 'last nonlinear outputs'
 
 /**
- * CROWN (Zhang et al. 2018, Algorithm 1), any graph: carries one linear function per row, whose coefficients over a
- * value of the graph are `seed`, back to the frontier, and returns a lower bound of each over all inputs that the
- * intervals of the context allow. `minimize` does the last step at the input: a lower bound of each row's linear
- * function there.
+ * CROWN (Zhang et al. 2018, Algorithm 1), any graph: carries one linear function per row, whose coefficients over
+ * `target` are `seed`, back to the frontier, and returns a lower bound of each over all inputs that the intervals of the
+ * context allow. `minimize` does the last step at the input: a lower bound of each row's linear function there.
  */
 export function emitRelaxation(
   graph: TypedGraph,
   target: string,
   seed: string,
-  context: RelaxationContext,
+  outer: RowContext,
   minimize: (coefficients: string) => string,
   frontier: Frontier = 'input',
 ): string {
-  const { builder, rounding } = context
+  const { builder, rounding } = outer
   const gradients = new Map([[target, seed]])
   const summands: string[] = []
+  const taken = new Set<string>()
+  const context: RelaxationContext = {
+    ...outer,
+    offset(value) {
+      const node = soleProducer(value, target, graph)
+      const linear = node && node.outputs.length === 1 && findOperator(node)?.linear?.(node, outer)
+      if (!linear) return undefined
+      taken.add(value)
+      return emitOffsets(node, linear, context)?.[0]
+    },
+    linesBefore(value) {
+      const node = soleProducer(value, target, graph)
+      const lines = node && findOperator(node)?.relaxation?.lines?.(node, context)
+      return lines && { input: node.inputs[0], lines }
+    },
+  }
 
-  const accumulate = (value: string, gradient: string) => {
+  const accumulate = (value: string, arriving: string) => {
+    const mask = context.mask(value)
+    const gradient = mask === undefined ? arriving : builder.add('Mul', [arriving, mask])
     const known = gradients.get(value)
     if (known === undefined) {
       gradients.set(value, gradient)
@@ -34,10 +52,10 @@ export function emitRelaxation(
     }
     const total = builder.add('Add', [known, gradient])
     gradients.set(value, total)
-    if (rounding.mode === 'covered') {
-      const error = scaled(emitMagnitude(value, context), rounding.gamma(8), context)
-      summands.push(emitCharge(total, error, valueShape(value, context), context))
-    }
+    if (rounding.mode === 'ignored') return
+    const error = builder.add('Mul', [emitMagnitude(value, context), builder.scalar(rounding.gamma(8))])
+    const charge = emitIntercepts(total, builder.add('Neg', [error]), error, valueShape(value, context), context)
+    summands.push(charge!)
   }
 
   for (const node of graph.nodes.toReversed()) {
@@ -45,8 +63,14 @@ export function emitRelaxation(
     if (outputs.every((gradient) => gradient === undefined)) continue
     const linear = findOperator(node)?.linear?.(node, context)
     if (linear) {
-      summands.push(...emitConstantParts(node, linear, outputs, context))
-      linear.transpose(node, outputs, context).forEach((gradient, index) => {
+      const offsets = node.outputs.some((output) => taken.has(output)) ? undefined : emitOffsets(node, linear, context)
+      outputs.forEach((gradient, index) => {
+        if (gradient === undefined || !offsets) return
+        const { lower, upper } = offsets[index]
+        const shape = valueShape(node.outputs[index], context)
+        summands.push(emitIntercepts(gradient, lower, upper, shape, context)!)
+      })
+      emitTranspose(node, linear, outputs, context).forEach((gradient, index) => {
         const input = node.inputs[index]
         if (gradient !== undefined && context.isActivation(input)) accumulate(input, gradient)
       })
@@ -59,76 +83,110 @@ export function emitRelaxation(
     }
     const rules = findOperator(node)?.relaxation
     if (!rules) throw noBoundRule(node)
-    const { gradient, constant } = rules.backward(node, outputs[0]!, context)
+    const { input, gradient, constant } = rules.backward(node, outputs[0]!, context)
     if (constant !== undefined) summands.push(constant)
-    accumulate(node.inputs[0], gradient)
+    accumulate(input, gradient)
   }
   const atInput = gradients.get(graph.inputs[0].name)
   if (atInput !== undefined) summands.push(minimize(atInput))
-  const total = summands.length > 0 ? summands.reduce((sum, part) => builder.add('Add', [sum, part])) : undefined
-  const bound = total ?? emitZeros(seed, context)
+  const bound = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
   return rounding.mode === 'covered' ? builder.add('Sub', [bound, emitUnderflow(gradients.keys(), context)]) : bound
 }
 
-/**
- * What a linear node adds to the rows: its constant part, less the rounding errors of the model in this node and of
- * the step backwards through it.
- */
-function emitConstantParts(
+/** The node that makes a value which one node alone uses. */
+function soleProducer(value: string, target: string, graph: TypedGraph): GraphNode | undefined {
+  const uses = graph.nodes.flatMap(({ inputs }) => inputs.filter((input) => input === value)).length
+  return uses === 1 && value !== target ? graph.nodes.find(({ outputs }) => outputs.includes(value)) : undefined
+}
+
+// Above this a matrix costs more than the convolution that it replaces.
+const largestMatrix = 2 ** 19
+
+/** Wᵀ times the rows. In crops W is so small that one product with it as a matrix is faster than a convolution. */
+function emitTranspose(
   node: GraphNode,
   linear: LinearRules,
   gradients: readonly (string | undefined)[],
-  context: RelaxationContext,
-): string[] {
-  const constants = mayAddConstant(node, context) ? emitConstants(node, linear, false, context) : undefined
+  context: RowContext,
+): (string | undefined)[] {
+  const [inputShape, outputShape] = [node.inputs[0], node.outputs[0]].map((value) => valueShape(value, context))
+  const [inputs, outputs] = [inputShape, outputShape].map(elementCount)
+  const isConvolution = node.operator === 'Conv' || node.operator === 'AveragePool'
+  if (!context.isCrop || !isConvolution || inputs * outputs > largestMatrix) {
+    return linear.transpose(node, gradients, context)
+  }
+  const { builder } = context
+  // onnxruntime folds this into a constant.
+  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([outputs, outputs])])
+  const identity = builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([outputs, ...outputShape])])
+  const [weights] = linear.transpose(node, [identity], context)
+  const matrix = builder.add('Reshape', [weights!, builder.ints([outputs, inputs])])
+  const flat = builder.add('Reshape', [gradients[0]!, builder.ints([-1, outputs])])
+  const product = builder.add('MatMul', [flat, matrix])
+  return [builder.add('Reshape', [product, builder.ints([-1, ...inputShape])])]
+}
+
+/**
+ * What a linear node adds per sample besides W·x: its constant part, give or take the rounding errors of the model in
+ * this node and of the step backwards through it. Undefined where that is nothing.
+ */
+function emitOffsets(node: GraphNode, linear: LinearRules, context: RowContext): Interval[] | undefined {
+  const { builder } = context
+  const constants = mayAddConstant(node, context) ? emitConstants(node, linear, context) : undefined
   const errors = emitErrors(node, linear, context)
-  return gradients.flatMap((gradient, index) => {
-    if (gradient === undefined) return []
-    const shape = valueShape(node.outputs[index], context)
-    const parts: string[] = []
-    if (constants) parts.push(context.sum(context.builder.add('Mul', [gradient, constants[index]]), shape))
-    if (errors) parts.push(emitCharge(gradient, errors[index], shape, context))
-    return parts
+  if (!errors) return constants && emitAlike(constants, node, context)
+  return errors.map((error, index) => {
+    if (!constants) return { lower: builder.add('Neg', [error]), upper: error }
+    return {
+      lower: builder.add('Sub', [constants[index], error]),
+      upper: builder.add('Add', [constants[index], error]),
+    }
   })
 }
 
 /** Rounding error of each output element, per sample; undefined where nothing rounds. */
-function emitErrors(node: GraphNode, linear: LinearRules, context: RelaxationContext): string[] | undefined {
+function emitErrors(node: GraphNode, linear: LinearRules, context: RowContext): string[] | undefined {
   const { builder, rounding } = context
+  if (rounding.mode === 'ignored') return undefined
   const terms = linear.terms(node, context)
   const fanOut = linear.fanOut?.(node, context) ?? outputCount(node, context)
-  if (rounding.mode === 'ignored') return undefined
-  const hasConstant = mayAddConstant(node, context)
-  if (terms === 1 && fanOut === 1 && !hasConstant) return undefined
+  if (terms === 1 && fanOut === 1 && !mayAddConstant(node, context)) return undefined
   const { gamma } = rounding
-  const sizes = emitSizes(node, linear, context)
-  const constants = hasConstant ? emitConstants(node, linear, true, context) : undefined
-  return sizes.map((size, index) => {
-    const sums = context.sumRoundings(valueShape(node.outputs[index], context))
-    // The last factor covers the rounding of the sizes and of the sum in which they are used.
-    const upwards = (1 + gamma(terms + 8)) * (1 + gamma(sums))
-    const relative = builder.add('Mul', [size, builder.scalar((gamma(terms + 8) + gamma(fanOut + 8)) * upwards)])
-    const error = builder.add('Add', [relative, builder.scalar(rounding.underflow)])
-    if (!constants) return error
-    return builder.add('Add', [error, builder.add('Mul', [constants[index], builder.scalar(gamma(sums) * upwards)])])
-  })
+  // The last factor covers the rounding of the sizes.
+  const relative = (gamma(terms + 8) + gamma(fanOut + 8)) * (1 + gamma(terms + 8))
+  return emitSizes(node, linear, context).map((size) =>
+    builder.add('Add', [builder.add('Mul', [size, builder.scalar(relative)]), builder.scalar(rounding.underflow)]),
+  )
 }
 
-/** Constant part of a linear node, |b| with `absolute`. onnxruntime folds it into a constant. */
-function emitConstants(node: GraphNode, linear: LinearRules, absolute: boolean, context: RelaxationContext): string[] {
+/** Constant part of a linear node. onnxruntime folds it into a constant. */
+function emitConstants(node: GraphNode, linear: LinearRules, context: RowContext): string[] {
   const { builder } = context
   const zeros = node.inputs.map((input) =>
     context.isActivation(input)
       ? builder.add('Expand', [builder.scalar(0), builder.ints([1, ...valueShape(input, context)])])
       : '',
   )
-  return linear.apply(node, zeros, context, { absolute, bias: true })
+  return linear.apply(node, zeros, context, { absolute: false, bias: true })
+}
+
+/** Constants as intervals with a slice for each sample. */
+function emitAlike(constants: readonly string[], node: GraphNode, context: RowContext): Interval[] {
+  const { builder } = context
+  const input = node.inputs.find((value) => context.isActivation(value))!
+  const samples = builder.add('Shape', [context.interval(input).lower], { start: 0, end: 1 })
+  return constants.map((constant, index) => {
+    const ones = valueShape(node.outputs[index], context).map(() => 1)
+    const shape = builder.add('Concat', [samples, builder.ints(ones)], { axis: 0 })
+    const alike = builder.add('Expand', [constant, shape])
+    return { lower: alike, upper: alike }
+  })
 }
 
 const factorsOnly = new Set(['MatMul', 'Mul', 'Div', 'Conv', 'ConvTranspose', 'Gemm'])
 
 /** False where a node is seen to be homogeneous, which saves summing zeros. */
-function mayAddConstant(node: GraphNode, context: RelaxationContext): boolean {
+function mayAddConstant(node: GraphNode, context: RowContext): boolean {
   const operands = node.inputs.filter((input) => input !== '')
   if (factorsOnly.has(node.operator)) return operands.length > 2
   return operands.some((input) => {
@@ -137,41 +195,28 @@ function mayAddConstant(node: GraphNode, context: RelaxationContext): boolean {
   })
 }
 
-/** −Σ |gradient|·error per row. */
-function emitCharge(gradient: string, error: string, shape: readonly number[], context: RelaxationContext): string {
-  const { builder } = context
-  const size = builder.add('Mul', [builder.add('Abs', [gradient]), context.rows(error)])
-  return builder.add('Neg', [context.sum(size, shape)])
-}
-
 /** Products of coefficients that underflow lose at most this much of each value that they multiply. */
-function emitUnderflow(values: Iterable<string>, context: RelaxationContext): string {
+function emitUnderflow(values: Iterable<string>, context: RowContext): string {
   const { builder, rounding } = context
-  const sums = [...values].map((value) => {
-    const shape = valueShape(value, context)
-    return context.sum(emitMagnitude(value, context), shape)
-  })
-  const total = sums.reduce((sum, part) => builder.add('Add', [sum, part]))
-  return context.rows(scaled(builder.add('Add', [total, builder.scalar(1)]), 2 * rounding.underflow, context))
+  const sums = [...values].map((value) => context.sum(emitMagnitude(value, context), valueShape(value, context)))
+  const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
+  return context.rows(builder.add('Mul', [total, builder.scalar(2 * rounding.underflow)]))
 }
 
-function emitZeros(seed: string, context: RelaxationContext): string {
-  const { builder } = context
+function sumOf(parts: readonly string[], { builder }: RowContext): string {
+  return parts.reduce((sum, part) => builder.add('Add', [sum, part]))
+}
+
+function emitZeros(seed: string, { builder }: RowContext): string {
   const rows = builder.add('Shape', [seed], { start: 0, end: 1 })
   return builder.add('Expand', [builder.scalar(0), rows])
 }
 
-function scaled(value: string, factor: number, { builder }: RelaxationContext): string {
-  return builder.add('Mul', [value, builder.scalar(factor)])
+function outputCount(node: GraphNode, context: RowContext): number {
+  return node.outputs.map((output) => elementCount(valueShape(output, context))).reduce((sum, count) => sum + count, 0)
 }
 
-function outputCount(node: GraphNode, context: RelaxationContext): number {
-  return node.outputs
-    .map((output) => valueShape(output, context).reduce((count, size) => count * size, 1))
-    .reduce((sum, count) => sum + count, 0)
-}
-
-function valueShape(value: string, context: RelaxationContext): readonly number[] {
+function valueShape(value: string, context: RowContext): readonly number[] {
   const producer = context.graph.nodes.find(({ outputs }) => outputs.includes(value)) ?? context.graph.nodes[0]
   return sampleShape(value, producer, context)
 }

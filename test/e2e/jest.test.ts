@@ -8,8 +8,13 @@ test('what the README shows runs as it stands', async () => {
   const project = linkedProject(readme)
   const { code, output } = await project.run(...jest)
   expect(output).toMatch(/Tests: +2 passed/)
+  expect(output).toContain('unfooled: 2 checks of 1 model, none failed')
   expect(output).not.toContain('did not exit')
   expect(code).toBe(0)
+  expect(project.report().checks).toMatchObject([
+    { file: 'robustness.test.js', test: 'resists PGD at 8/255', evidence: { verdict: 'resists' } },
+    { file: 'robustness.test.js', evidence: { verdict: 'certified' } },
+  ])
 })
 
 test('a failing check fails the run and says why', async () => {
@@ -32,9 +37,16 @@ test('a failing check fails the run and says why', async () => {
 })
 
 test('several files in worker processes', async () => {
-  const file = readme['robustness.test.js']!
+  const file = `
+    const { loadModel, loadSamples, pgd } = require('unfooled')
+    test('resists PGD', async () => {
+      const model = await loadModel('model.onnx', { domain: [0, 1] })
+      const samples = await loadSamples('test-images.npz')
+      await expect(model).toResistAttack(pgd({ epsilon: 0.01, steps: 3 }), { samples, maxFoolingRatio: 0.1 })
+    })`
   const project = linkedProject({ ...config, 'one.test.js': file, 'two.test.js': file })
   const { code, output } = await project.run(...jest, '--maxWorkers=2')
-  expect(output).toMatch(/Tests: +4 passed/)
+  expect(output).toMatch(/Tests: +2 passed/)
   expect(code).toBe(0)
+  expect(project.report().checks.map((check) => check.file)).toEqual(['one.test.js', 'two.test.js'])
 })

@@ -88,22 +88,21 @@ const checks = `
   await expect(model).toResistAttack(pgd({ epsilon: 0.1 }))
 `
 
+const fromVitest = `import 'unfooled/vitest'\nimport { expect, test } from 'vitest'`
+const fromJest = `import 'unfooled/jest'\nimport { expect, test } from '@jest/globals'`
+const globalJest = `import 'unfooled/jest'`
+
 test.each([
-  ['Vitest', 'module', `import 'unfooled/vitest'\nimport { expect, test } from 'vitest'`],
-  ['Vitest', 'commonjs', `import 'unfooled/vitest'\nimport { expect, test } from 'vitest'`],
-  ['Jest', 'module', `import 'unfooled/jest'\nimport { expect, test } from '@jest/globals'`],
-  ['Jest', 'commonjs', `import 'unfooled/jest'\nimport { expect, test } from '@jest/globals'`],
-])('matchers are typed in %s, in a package of type %s', async (runner, type, imports) => {
+  ['Vitest, in a package of type module', { type: 'module', module: 'nodenext', imports: fromVitest, types: ['node'] }],
+  ['Vitest, in one of type commonjs', { type: 'commonjs', module: 'preserve', imports: fromVitest, types: ['node'] }],
+  ['Jest, in a package of type module', { type: 'module', module: 'nodenext', imports: fromJest, types: ['node'] }],
+  ['Jest, in one of type commonjs', { type: 'commonjs', module: 'nodenext', imports: fromJest, types: ['node'] }],
+  ['Jest with global types', { type: 'commonjs', module: 'nodenext', imports: globalJest, types: ['node', 'jest'] }],
+])('matchers are typed in %s', async (_, { type, module, imports, types }) => {
   const project = linkedProject({
     'package.json': JSON.stringify({ private: true, type }),
     'tsconfig.json': JSON.stringify({
-      compilerOptions: {
-        target: 'es2022',
-        module: runner === 'Vitest' && type === 'commonjs' ? 'preserve' : 'nodenext',
-        strict: true,
-        noEmit: true,
-        types: ['node'],
-      },
+      compilerOptions: { target: 'es2022', module, strict: true, noEmit: true, types },
       include: ['*.test.ts'],
     }),
     'robustness.test.ts': `

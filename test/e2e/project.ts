@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject, onTestFinished } from 'vitest'
 
@@ -13,11 +13,17 @@ export interface Run {
   readonly output: string
 }
 
+interface RecordedCheck {
+  readonly file: string
+  readonly test: string
+  readonly evidence: { readonly verdict: string; readonly attack: { readonly epsilon: number } }
+}
+
 /** A repository of somebody else, in a temporary folder that goes away with the test. */
 export interface Project {
   readonly folder: string
-  write(files: Readonly<Record<string, string>>): void
-  read(file: string): string
+  /** What the reporter wrote. */
+  report(): { readonly checks: readonly RecordedCheck[] }
   /** Runs Node with a script and its arguments. */
   run(...command: readonly string[]): Promise<Run>
 }
@@ -54,25 +60,20 @@ export async function installedProject(
 function emptyProject(files: Readonly<Record<string, string>>): Project {
   const folder = mkdtempSync(join(tmpdir(), 'unfooled-project-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  const project: Project = {
-    folder,
-    write(more) {
-      for (const [file, text] of Object.entries(more)) {
-        mkdirSync(dirname(join(folder, file)), { recursive: true })
-        writeFileSync(join(folder, file), text)
-      }
-    },
-    read: (file) => readFileSync(join(folder, file), 'utf8'),
-    run: (...command) => start(process.execPath, command, folder),
-  }
   cpSync(join(root, 'fixtures/models/mnist_lenet.onnx'), join(folder, 'model.onnx'))
   cpSync(join(root, 'fixtures/samples/mnist_lenet.npz'), join(folder, 'test-images.npz'))
-  project.write({ 'package.json': '{ "private": true }', ...files })
-  return project
+  for (const [file, text] of Object.entries({ 'package.json': '{ "private": true }', ...files })) {
+    writeFileSync(join(folder, file), text)
+  }
+  return {
+    folder,
+    report: () => JSON.parse(readFileSync(join(folder, 'unfooled-report/report.json'), 'utf8')),
+    run: (...command) => start(process.execPath, command, folder),
+  }
 }
 
 function start(command: string, args: readonly string[], folder: string): Promise<Run> {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|JEST|UNFOOLED|NODE_ENV|npm_)/.test(name))
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|JEST|UNFOOLED|NODE_ENV)/.test(name))
   const child = spawn(command, args, {
     cwd: folder,
     env: { ...Object.fromEntries(inherited), NO_COLOR: '1', CI: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' },

@@ -14,7 +14,12 @@ test('what the README shows runs as it stands', async () => {
   const project = linkedProject(readme)
   const { code, output } = await project.run(...vitest)
   expect(output).toMatch(/Tests +2 passed/)
+  expect(output).toContain('unfooled: 2 checks of 1 model, none failed')
   expect(code).toBe(0)
+  expect(project.report().checks).toMatchObject([
+    { file: 'robustness.test.ts', test: 'resists PGD at 8/255', evidence: { verdict: 'resists' } },
+    { file: 'robustness.test.ts', evidence: { verdict: 'certified' } },
+  ])
 })
 
 test('a failing check fails the run and says why', async () => {
@@ -36,13 +41,16 @@ test('a failing check fails the run and says why', async () => {
 describe.each(['forks', 'threads', 'vmThreads'])('pool %s', (pool) => {
   test('concurrent checks in two files', async () => {
     const file = `${head}
-      test.concurrent.for([0.01, 0.02, 0.03])('PGD at %d', async (epsilon, { expect }) => {
+      test.concurrent.for([0.01, 0.02, 0.03])('PGD at %s', async (epsilon, { expect }) => {
         await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon, steps: 3 }), { samples, maxFoolingRatio: 0.1 })
       })`
     const project = linkedProject({ ...config, 'one.test.ts': file, 'two.test.ts': file })
     const { code, output } = await project.run(...vitest, `--pool=${pool}`)
     expect(output).toMatch(/Tests +6 passed/)
     expect(code).toBe(0)
+    const { checks } = project.report()
+    expect(checks).toHaveLength(6)
+    for (const { test, evidence } of checks) expect(test).toBe(`PGD at ${evidence.attack.epsilon}`)
   })
 })
 

@@ -66,7 +66,7 @@ test('says which samples do not count', async () => {
     threshold.onnx is fooled on 1 of 15 samples, a fooling ratio of 6.7 % (95 % interval 0.2 % to 31.9 %).
     Accepted: none.
     Attack: stub (linf, ε 0.6, steps 40, stepSize 0.01)
-    Not counted: 5 of 20 samples, not eligible before anything was changed.
+    Not counted: 5 of 20 samples, misclassified as they are.
     Closest adversarial examples:
       sample 5: class 0 → 1 at linf distance 0.46
 

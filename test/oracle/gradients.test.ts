@@ -52,7 +52,9 @@ describe.each(['digits_mlp', 'mnist_lenet'])('%s', async (name) => {
     const torch = floats(`${name}_cegrad`)
     let compared = 0
     for (let row = 0; row < count; row++) {
-      expect(relativeError(gradient, exact.data as Float64Array, row, features), `sample ${row}, float64`).toBeLessThan(1e-4)
+      expect(relativeError(gradient, exact.data as Float64Array, row, features), `sample ${row}, float64`).toBeLessThan(
+        1e-4,
+      )
       // PyTorch subtracts 1 from the label's probability: what is left of it has an error of 6e-8 / (1 − p).
       if (missingProbability(logits.data as Float64Array, row, labels[row]) < 2e-3) continue
       compared++

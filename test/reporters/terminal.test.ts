@@ -49,17 +49,17 @@ test('a table per model, then what needs attention', () => {
     "unfooled: 7 checks of 2 models, 2 failed, 1 inconclusive
 
     digits_mlp.onnx · 6310 parameters · cpu
-       check           norm    radius  samples  clean %          fooled %  distance    certified   gap    time
-    ✗  pgd             linf       0.1      3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
-    ✓  deepFool        l2                  3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
-    ✓  crown           linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
-    ✗  crown           linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
-    ✓  crown is valid  linf                3/4       75      no violation            0.02 / 0.06  0.02    65 s
-    ?  fgsm            linf  0.05–0.1      ?/4                                                          1.23 s
+       check        norm    radius  samples  clean %          fooled %  distance    certified   gap    time
+    ✗  pgd          linf       0.1      3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
+    ✓  deepFool     l2                  3/4       75  66.7 [9.4, 99.2]     0.055                     1.23 s
+    ✓  crown        linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
+    ✗  crown        linf      0.05      3/4       75                                   66.7 %  0.03   87 ms
+    ✓  crown valid  linf                3/4       75      no violation            0.02 / 0.06  0.02    65 s
+    ?  fgsm         linf  0.05–0.1      ?/4                                                          1.23 s
 
     digits_cnn.onnx · 1 parameter · cpu
-       check  norm  radius  samples  clean %          fooled %  distance    time
-    ✓  pgd    linf     0.1      3/4       75  66.7 [9.4, 99.2]     0.055  1.23 s
+       check    norm  radius  samples  clean %          fooled %  distance    time
+    ✓  not pgd  linf     0.1      3/4       75  66.7 [9.4, 99.2]     0.055  1.23 s
 
     distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
     radius · gap: median of distance − certified radius
@@ -120,7 +120,7 @@ test('a refuted bound says so, whichever test shows it', () => {
         crown is violated on 1 sample: a defect of the bound. Seed 2.
     ✗ test/robustness.test.ts > check 2
         pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
-    ! digits_mlp.onnx: crown certifies sample 1 up to linf 0.08, but pgd fools it at 0.08: the bound is wrong."
+    ! digits_mlp.onnx: crown certifies 1 sample that another check fools: the bound is wrong. Sample 1 is certified up to linf 0.08, and pgd fools it at 0.08."
   `)
 })
 

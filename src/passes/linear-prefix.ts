@@ -1,0 +1,135 @@
+import { GraphBuilder, type Precision } from '../graph/builder.js'
+import { elementCount, featureShape, type Graph, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import type { Interval, IntervalContext, LinearRules, RuleContext } from '../operators/operator.js'
+import { findOperator } from '../operators/registry.js'
+import { ruleContext } from './context.js'
+import { emitSizes } from './interval.js'
+import { emitSum, sumRoundings } from './row-sums.js'
+import { emitSeed } from './seed.js'
+
+/** How a value depends on the input; the order is that of how much interval arithmetic loses. */
+type Dependence = 'element by element' | 'one mixing step' | 'linear' | 'nonlinear'
+const order: readonly Dependence[] = ['element by element', 'one mixing step', 'linear', 'nonlinear']
+
+const scalings = new Set(['Mul', 'Div', 'Add', 'Sub', 'Neg', 'BatchNormalization'])
+
+/** How `value` depends on the model's input. Interval arithmetic is exact up to one mixing step. */
+export function dependenceOnInput(value: string, context: RuleContext): Dependence {
+  if (value === context.graph.inputs[0].name) return 'element by element'
+  const node = producer(value, context)
+  const linear = findOperator(node)?.linear?.(node, context)
+  if (!linear) return 'nonlinear'
+  const inputs = activations(node, context)
+  const worst = order[Math.max(...inputs.map((input) => order.indexOf(dependenceOnInput(input, context))))]
+  if (linear.terms(node, context) === 1) return worst
+  if (inputs.length > 1) return worst === 'nonlinear' ? worst : 'linear'
+  if (scalings.has(node.operator)) return worst
+  return worst === 'element by element' ? 'one mixing step' : worst === 'nonlinear' ? worst : 'linear'
+}
+
+/**
+ * A graph from positions `plus` of a value that is linear in the input to `dualNorms`: the norms, dual to `norm`, of
+ * their coefficients.
+ */
+export function dualNormGraph(graph: TypedGraph, value: string, norm: 'l2' | 'l1', precision: Precision): Graph {
+  const builder = new GraphBuilder(graph.opset, precision)
+  const context = ruleContext(graph, builder)
+  const plus = builder.input('plus', 'int64', ['rows'])
+  const gradients = new Map([
+    [value, emitSeed(plus, undefined, featureShape(graph.values.get(value)!.shape)!, builder)],
+  ])
+  for (const node of graph.nodes.toReversed()) {
+    const outputs = node.outputs.map((output) => gradients.get(output))
+    if (outputs.every((gradient) => gradient === undefined)) continue
+    linearRules(node, context)
+      .transpose(node, outputs, context)
+      .forEach((gradient, index) => {
+        const input = node.inputs[index]
+        if (gradient === undefined || !context.isActivation(input)) return
+        const known = gradients.get(input)
+        gradients.set(input, known === undefined ? gradient : builder.add('Add', [known, gradient]))
+      })
+  }
+  const [input] = graph.inputs
+  const count = elementCount(featureShape(graph.values.get(input.name)!.shape)!)
+  const flat = builder.add('Reshape', [gradients.get(input.name)!, builder.ints([-1, count])])
+  builder.output('dualNorms', emitDualNorm(flat, count, norm, builder))
+  return builder.build()
+}
+
+function emitDualNorm(rows: string, count: number, norm: 'l2' | 'l1', builder: GraphBuilder): string {
+  if (norm === 'l1') return builder.add('ReduceMax', [builder.add('Abs', [rows]), builder.ints([1])], { keepdims: 0 })
+  const squares = emitSum(builder.add('Mul', [rows, rows]), [count], { builder })
+  // Squares of tiny coefficients underflow.
+  return builder.add('Sqrt', [builder.add('Add', [squares, builder.scalar(2 ** -102)])])
+}
+
+/**
+ * Bounds of a value that is linear in the input: its value at the centre of the ball ± radius times dual norm, widened
+ * by the rounding errors of all steps. `dualNorms` is [1, ...features].
+ */
+export function emitBallInterval(
+  value: string,
+  ball: { readonly centre: string; readonly radius: string },
+  dualNorms: string,
+  context: IntervalContext,
+): Interval {
+  const { builder, rounding } = context
+  const shape = featureShape(context.shape(value))!
+  const centre = emitCentre(value, ball.centre, context)
+  const column = builder.add('Reshape', [ball.radius, builder.ints([-1, ...shape.map(() => 1)])])
+  const inputs = elementCount(featureShape(context.shape(context.graph.inputs[0].name))!)
+  const upwards = builder.scalar(1 + 2 * rounding.gamma(sumRoundings([inputs]) + 16))
+  const reach = builder.add('Mul', [builder.add('Mul', [dualNorms, column]), upwards])
+  const error = rounding.mode === 'covered' ? emitError(value, context) : undefined
+  const radius = error === undefined ? reach : builder.add('Add', [reach, error])
+  return { lower: builder.add('Sub', [centre, radius]), upper: builder.add('Add', [centre, radius]) }
+}
+
+function emitCentre(value: string, centre: string, context: IntervalContext): string {
+  if (value === context.graph.inputs[0].name) return centre
+  return context.builder.once(`centre ${value}`, () => {
+    const node = producer(value, context)
+    const inputs = node.inputs.map((input) => (context.isActivation(input) ? emitCentre(input, centre, context) : ''))
+    const outputs = linearRules(node, context).apply(node, inputs, context, { absolute: false, bias: true })
+    return outputs[node.outputs.indexOf(value)]
+  })
+}
+
+/** Rounding errors of the model, of the centre and of the dual norms, carried through the steps that follow. */
+function emitError(value: string, context: IntervalContext): string {
+  const { builder, rounding } = context
+  const shape = featureShape(context.shape(value))!
+  if (value === context.graph.inputs[0].name) {
+    return builder.add('Expand', [builder.scalar(0), builder.ints([1, ...shape])])
+  }
+  return builder.once(`error ${value}`, () => {
+    const node = producer(value, context)
+    const linear = linearRules(node, context)
+    const inputs = node.inputs.map((input) => (context.isActivation(input) ? emitError(input, context) : ''))
+    const index = node.outputs.indexOf(value)
+    const carried = linear.apply(node, inputs, context, { absolute: true, bias: false })[index]
+    const size = emitSizes(node, linear, context)[index]
+    const terms = linear.terms(node, context)
+    const fanOut = linear.fanOut?.(node, context) ?? elementCount(shape)
+    const allowance = 5 * rounding.gamma(terms + 8) + 2 * rounding.gamma(fanOut + 8)
+    const own = builder.add('Add', [
+      builder.add('Mul', [size, builder.scalar(allowance)]),
+      builder.scalar(rounding.underflow),
+    ])
+    const upwards = builder.scalar(1 + 2 * rounding.gamma(terms + 8))
+    return builder.add('Add', [builder.add('Mul', [carried, upwards]), own])
+  })
+}
+
+function linearRules(node: GraphNode, context: RuleContext): LinearRules {
+  return findOperator(node)!.linear!(node, context)!
+}
+
+function activations(node: GraphNode, context: RuleContext): string[] {
+  return node.inputs.filter((input) => context.isActivation(input))
+}
+
+function producer(value: string, { graph }: RuleContext): GraphNode {
+  return graph.nodes.find(({ outputs }) => outputs.includes(value))!
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Attack } from '../../src/attacks/attack.js'
+import { deepFool } from '../../src/attacks/deep-fool.js'
+import { pgd } from '../../src/attacks/pgd.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { engine } from '../../src/engine/engine.js'
+import type { Norm } from '../../src/geometry/norm.js'
+import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { seed } from '../seed.js'
+import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+
+const count = 100
+
+/** What a Python library reached on the same samples. */
+interface Reference {
+  readonly norm: Norm
+  readonly eps: number | null
+  readonly fooling_ratio_of_clean_correct: number
+  readonly median_dist_fooled: number
+}
+
+afterAll(() => engine.close())
+
+describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against torchattacks and Foolbox', (name) => {
+  let model: Classifier
+  let references: Record<string, Reference>
+  let run: (method: Attack) => ReturnType<typeof attack>
+
+  beforeAll(async () => {
+    model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
+    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
+    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
+    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
+    references = readJson('torch', `${name}_attacks.json`).attacks
+    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+  })
+  afterAll(() => model.close())
+
+  test.each([
+    ['torchattacks_pgd_linf', true],
+    ['foolbox_pgd_linf', true],
+    ['foolbox_pgd_l2', false],
+  ] as const)('pgd fools as many as %s, within one sample', async (reference, randomStart) => {
+    const { norm, eps, fooling_ratio_of_clean_correct: ratio } = references[reference]
+    const { fooled, eligible, warnings } = await run(pgd({ norm, epsilon: eps!, stepSize: eps! / 10, randomStart }))
+    expect(Math.abs(fooled - Math.round(ratio * eligible))).toBeLessThanOrEqual(1)
+    expect(warnings).toEqual([])
+  })
+
+  test.each(['linf', 'l2'] as const)(
+    'deepFool %s: the median distance is at most 1.02 of the reference',
+    async (norm) => {
+      const reference = references[`foolbox_deepfool_${norm}`]
+      const result = await run(deepFool({ norm }))
+      expect(result.fooled).toBe(result.eligible)
+      expect(result.medianDistance).toBeLessThanOrEqual(1.02 * reference.median_dist_fooled)
+      expect(result.medianDistance).toBeGreaterThan(0.8 * reference.median_dist_fooled)
+    },
+  )
+})

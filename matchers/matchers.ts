@@ -1,5 +1,5 @@
 import type { Attack } from '../src/attacks/attack.js'
-import type { BudgetSettings } from '../src/budget.js'
+import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../src/budget.js'
 import type { Evidence } from '../src/evidence.js'
 import { conclude, type MatcherResult, type RunningTest } from './assertion.js'
 import { checkLowerBound, type LowerBoundAboveOptions } from './to-have-lower-bound-above.js'
@@ -25,11 +25,11 @@ export interface MatcherContext {
 export function createMatchers<Context extends MatcherContext>(runningTest: (context: Context) => RunningTest) {
   async function assertCheck(
     context: Context,
-    budget: BudgetSettings | undefined,
+    budget: BudgetRequest | undefined,
     check: (budget: BudgetSettings) => Promise<Evidence>,
   ): Promise<MatcherResult> {
     const test = runningTest(context)
-    return conclude(await check({ ...test.budget, ...budget }), context.isNot === true, test)
+    return conclude(await check({ ...test.budget, ...budgetSettings(budget) }), context.isNot === true, test)
   }
 
   return {

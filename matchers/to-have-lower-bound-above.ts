@@ -1,7 +1,7 @@
 import { takeSamples } from '../src/attacks/rows.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { marginBounds } from '../src/bounds/run-bound.js'
-import { Budget, type BudgetSettings } from '../src/budget.js'
+import { Budget, type BudgetRequest } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 import { describeCheck, type LowerBoundEvidence, type LowerBoundFinding } from '../src/evidence.js'
 import type { Norm } from '../src/geometry/norm.js'
@@ -23,7 +23,7 @@ export interface LowerBoundAboveOptions {
   /** Smallest fraction of the eligible samples that has to be certified. Default 1: all of them. */
   readonly fraction?: number
   /** Default: 90 % of what is left of the test's timeout. */
-  readonly budget?: BudgetSettings
+  readonly budget?: BudgetRequest
 }
 
 /**
@@ -85,14 +85,14 @@ async function certify(
   bound: Bound,
   { inputs, labels: given }: Samples,
   radius: number,
-  budgetSettings: BudgetSettings | undefined,
+  request: BudgetRequest | undefined,
 ): Promise<Certification> {
   if (!bound.sound) {
     throw new SettingsError(
       `${bound.name} with these settings is an estimate, and an estimate proves nothing. Use a sound bound.`,
     )
   }
-  const budget = new Budget(budgetSettings)
+  const budget = new Budget(request)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const predictions = await predictClasses(model, inputs)
@@ -104,7 +104,7 @@ async function certify(
     inputs: takeSamples(inputs, eligible),
     labels: Int32Array.from(eligible, (sample) => labels[sample]),
     epsilon: radius,
-    budget: budgetSettings,
+    budget: request,
   })
   eligible.forEach((sample, index) => {
     const row = bounds.subarray(index * model.classes, (index + 1) * model.classes)

@@ -4,7 +4,7 @@ import { pgd } from '../src/attacks/pgd.js'
 import { takeSamples } from '../src/attacks/rows.js'
 import type { Bound, BoundResult } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
-import type { BudgetSettings } from '../src/budget.js'
+import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../src/budget.js'
 import { type BoundValidityEvidence, type BoundValidityFinding, describeCheck } from '../src/evidence.js'
 import type { Classifier } from '../src/model/classifier.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from '../src/refutation.js'
@@ -27,7 +27,7 @@ export interface ValidLowerBoundsOptions {
   /** Together with the seed of a failure: goes straight to the perturbation that was printed with this path. */
   readonly path?: string
   /** Default: 90 % of what is left of the test's timeout. At most half of it is spent on the bound. */
-  readonly budget?: BudgetSettings
+  readonly budget?: BudgetRequest
 }
 
 /** Computes certified radii and looks for adversarial examples within them: there must be none. */
@@ -92,7 +92,7 @@ class RefutationSearch {
     private readonly settings: ValidLowerBoundsOptions & { readonly runs: number; readonly seed: number },
   ) {
     this.attacks = settings.attacks ?? []
-    this.#deadline = performance.now() + (settings.budget?.milliseconds ?? Number.POSITIVE_INFINITY)
+    this.#deadline = performance.now() + (budgetSettings(settings.budget).milliseconds ?? Number.POSITIVE_INFINITY)
   }
 
   async run(): Promise<BoundValidityFinding> {
@@ -137,7 +137,8 @@ class RefutationSearch {
   }
 
   #budget(share = 1): BudgetSettings {
-    return { ...this.settings.budget, milliseconds: share * (this.#deadline - performance.now()) }
+    const left = Math.max(0, this.#deadline - performance.now())
+    return { ...budgetSettings(this.settings.budget), milliseconds: share * left }
   }
 }
 

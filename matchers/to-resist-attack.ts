@@ -1,6 +1,6 @@
 import type { Attack, AttackResult } from '../src/attacks/attack.js'
 import { attack as runAttack } from '../src/attacks/run-attack.js'
-import type { BudgetSettings } from '../src/budget.js'
+import type { BudgetRequest } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 import { type AttackEvidence, type AttackFinding, describeCheck } from '../src/evidence.js'
 import { freshSeed } from '../src/sampling/random.js'
@@ -24,7 +24,7 @@ export interface ResistAttackOptions {
   /** Default: a fresh one, printed with every failure. */
   readonly seed?: number
   /** Default: 90 % of what is left of the test's timeout. */
-  readonly budget?: BudgetSettings
+  readonly budget?: BudgetRequest
 }
 
 /** Attacks the model and compares the fooling ratio with the limit. */

@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
+import { SettingsError } from './errors.js'
 
 /** Limits of a check: it stops at the deadline, or when the signal aborts, with what it has. */
 export interface BudgetSettings {
@@ -7,12 +8,24 @@ export interface BudgetSettings {
   readonly signal?: AbortSignal
 }
 
+/** A plain number is milliseconds. */
+export type BudgetRequest = number | BudgetSettings
+
+/** @throws SettingsError when the request is no time and no settings. */
+export function budgetSettings(request: BudgetRequest = {}): BudgetSettings {
+  const settings = typeof request === 'number' ? { milliseconds: request } : request
+  const { milliseconds = 0 } = settings
+  if (typeof milliseconds === 'number' && milliseconds >= 0) return settings
+  throw new SettingsError(`A budget is a number of milliseconds of at least 0; it is ${milliseconds}.`)
+}
+
 /** Keeps the time of one check. */
 export class Budget {
   readonly #deadline: number
   readonly #signal: AbortSignal | undefined
 
-  constructor({ milliseconds = Number.POSITIVE_INFINITY, signal }: BudgetSettings = {}) {
+  constructor(request?: BudgetRequest) {
+    const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(request)
     this.#deadline = performance.now() + milliseconds
     this.#signal = signal
   }

@@ -14,7 +14,7 @@ export { attack } from './attacks/run-attack.js'
 export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
 export { crown, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
 export { bound, marginBounds } from './bounds/run-bound.js'
-export type { Budget, BudgetSettings } from './budget.js'
+export type { Budget, BudgetRequest, BudgetSettings } from './budget.js'
 export {
   EngineError,
   ModelError,

@@ -1,4 +1,4 @@
-import type { Budget, BudgetSettings } from '../budget.js'
+import type { Budget, BudgetRequest } from '../budget.js'
 import type { Distance, Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import type { RandomSource } from '../sampling/random.js'
@@ -58,7 +58,7 @@ export interface AttackRequest {
   readonly labels?: ArrayLike<number>
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
-  readonly budget?: BudgetSettings
+  readonly budget?: BudgetRequest
   readonly onProgress?: (fraction: number) => void
 }
 

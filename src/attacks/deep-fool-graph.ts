@@ -2,6 +2,7 @@ import type { Domain } from '../geometry/domain.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, type Graph, type TypedGraph } from '../graph/graph.js'
 import { emitClassPairs, emitMargins } from '../passes/margins.js'
+import { poolBeforeRelu } from '../passes/pool-before-relu.js'
 import { emitFeasible, emitFreeDirections } from './free-directions.js'
 import { loopGraph } from './loop-graph.js'
 
@@ -23,7 +24,8 @@ const smallestNorm = 1e-30
  * Its further inputs: `origin` (shaped like the model's input) and `rivals` (int64 [batch, rivals]), the classes whose
  * boundaries are looked at.
  */
-export function deepFoolGraph(graph: TypedGraph, { norm, overshoot, domain, feasible }: DeepFoolGraphSettings): Graph {
+export function deepFoolGraph(model: TypedGraph, { norm, overshoot, domain, feasible }: DeepFoolGraphSettings): Graph {
+  const graph = poolBeforeRelu(model)
   const [input] = graph.inputs
   const shape = input.shape!
   const featureShape = shape.slice(1) as number[]

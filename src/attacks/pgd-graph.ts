@@ -4,6 +4,7 @@ import { derivativeContext } from '../passes/derivative-context.js'
 import { emitGradient } from '../passes/gradient.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { emitLoss } from '../passes/losses.js'
+import { poolBeforeRelu } from '../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from './ascent.js'
 import { loopGraph } from './loop-graph.js'
 
@@ -19,7 +20,8 @@ export interface PgdGraphSettings {
  * `lower` and `upper` (bounds of every coordinate: the domain, for ℓ∞ within the ball), `epsilon` and `step` (float32, input units, with axes of size 1 in
  * place of the features).
  */
-export function pgdGraph(graph: TypedGraph, { norm, loss, targeted }: PgdGraphSettings): Graph {
+export function pgdGraph(model: TypedGraph, { norm, loss, targeted }: PgdGraphSettings): Graph {
+  const graph = poolBeforeRelu(model)
   const [input] = graph.inputs
   const [output] = graph.outputs
   const shape = input.shape!

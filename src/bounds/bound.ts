@@ -1,4 +1,4 @@
-import type { Budget, BudgetSettings } from '../budget.js'
+import type { Budget, BudgetRequest } from '../budget.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import type { Inputs } from '../sampling/samples.js'
@@ -34,7 +34,7 @@ export interface BoundRequest {
   readonly inputs: Inputs
   /** True classes. Default: the classes that the model predicts. */
   readonly labels?: ArrayLike<number>
-  readonly budget?: BudgetSettings
+  readonly budget?: BudgetRequest
   readonly onProgress?: (fraction: number) => void
 }
 

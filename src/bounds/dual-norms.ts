@@ -1,39 +1,48 @@
+import { range } from '../attacks/rows.js'
+import type { Norm } from '../geometry/norm.js'
+import type { Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Tensor } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { dualNormGraph } from '../passes/linear-prefix.js'
-import { type BallSettings, type FloatArray, floatArray } from './input-ball.js'
+import { type FloatArray, floatArray } from './input-ball.js'
+import { type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
 
 const cache = new WeakMap<Classifier, Map<string, Promise<Tensor>>>()
 
 /** Dual norms [1, ...features] of the linear functions that a value is of the input; computed once per model. */
-export function dualNormsOf(model: Classifier, value: string, settings: BallSettings): Promise<Tensor> {
+export function dualNormsOf(model: Classifier, value: string, norm: Norm, precision: Precision): Promise<Tensor> {
   const known = cache.get(model) ?? new Map<string, Promise<Tensor>>()
   cache.set(model, known)
-  const key = `dual norms ${value} ${settings.norm} ${settings.precision}`
+  const key = `${value} ${norm} ${precision}`
   const found = known.get(key)
   if (found) return found
-  const norms = computeDualNorms(model, value, key, settings)
+  const shape = [1, ...featureShape(model.graph.values.get(value)!.shape)!]
+  const positions = range(elementCount(shape))
+  const rows = { sample: positions.map(() => 0), plus: positions, minus: positions.map(() => -1) }
+  const norms = dualNorms(model, value, rows, norm, precision).then(
+    (data): Tensor => ({ type: precision, shape, data }),
+  )
   known.set(key, norms)
   return norms
 }
 
-async function computeDualNorms(
+/** Dual norm of the coefficients of each row over the input; `value` must be linear in it. */
+export async function dualNorms(
   model: Classifier,
   value: string,
-  key: string,
-  { norm, precision }: BallSettings,
-): Promise<Tensor> {
+  rows: Rows,
+  norm: Norm,
+  precision: Precision,
+): Promise<FloatArray> {
   const { graph } = model
-  const stage = await stageOf(model, key, () => dualNormGraph(graph, value, norm === 'l1' ? 'l1' : 'l2', precision))
-  const shape = [1, ...featureShape(graph.values.get(value)!.shape)!]
-  const norms: FloatArray = floatArray(precision, elementCount(shape))
+  const key = `dual norms ${value} ${norm} ${precision}`
+  const stage = await stageOf(model, key, () => dualNormGraph(graph, value, norm, precision))
+  const norms = floatArray(precision, rows.sample.length)
   const most = rowsPerRun(graph)
   for (let start = 0; start < norms.length; start += most) {
-    const length = Math.min(most, norms.length - start)
-    const data = BigInt64Array.from({ length }, (_, index) => BigInt(start + index))
-    const { dualNorms } = await stage.run({ plus: { type: 'int64', shape: [length], data } })
-    norms.set(dualNorms.data as FloatArray, start)
+    const results = await stage.run(rowFeeds(rows, start, most))
+    norms.set(results.dualNorms.data as FloatArray, start)
   }
-  return { type: precision, shape, data: norms }
+  return norms
 }

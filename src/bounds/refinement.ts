@@ -20,14 +20,8 @@ import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
+import { marginRows, type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
-
-/** Linear functions of a value to be bounded from below, one per row: x[plus] − x[minus], −1 meaning neither. */
-interface Rows {
-  readonly sample: number[]
-  readonly plus: number[]
-  readonly minus: number[]
-}
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
 export class Refinement {
@@ -75,15 +69,7 @@ export class Refinement {
   /** Lower bounds of f_label − f_j, [n, classes], 0 in the column of the label; −∞ where the arithmetic broke down. */
   async margins(labels: Int32Array, frontier: Frontier): Promise<Float64Array> {
     const { classes, graph } = this.#model
-    const rows: Rows = { sample: [], plus: [], minus: [] }
-    for (let sample = 0; sample < this.#count; sample++) {
-      for (let other = 0; other < classes; other++) {
-        if (other === labels[sample]) continue
-        rows.sample.push(sample)
-        rows.plus.push(labels[sample])
-        rows.minus.push(other)
-      }
-    }
+    const rows = marginRows(labels, classes)
     const bounds = await this.#bound(graph.outputs[0].name, rows, frontier)
     const margins = new Float64Array(this.#count * classes)
     bounds.forEach((bound, row) => {
@@ -101,7 +87,12 @@ export class Refinement {
   async #intervals(value: string, selects: boolean): Promise<Results> {
     const { graph } = this.#model
     if (hasDualNorms(graph, value, this.#settings)) {
-      this.#feeds[dualNormsName(value)] = await dualNormsOf(this.#model, value, this.#settings)
+      this.#feeds[dualNormsName(value)] = await dualNormsOf(
+        this.#model,
+        value,
+        this.#settings.norm,
+        this.#settings.precision,
+      )
     }
     const known = [...this.#known].join()
     const key = `interval ${selects ? 'and loose ' : ''}${value} ${describe(this.#settings)} given ${known}`
@@ -113,7 +104,7 @@ export class Refinement {
 
   async #tighten(value: string, { lower, upper }: { lower: FloatArray; upper: FloatArray }, loose: Uint8Array) {
     const width = lower.length / this.#count
-    const rows: Rows = { sample: [], plus: [], minus: [] }
+    const rows = { sample: [] as number[], plus: [] as number[], minus: [] as number[] }
     loose.forEach((isLoose, index) => {
       if (!isLoose) return
       const sample = Math.floor(index / width)
@@ -145,19 +136,10 @@ export class Refinement {
       relaxationGraph(graph, target, this.#known, this.#settings, frontier),
     )
     const crop = cropAround(graph, target)
-    const { sample, plus, minus } = crop ? croppedRows(rows, crop.positions) : rows
+    const placed = crop ? croppedRows(rows, crop.positions) : rows
     const most = rowsPerRun(crop?.graph ?? graph)
     for (let start = 0; start < total; start += most) {
-      const part = (values: readonly number[]): Tensor => {
-        const data = BigInt64Array.from(values.slice(start, start + most), BigInt)
-        return { type: 'int64', shape: [data.length], data }
-      }
-      const { bound } = await stage.run({
-        ...this.#feeds,
-        sampleOfRow: part(sample),
-        plus: part(plus),
-        minus: part(minus),
-      })
+      const { bound } = await stage.run({ ...this.#feeds, ...rowFeeds(placed, start, most) })
       bounds.set(bound.data as FloatArray, start)
     }
     return bounds

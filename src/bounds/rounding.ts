@@ -20,9 +20,9 @@ export type ApproximatedKernel = 'Sigmoid' | 'Tanh'
 // float32; used for the model's own arithmetic and for the bound's, which is never less precise.
 const unitRoundoff = 2 ** -24
 
-// Largest absolute errors of onnxruntime's float32 kernels against float64 over all inputs, measured at 6e-8 (Sigmoid)
-// and 2.4e-7 (Tanh) by test/bounds/kernel-error.test.ts, times at least four.
-const kernelErrors: Record<ApproximatedKernel, number> = { Sigmoid: 1e-6, Tanh: 1e-6 }
+// Largest absolute errors of onnxruntime's float32 kernels against float64 over all inputs were measured at 1.7e-7
+// (Sigmoid) and 3.1e-7 (Tanh) by test/bounds/kernel-error.test.ts; these are at least four times as much.
+const kernelErrors: Record<ApproximatedKernel, number> = { Sigmoid: 1e-6, Tanh: 2e-6 }
 
 const covered: Rounding = {
   mode: 'covered',

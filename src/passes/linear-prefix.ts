@@ -1,3 +1,4 @@
+import type { Norm } from '../geometry/norm.js'
 import { GraphBuilder, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Graph, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import type { Interval, IntervalContext, LinearRules, RuleContext } from '../operators/operator.js'
@@ -28,16 +29,14 @@ export function dependenceOnInput(value: string, context: RuleContext): Dependen
 }
 
 /**
- * A graph from positions `plus` of a value that is linear in the input to `dualNorms`: the norms, dual to `norm`, of
- * their coefficients.
+ * A graph from rows to `dualNorms`: the norms, dual to `norm`, of the coefficients of x[plus] − x[minus] over the input,
+ * where x is `value`, which is linear in the input; −1 means neither.
  */
-export function dualNormGraph(graph: TypedGraph, value: string, norm: 'l2' | 'l1', precision: Precision): Graph {
+export function dualNormGraph(graph: TypedGraph, value: string, norm: Norm, precision: Precision): Graph {
   const builder = new GraphBuilder(graph.opset, precision)
   const context = ruleContext(graph, builder)
-  const plus = builder.input('plus', 'int64', ['rows'])
-  const gradients = new Map([
-    [value, emitSeed(plus, undefined, featureShape(graph.values.get(value)!.shape)!, builder)],
-  ])
+  const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int64', ['rows']))
+  const gradients = new Map([[value, emitSeed(plus, minus, featureShape(graph.values.get(value)!.shape)!, builder)]])
   for (const node of graph.nodes.toReversed()) {
     const outputs = node.outputs.map((output) => gradients.get(output))
     if (outputs.every((gradient) => gradient === undefined)) continue
@@ -57,7 +56,8 @@ export function dualNormGraph(graph: TypedGraph, value: string, norm: 'l2' | 'l1
   return builder.build()
 }
 
-function emitDualNorm(rows: string, count: number, norm: 'l2' | 'l1', builder: GraphBuilder): string {
+function emitDualNorm(rows: string, count: number, norm: Norm, builder: GraphBuilder): string {
+  if (norm === 'linf') return emitSum(builder.add('Abs', [rows]), [count], { builder })
   if (norm === 'l1') return builder.add('ReduceMax', [builder.add('Abs', [rows]), builder.ints([1])], { keepdims: 0 })
   const squares = emitSum(builder.add('Mul', [rows, rows]), [count], { builder })
   // Squares of tiny coefficients underflow.

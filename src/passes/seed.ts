@@ -3,17 +3,12 @@ import { elementCount } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 
 /** One linear function per row, of coefficient 1 at flat position `plus` and −1 at `minus`; −1 means nowhere. */
-export function emitSeed(
-  plus: string,
-  minus: string | undefined,
-  shape: readonly number[],
-  builder: GraphBuilder,
-): string {
+export function emitSeed(plus: string, minus: string, shape: readonly number[], builder: GraphBuilder): string {
   const positions = builder.ints(Array.from({ length: elementCount(shape) }, (_, position) => position))
   const oneHot = (position: string) => {
     const column = builder.add('Unsqueeze', [position, builder.ints([1])])
     return asNumber(builder.add('Equal', [column, positions]), builder)
   }
-  const flat = minus === undefined ? oneHot(plus) : builder.add('Sub', [oneHot(plus), oneHot(minus)])
+  const flat = builder.add('Sub', [oneHot(plus), oneHot(minus)])
   return builder.add('Reshape', [flat, builder.ints([0, ...shape])])
 }

@@ -1,18 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { compileGraph } from '../../src/engine/compiled-graph.js'
 import { engine } from '../../src/engine/engine.js'
 import { intTensor } from '../../src/graph/builder.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { lossGradientGraph } from '../../src/passes/gradient-graph.js'
-import { sharedData } from './shared-data.js'
-
-const floats = (file: string) => {
-  const bytes = gunzipSync(readFileSync(join(sharedData, 'torch', `${file}.bin.gz`)))
-  return new Float32Array(Uint8Array.from(bytes).buffer)
-}
+import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
 
 /** ‖actual − expected‖₂ / ‖expected‖₂ of one row. */
 function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, row: number, width: number): number {
@@ -27,16 +20,18 @@ function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, r
 
 afterAll(() => engine.close())
 
-describe.each(['digits_mlp', 'mnist_lenet'])('%s', async (name) => {
-  const { shape } = JSON.parse(readFileSync(join(sharedData, 'torch', `${name}.json`), 'utf8')).x
-  const inputs = { data: floats(`${name}_x`), shape: shape as number[] }
+describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s', async (name) => {
+  if (!hasSharedData) return
+  const floats = (kind: string) => readFloats('torch', `${name}_${kind}.bin.gz`)
+  const { shape } = readJson('torch', `${name}.json`).x
+  const inputs = { data: floats('x'), shape: shape as number[] }
   const count = inputs.shape[0]
   const features = inputs.data.length / count
-  const labels = Array.from(floats(`${name}_y`))
+  const labels = Array.from(floats('y'))
   const model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
 
   test('logits are those of PyTorch and of the untouched file', async () => {
-    const expected = floats(`${name}_logits`)
+    const expected = floats('logits')
     const logits = await model.predict(inputs)
     for (let row = 0; row < count; row++) expect(relativeError(logits, expected, row, 10)).toBeLessThan(1e-5)
     expect(model.description.fidelity).toBeLessThan(1e-5)
@@ -49,7 +44,7 @@ describe.each(['digits_mlp', 'mnist_lenet'])('%s', async (name) => {
       [model.graph.inputs[0].name]: { type: 'float64', shape: inputs.shape, data: Float64Array.from(inputs.data) },
       labels: intTensor(labels),
     })
-    const torch = floats(`${name}_cegrad`)
+    const torch = floats('cegrad')
     let compared = 0
     for (let row = 0; row < count; row++) {
       expect(relativeError(gradient, exact.data as Float64Array, row, features), `sample ${row}, float64`).toBeLessThan(

@@ -1,0 +1,31 @@
+import type { Tensor } from '../graph/graph.js'
+
+/** Linear functions of a value, one per row: x[plus] − x[minus] of a sample, −1 meaning neither. */
+export interface Rows {
+  readonly sample: readonly number[]
+  readonly plus: readonly number[]
+  readonly minus: readonly number[]
+}
+
+/** f_label − f_j for every sample and every other class j. */
+export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
+  const rows = { sample: [] as number[], plus: [] as number[], minus: [] as number[] }
+  for (let sample = 0; sample < labels.length; sample++) {
+    for (let other = 0; other < classes; other++) {
+      if (other === labels[sample]) continue
+      rows.sample.push(sample)
+      rows.plus.push(labels[sample])
+      rows.minus.push(other)
+    }
+  }
+  return rows
+}
+
+/** The rows from `start` on, at most `most` of them, as graph inputs. */
+export function rowFeeds({ sample, plus, minus }: Rows, start: number, most: number): Record<string, Tensor> {
+  const part = (values: readonly number[]): Tensor => {
+    const data = BigInt64Array.from(values.slice(start, start + most), BigInt)
+    return { type: 'int64', shape: [data.length], data }
+  }
+  return { sampleOfRow: part(sample), plus: part(plus), minus: part(minus) }
+}

@@ -105,7 +105,7 @@ function leakyLines({ lower, upper }: Interval, below: string, context: Interval
   const exact = builder.add('Where', [crosses, builder.add('Max', [atLower, atUpper]), zero])
   const lowerSlope = builder.add('Where', [mostlyPositive, one, below])
   if (rounding.mode === 'ignored') {
-    return { lower: { slope: lowerSlope, intercept: zero }, upper: { slope, intercept: exact } }
+    return { lower: { slope: lowerSlope }, upper: { slope, intercept: exact } }
   }
   // The model's product and the roundings above, all of them relative to the largest input.
   const magnitude = builder.add('Max', [builder.add('Neg', [lower]), upper])

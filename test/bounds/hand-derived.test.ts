@@ -1,0 +1,137 @@
+import { afterAll, describe, expect, test } from 'vitest'
+import { crown, intervalPropagation } from '../../src/bounds/crown.js'
+import { linearExact } from '../../src/bounds/linear-exact.js'
+import { bound, marginBounds } from '../../src/bounds/run-bound.js'
+import { engine } from '../../src/engine/engine.js'
+import { encodeModel } from '../../src/graph/encode.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { denseModel, graphOf, type Layer, operatorModel } from '../tiny-models.js'
+
+afterAll(() => engine.close())
+
+const load = (...layers: readonly Layer[]) => loadModel(denseModel(...layers), { domain: [-10, 10] })
+const at = (...values: number[]) => ({ data: Float32Array.from(values), shape: [1, values.length] })
+
+describe('a linear classifier with margin 3 and weights (1, 2) between the classes', () => {
+  const layer = {
+    weights: [
+      [1, 2],
+      [0, 0],
+    ],
+  }
+  const distances = { linf: 1, l2: 3 / Math.sqrt(5), l1: 1.5 } as const
+
+  test.each(['linf', 'l2', 'l1'] as const)(
+    '%s: linearExact gives the distance, crown certifies up to it',
+    async (norm) => {
+      const model = await load(layer)
+      const distance = distances[norm]
+      const exact = await bound(model, linearExact({ norm }), { inputs: at(1, 1) })
+      expect(exact.samples[0].radius).toBeLessThan(distance)
+      expect(exact.samples[0].radius).toBeGreaterThan(distance * (1 - 1e-3))
+      const margin = async (epsilon: number) =>
+        (await marginBounds(model, crown({ norm }), { inputs: at(1, 1), epsilon }))[1]
+      expect(await margin(0.999 * distance)).toBeGreaterThan(0)
+      expect(await margin(1.001 * distance)).toBeLessThan(0)
+      const searched = await bound(model, crown({ norm }), { inputs: at(1, 1) })
+      expect(searched.samples[0].radius).toBeLessThan(distance)
+      expect(searched.samples[0].radius).toBeGreaterThan(0.99 * distance)
+    },
+  )
+})
+
+test('a stable Relu is exact: f = (relu(x), 0.5) at 1 is certified below 0.5 and not above', async () => {
+  const model = await load({ weights: [[1]], activation: 'Relu' }, { weights: [[1], [0]], bias: [0, 0.5] })
+  for (const make of [crown, intervalPropagation]) {
+    const margin = async (epsilon: number) =>
+      (await marginBounds(model, make({ norm: 'linf' }), { inputs: at(1), epsilon }))[1]
+    expect(await margin(0.499)).toBeGreaterThan(0)
+    expect(await margin(0.501)).toBeLessThan(0)
+  }
+})
+
+test('|x| from two unstable Relus: the lower line keeps the larger side, the chords are exact at the ends', async () => {
+  // On [-0.5, 1.5] relu(x) ≥ x and relu(−x) ≥ 0, so |x| + 1 ≥ 0.5; relu(x) + relu(−x) ≤ 0.5·x + 0.75 ≤ 1.5.
+  const model = await load(
+    { weights: [[1], [-1]], activation: 'Relu' },
+    {
+      weights: [
+        [1, 1],
+        [0, 0],
+      ],
+      bias: [0, -1],
+    },
+  )
+  const margins = (label: number) =>
+    marginBounds(model, crown({ norm: 'linf' }), { inputs: at(0.5), labels: [label], epsilon: 1 })
+  expect((await margins(0))[1]).toBeCloseTo(0.5, 4)
+  expect((await margins(1))[0]).toBeCloseTo(-2.5, 4)
+})
+
+test('MaxPool: the plane above is exact at both ends of the element with the largest upper bound', async () => {
+  // z₁ in [0, 2], z₂ in [1, 3]: max ≤ 2 + (z₂ − 1)/2, so z₂ − max ≥ −1.5 + z₂/2 ≥ −1, which z = (2, 1) attains.
+  const model = await loadModel(
+    encodeModel(
+      graphOf([1, 2], (builder, input) => {
+        const pooled = builder.add('MaxPool', [input], { kernel_shape: [2] })
+        const flat = builder.add('Flatten', [builder.add('Concat', [input, pooled], { axis: 2 })])
+        return builder.add('Gemm', [flat, builder.floats([0, 1, 0, 0, 0, 1], [2, 3])], { transB: 1 })
+      }),
+    ),
+    { domain: { lower: [0, 1], upper: [2, 3] } },
+  )
+  const inputs = { data: Float32Array.of(1, 2), shape: [1, 1, 2] }
+  const margins = await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels: [0], epsilon: 5 })
+  expect(margins[1]).toBeCloseTo(-1, 4)
+})
+
+test('the domain cuts the ball: at the upper end of the box only one coordinate of (1, 1) can grow', async () => {
+  const layer = {
+    weights: [
+      [-1, -1],
+      [0, 0],
+    ],
+    bias: [10, 0],
+  } // prettier-ignore
+  const model = await loadModel(denseModel(layer), { domain: [0, 1] })
+  const margin = async (domain: 'intersect' | 'ignore', norm: 'linf' | 'l2' | 'l1', epsilon: number) =>
+    (await marginBounds(model, crown({ norm, domain }), { inputs: at(1, 0), epsilon }))[1]
+  expect(await margin('ignore', 'l2', 0.5)).toBeCloseTo(9 - 0.5 * Math.SQRT2, 4)
+  expect(await margin('intersect', 'l2', 0.5)).toBeGreaterThan(8.48)
+  expect(await margin('intersect', 'l2', 0.5)).toBeLessThan(8.5)
+  expect(await margin('intersect', 'linf', 0.5)).toBeCloseTo(8.5, 4)
+  // Farther than the box reaches: ℓ1 can move by 1 only.
+  expect(await margin('ignore', 'l1', 1.5)).toBeCloseTo(7.5, 4)
+  expect(await margin('intersect', 'l1', 1.5)).toBeCloseTo(8, 4)
+})
+
+test('a model that cannot change its mind is certified on the whole domain', async () => {
+  const model = await load({
+    weights: [
+      [0, 0],
+      [0, 0],
+    ],
+    bias: [1, 0],
+  }) // prettier-ignore
+  for (const [norm, diameter] of [
+    ['linf', 20],
+    ['l2', Math.hypot(20, 20)],
+    ['l1', 40],
+  ] as const) {
+    for (const method of [crown({ norm }), intervalPropagation({ norm }), linearExact({ norm })]) {
+      const { samples } = await bound(model, method, { inputs: at(1, 2) })
+      expect(samples[0].radius / diameter).toBeCloseTo(1, 4)
+      expect(samples[0].radius).toBeLessThanOrEqual(diameter)
+    }
+  }
+})
+
+test('operators without a rule are refused by name', async () => {
+  const model = await loadModel(operatorModel([3], 'Softsign'), { domain: [-1, 1] })
+  const inputs = at(0.1, 0.2, 0.3)
+  for (const make of [crown, intervalPropagation]) {
+    const running = marginBounds(model, make({ norm: 'linf' }), { inputs, epsilon: 0.1 })
+    await expect(running).rejects.toThrow(/No bound rule for operator Softsign .*Attacks still work/)
+  }
+  await expect(bound(model, linearExact({ norm: 'l2' }), { inputs })).rejects.toThrow(/Softsign.*not linear/)
+})

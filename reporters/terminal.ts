@@ -46,6 +46,7 @@ const columns: readonly { title: string; right?: boolean; cell: (check: CheckSum
   { title: 'certified', right: true, cell: formatCertified },
   { title: 'gap', right: true, cell: ({ gap }) => optional(gap, short) },
   { title: 'time', right: true, cell: ({ milliseconds }) => formatTime(milliseconds) },
+  { title: 'seed', right: true, cell: ({ seed }) => (seed === undefined ? '' : String(seed)) },
 ]
 
 function renderModel({ model, checks }: ModelSummary): string {

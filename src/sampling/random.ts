@@ -19,7 +19,7 @@ export function randomSource(seed: number): RandomSource {
   }
 }
 
-/** A seed for a check that was given none; it is printed, so that the check can be replayed. */
+/** A seed for a check that was given none; it is printed, so that the check can be replayed, and short enough to type. */
 export function freshSeed(): number {
-  return Math.floor(Math.random() * 2 ** 31)
+  return Math.floor(Math.random() * 1e6)
 }

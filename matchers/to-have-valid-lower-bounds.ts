@@ -70,10 +70,10 @@ function judge(
   if (!perSample.radii.every((radius) => Number.isFinite(radius) && radius >= 0)) {
     return { verdict: 'inconclusive', reason: message.notFinite('certified radius') }
   }
+  if (interrupted) return { verdict: 'inconclusive', reason: message.validityInterrupted(finding, milliseconds) }
   if (!perSample.radii.some((radius) => radius > 0)) {
     return { verdict: 'inconclusive', reason: message.nothingCertified(eligible) }
   }
-  if (interrupted) return { verdict: 'inconclusive', reason: message.validityInterrupted(finding, milliseconds) }
   if (attacks.length === 0 && finding.runs === 0) return { verdict: 'inconclusive', reason: message.nothingTried() }
   return { verdict: 'valid' }
 }
@@ -100,7 +100,11 @@ class RefutationSearch {
     this.#warn(bounded.warnings)
     const summary = summarize(bounded)
     const certified = bounded.samples.flatMap(({ eligible, radius }, index) => (eligible && radius > 0 ? [index] : []))
-    if (certified.length === 0) return { ...summary, runs: 0, violations: [] }
+    if (certified.length === 0) {
+      // Smaller radii than there could be are still radii to refute; none at all may be for want of time.
+      this.interrupted ||= bounded.interrupted
+      return { ...summary, runs: 0, violations: [] }
+    }
 
     const claims = {
       inputs: takeSamples(this.samples.inputs, certified),

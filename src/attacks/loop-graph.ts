@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../graph/builder.js'
-import { elementTypeNumbers } from '../graph/decode.js'
+import { elementTypeNumbers } from '../graph/element-types.js'
 import type { Graph, TypedGraph } from '../graph/graph.js'
 import { ruleContext } from '../passes/context.js'
 import { emitForward } from '../passes/forward.js'

@@ -24,8 +24,8 @@ export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
 /** The rows from `start` on, at most `most` of them, as graph inputs. */
 export function rowFeeds({ sample, plus, minus }: Rows, start: number, most: number): Record<string, Tensor> {
   const part = (values: readonly number[]): Tensor => {
-    const data = BigInt64Array.from(values.slice(start, start + most), BigInt)
-    return { type: 'int64', shape: [data.length], data }
+    const data = Int32Array.from(values.slice(start, start + most))
+    return { type: 'int32', shape: [data.length], data }
   }
   return { sampleOfRow: part(sample), plus: part(plus), minus: part(minus) }
 }

@@ -33,7 +33,7 @@ async function compileStage(model: Classifier, key: string, build: () => Graph):
 }
 
 /** Bytes that the largest tensor of a run may take. */
-const largestTensor = 2 ** 26
+const largestTensor = 2 ** 22
 
 /** How many linear functions to carry through the model in one run. */
 export function rowsPerRun(graph: TypedGraph): number {

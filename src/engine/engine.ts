@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { EngineError, GraphRefusedError } from '../errors.js'
+import { typedArrays } from '../graph/element-types.js'
 import { encodeModel } from '../graph/encode.js'
-import type { ElementType, Graph, Tensor, TensorData } from '../graph/graph.js'
+import type { Graph, Tensor } from '../graph/graph.js'
 
 export type Feeds = Readonly<Record<string, Tensor>>
 export type Results = Readonly<Record<string, Tensor>>
@@ -174,17 +175,6 @@ function sessionOptions({ optimization = 'all' }: SessionSettings) {
 function threadsPerTestWorker(): number {
   const workers = Number(process.env.UNFOOLED_TEST_WORKERS ?? 1)
   return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
-}
-
-const typedArrays: Record<ElementType, new (buffer: ArrayBuffer, offset: number, length: number) => TensorData> = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
 }
 
 /** What arrives from another thread may belong to another realm than the caller's (Jest); a view of it does not. */

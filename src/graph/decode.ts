@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { ModelError } from '../errors.js'
+import { elementTypeNumbers, typedArrays } from './element-types.js'
 import {
   type Attribute,
   type ElementType,
@@ -20,17 +21,6 @@ import {
   type ValueInfoProto,
 } from './onnx/onnx_pb.js'
 
-/** ONNX TensorProto.DataType numbers. */
-export const elementTypeNumbers: Record<ElementType, number> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  int32: 6,
-  int64: 7,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-}
 const elementTypes = new Map(Object.entries(elementTypeNumbers).map(([name, number]) => [number, name as ElementType]))
 
 /** Reads the bytes of an external tensor: `location` relative to the model file. */
@@ -173,19 +163,8 @@ function typedData(proto: TensorProto, type: ElementType, label: string, readExt
   }
 }
 
-const arrays = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  int64: BigInt64Array,
-  int32: Int32Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  bool: Uint8Array,
-} as const
-
 function fromBytes(bytes: Uint8Array, type: ElementType, label: string): Tensor['data'] {
-  const TypedArray = arrays[type]
+  const TypedArray = typedArrays[type]
   const size = TypedArray.BYTES_PER_ELEMENT
   if (bytes.length % size !== 0)
     throw new ModelError(`${label} holds ${bytes.length} bytes, not a multiple of ${size}.`)

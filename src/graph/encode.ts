@@ -1,5 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf'
-import { elementTypeNumbers } from './decode.js'
+import { elementTypeNumbers } from './element-types.js'
 import type { Attribute, Graph, GraphNode, Port, Tensor } from './graph.js'
 import {
   type AttributeProto,

@@ -1,26 +1,14 @@
 import { GraphRefusedError, ModelError } from '../errors.js'
-import { createDomain, type DomainSettings } from '../geometry/domain.js'
+import { createDomain } from '../geometry/domain.js'
 import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
 import type { Classifier, ModelDescription } from './classifier.js'
 import { checkFidelity } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
+import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
 import { type PreparedGraph, prepareGraph, releaseReshapes } from './prepare-graph.js'
-import { type Preprocessing, prependPreprocessing } from './preprocessing.js'
+import { prependPreprocessing } from './preprocessing.js'
 import { readModel } from './read-model.js'
-
-export interface ModelSettings {
-  /** Box that inputs live in, in input units: `[lower, upper]`, or per feature. Adversarial examples stay inside it. */
-  readonly domain: readonly [number, number] | DomainSettings
-  /** Normalisation applied before the model. Default: none. */
-  readonly preprocessing?: Preprocessing
-  /** Shape of one sample, where the file leaves sizes other than the batch open. */
-  readonly featureShape?: readonly number[]
-  /** Output to test, where the model has several. Default: the first. */
-  readonly output?: string
-  /** Name in reports. Default: the file name. */
-  readonly name?: string
-}
 
 /**
  * Loads an ONNX classifier: one float32 input with a leading batch axis, one row of logits per sample. A final Softmax

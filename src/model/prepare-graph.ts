@@ -1,7 +1,7 @@
 import { ModelError } from '../errors.js'
 import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
 import { upgradeGraph } from '../graph/upgrade.js'
-import type { ModelSettings } from './load-model.js'
+import type { ModelSettings } from './model-settings.js'
 
 export interface PreparedGraph {
   /** One float32 input with known features, one output: the logits. */

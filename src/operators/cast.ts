@@ -1,4 +1,4 @@
-import { elementTypeNumbers } from '../graph/decode.js'
+import { elementTypeNumbers } from '../graph/element-types.js'
 import { type GraphNode, intAttribute } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
 import type { LinearRules, Operator, RuleContext } from './operator.js'

@@ -17,14 +17,20 @@ const convolution: LinearRules = {
     const [, weight, constant] = node.inputs
     const offset = bias && constant ? coefficient(constant, absolute, context) : undefined
     return [
-      emitConvolution(input, coefficient(weight, absolute, context), offset, describe(node, context), context.builder),
+      emitConvolution(
+        input,
+        coefficient(weight, absolute, context),
+        offset,
+        describeConvolution(node, context),
+        context.builder,
+      ),
     ]
   },
 
   transpose(node, [gradient], context) {
     const { builder } = context
     const weight = node.inputs[1]
-    const described = describe(node, context)
+    const described = describeConvolution(node, context)
     const flipped = builder.precision === 'float32' ? flippedConvolution(described) : undefined
     if (flipped && isFasterFlipped(described)) {
       const name = builder.once(`flipped ${weight} ${described.group}`, () => {
@@ -47,7 +53,8 @@ const convolution: LinearRules = {
   },
 }
 
-function describe(node: GraphNode, context: RuleContext): Convolution {
+/** What a Conv node with constant weights convolves. */
+export function describeConvolution(node: GraphNode, context: RuleContext): Convolution {
   const [channels, ...inputSizes] = sampleShape(node.inputs[0], node, context)
   const [outputChannels, , ...kernel] = context.constant(node.inputs[1])!.shape
   return {

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import { elementTypeNumbers } from '../graph/decode.js'
+import { elementTypeNumbers } from '../graph/element-types.js'
 
 /** A condition as 0 and 1 in the precision of the graph. */
 export function asNumber(condition: string, builder: GraphBuilder): string {

@@ -29,13 +29,11 @@ export function lineRelaxation(
     loose: (node, context) => loose(context.interval(node.inputs[0]), node, context),
     lines,
     backward(node, gradient, context) {
-      const { builder, rows } = context
+      const { rows } = context
       const { lower, upper } = lines(node, context)
-      // Not max(A, 0)·lower + min(A, 0)·upper: that cancels.
-      const slopes = [isPositive(gradient, context), rows(lower.slope), rows(upper.slope)]
       return {
         input: node.inputs[0],
-        gradient: builder.add('Mul', [gradient, builder.add('Where', slopes)]),
+        gradient: emitBySign(gradient, rows(lower.slope), rows(upper.slope), context),
         constant: emitIntercepts(gradient, lower.intercept, upper.intercept, outputShape(node, context), context),
       }
     },
@@ -73,8 +71,12 @@ export function outwards(
   return builder.add(direction === 1 ? 'Add' : 'Sub', [intercept, all])
 }
 
-export function isPositive(gradient: string, { builder }: RowContext): string {
-  return builder.once(`${gradient} is positive`, () => builder.add('Greater', [gradient, builder.scalar(0)]))
+/** Coefficients times `below` where they are positive and times `above` where they are negative. */
+export function emitBySign(coefficients: string, below: string, above: string, { builder }: RowContext): string {
+  // One of both is always zero, so that the sum is exact. Where, which would say it, is slow in onnxruntime.
+  const positive = builder.once(`${coefficients} above 0`, () => builder.add('Relu', [coefficients]))
+  const negative = builder.once(`${coefficients} below 0`, () => builder.add('Sub', [coefficients, positive]))
+  return builder.add('Add', [builder.add('Mul', [positive, below]), builder.add('Mul', [negative, above])])
 }
 
 /**
@@ -98,18 +100,9 @@ export function emitIntercepts(
     return builder.add(operator, [intercept, error])
   }
   const zero = builder.scalar(0)
-  if (below === undefined) {
-    return sum(builder.add('Mul', [builder.add('Min', [gradient, zero]), rows(wide(above!, 'Add'))]), shape)
-  }
-  if (above === undefined) {
-    return sum(builder.add('Mul', [builder.add('Max', [gradient, zero]), rows(wide(below, 'Sub'))]), shape)
-  }
-  const chosen = builder.add('Where', [
-    isPositive(gradient, context),
-    rows(wide(below, 'Sub')),
-    rows(wide(above, 'Add')),
-  ])
-  return sum(builder.add('Mul', [gradient, chosen]), shape)
+  const low = below === undefined ? zero : rows(wide(below, 'Sub'))
+  const high = above === undefined ? zero : rows(wide(above, 'Add'))
+  return sum(emitBySign(gradient, low, high, context), shape)
 }
 
 function outputShape(node: GraphNode, context: RelaxationContext): readonly number[] {

@@ -1,6 +1,6 @@
 import { elementCount, type GraphNode } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
-import { emitIntercepts, isPositive } from './lines.js'
+import { emitBySign, emitIntercepts } from './lines.js'
 import type { Interval, IntervalContext, Line, RelaxationContext, RelaxationRules } from './operator.js'
 import { sampleShape } from './samples.js'
 import { emitFromTaps, emitTaps } from './taps.js'
@@ -49,15 +49,14 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
       const folded = context.linesBefore(input)
       const { lower, upper } = emitPlanes(node, folded, pools, context)
 
-      const perOutput = builder.ints([0, 1, elementCount(outputShape)])
-      const flat = (value: string) => builder.add('Reshape', [value, perOutput])
-      const slopes = [flat(isPositive(gradient, context)), rows(lower.slopes), rows(upper.slopes)]
-      const product = builder.add('Mul', [flat(gradient), builder.add('Where', slopes)])
+      const flat = builder.add('Reshape', [gradient, builder.ints([0, 1, elementCount(outputShape)])])
+      const product = emitBySign(flat, rows(lower.slopes), rows(upper.slopes), context)
       const shaped = ({ intercept }: Plane) =>
         intercept && builder.add('Reshape', [intercept, builder.ints([0, ...outputShape])])
       return {
         input: folded?.input ?? input,
         gradient: toInput(product, node, pools, context),
+        tiles: areTiles(pools.geometry) ? { perElement: product, kernel: pools.geometry.kernel } : undefined,
         constant: emitIntercepts(gradient, shaped(lower), shaped(upper), outputShape, context),
       }
     },

@@ -120,6 +120,14 @@ export interface Relaxed {
   readonly input: string
   readonly gradient: string
   readonly constant?: string
+  /** The same coefficients before they were put in place, for a convolution that can take them like this. */
+  readonly tiles?: Tiles
+}
+
+/** Coefficients over tiles without gaps: `perElement` is [rows, elements of a tile, channels, ...tiles]. */
+export interface Tiles {
+  readonly perElement: string
+  readonly kernel: readonly number[]
 }
 
 /** y_i = σ(x_i) for one activation input. `derivative` is built from forward values, one slice per sample. */

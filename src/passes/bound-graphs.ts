@@ -91,14 +91,14 @@ export function relaxationGraph(
   frontier: Frontier,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
-  const rowInput = (name: string) => builder.input(name, 'int64', ['rows'])
+  const rowInput = (name: string) => builder.input(name, 'int32', ['rows'])
   const [sampleOfRow, plus, minus] = ['sampleOfRow', 'plus', 'minus'].map(rowInput)
   const crop = cropAround(graph, target)
   const analysed = crop?.graph ?? graph
   const input = graph.inputs[0].name
   const whole = declareKnown(graph, builder, known)
   const declared = crop ? emitCrops(whole, crop, graph, builder) : whole
-  const masks = crop && emitMasks(crop, graph, sampleOfRow, builder)
+  const masks = crop && emitMasks(crop, graph, settings.norm, sampleOfRow, builder)
   const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sampleOfRow, masks)
   const inputShape = shapeOf(input, analysed)
   const minimize = (coefficients: string) => {

@@ -11,6 +11,7 @@ import {
 } from '../graph/graph.js'
 import { type WindowGeometry, windowGeometry } from '../operators/windows.js'
 import { ruleContext } from './context.js'
+import { unravel } from './transposed-rows.js'
 
 /** What one position of the target sees of a value: along each axis `length` elements from step·position + start on. */
 interface Window {
@@ -230,14 +231,4 @@ function tapsOf(targetSizes: readonly number[], sizes: readonly number[], { step
     if (at.some((place, axis) => place < 0 || place >= sizes[axis])) return -1
     return at.reduce((flat, place, axis) => flat * sizes[axis] + place, 0)
   })
-}
-
-function unravel(flat: number, sizes: readonly number[]): number[] {
-  const index: number[] = []
-  let rest = flat
-  for (const size of sizes.toReversed()) {
-    index.unshift(rest % size)
-    rest = Math.floor(rest / size)
-  }
-  return index
 }

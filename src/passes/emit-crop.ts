@@ -1,3 +1,4 @@
+import type { Norm } from '../geometry/norm.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape, type TypedGraph } from '../graph/graph.js'
 import type { Interval } from '../operators/operator.js'
@@ -43,11 +44,17 @@ export function emitRepeated(perSample: string, positions: number, builder: Grap
 export function emitMasks(
   crop: Crop,
   graph: TypedGraph,
+  norm: Norm,
   sampleOfRow: string,
   builder: GraphBuilder,
 ): (value: string) => string | undefined {
+  // Relu has slope 0 where its bounds are 0, which they are outside; and a box of width 0 around 0 adds nothing.
+  const isIdle = (value: string) =>
+    value === graph.inputs[0].name
+      ? norm === 'linf'
+      : graph.nodes.some(({ operator, outputs }) => operator === 'Relu' && outputs.includes(value))
   return (value) => {
-    if (!graph.values.has(value)) return undefined
+    if (!graph.values.has(value) || isIdle(value)) return undefined
     const taps = crop.taps(value)
     if (!taps.includes(-1)) return undefined
     return builder.once(`mask of ${value}`, () => {
@@ -56,9 +63,8 @@ export function emitMasks(
         Array.from(taps, (tap) => (tap < 0 ? 0 : 1)),
         [crop.positions, 1, ...small],
       )
-      const position = builder.once('position of row', () =>
-        builder.add('Mod', [sampleOfRow, builder.int(crop.positions)]),
-      )
+      const positions = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(crop.positions) })
+      const position = builder.once('position of row', () => builder.add('Mod', [sampleOfRow, positions]))
       return builder.add('Gather', [inside, position], { axis: 0 })
     })
   }

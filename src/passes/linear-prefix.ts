@@ -35,7 +35,7 @@ export function dependenceOnInput(value: string, context: RuleContext): Dependen
 export function dualNormGraph(graph: TypedGraph, value: string, norm: Norm, precision: Precision): Graph {
   const builder = new GraphBuilder(graph.opset, precision)
   const context = ruleContext(graph, builder)
-  const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int64', ['rows']))
+  const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['rows']))
   const gradients = new Map([[value, emitSeed(plus, minus, featureShape(graph.values.get(value)!.shape)!, builder)]])
   for (const node of graph.nodes.toReversed()) {
     const outputs = node.outputs.map((output) => gradients.get(output))

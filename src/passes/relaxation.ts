@@ -1,10 +1,11 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { emitIntercepts } from '../operators/lines.js'
-import type { Interval, LinearRules, RelaxationContext, RowContext } from '../operators/operator.js'
+import type { Interval, LinearRules, RelaxationContext, RowContext, Tiles } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitMagnitude, emitSizes, noBoundRule } from './interval.js'
 import { emitBoxMinimum } from './row-sums.js'
+import { emitTranspose } from './transposed-rows.js'
 
 /** Where the linear functions stop: at the model's input, or already at the outputs of the last nonlinear operators. */
 export type Frontier = 'input' | 'last nonlinear outputs'
@@ -26,6 +27,7 @@ export function emitRelaxation(
   const gradients = new Map([[target, seed]])
   const summands: string[] = []
   const taken = new Set<string>()
+  const tiles = new Map<string, Tiles>()
   const context: RelaxationContext = {
     ...outer,
     offset(value) {
@@ -42,9 +44,7 @@ export function emitRelaxation(
     },
   }
 
-  const accumulate = (value: string, arriving: string) => {
-    const mask = context.mask(value)
-    const gradient = mask === undefined ? arriving : builder.add('Mul', [arriving, mask])
+  const accumulate = (value: string, gradient: string) => {
     const known = gradients.get(value)
     if (known === undefined) {
       gradients.set(value, gradient)
@@ -70,9 +70,12 @@ export function emitRelaxation(
         const shape = valueShape(node.outputs[index], context)
         summands.push(emitIntercepts(gradient, lower, upper, shape, context)!)
       })
-      emitTranspose(node, linear, outputs, context).forEach((gradient, index) => {
+      emitTranspose(node, linear, outputs, tiles.get(outputs[0] ?? ''), context).forEach((gradient, index) => {
         const input = node.inputs[index]
-        if (gradient !== undefined && context.isActivation(input)) accumulate(input, gradient)
+        if (gradient === undefined || !context.isActivation(input)) return
+        // Only what sums over windows reaches into the padding.
+        const mask = node.operator === 'Conv' ? context.mask(input) : undefined
+        accumulate(input, mask === undefined ? gradient : builder.add('Mul', [gradient, mask]))
       })
       continue
     }
@@ -83,8 +86,9 @@ export function emitRelaxation(
     }
     const rules = findOperator(node)?.relaxation
     if (!rules) throw noBoundRule(node)
-    const { input, gradient, constant } = rules.backward(node, outputs[0]!, context)
+    const { input, gradient, constant, tiles: before } = rules.backward(node, outputs[0]!, context)
     if (constant !== undefined) summands.push(constant)
+    if (before) tiles.set(gradient, before)
     accumulate(input, gradient)
   }
   const atInput = gradients.get(graph.inputs[0].name)
@@ -97,33 +101,6 @@ export function emitRelaxation(
 function soleProducer(value: string, target: string, graph: TypedGraph): GraphNode | undefined {
   const uses = graph.nodes.flatMap(({ inputs }) => inputs.filter((input) => input === value)).length
   return uses === 1 && value !== target ? graph.nodes.find(({ outputs }) => outputs.includes(value)) : undefined
-}
-
-// Above this a matrix costs more than the convolution that it replaces.
-const largestMatrix = 2 ** 19
-
-/** Wᵀ times the rows. In crops W is so small that one product with it as a matrix is faster than a convolution. */
-function emitTranspose(
-  node: GraphNode,
-  linear: LinearRules,
-  gradients: readonly (string | undefined)[],
-  context: RowContext,
-): (string | undefined)[] {
-  const [inputShape, outputShape] = [node.inputs[0], node.outputs[0]].map((value) => valueShape(value, context))
-  const [inputs, outputs] = [inputShape, outputShape].map(elementCount)
-  const isConvolution = node.operator === 'Conv' || node.operator === 'AveragePool'
-  if (!context.isCrop || !isConvolution || inputs * outputs > largestMatrix) {
-    return linear.transpose(node, gradients, context)
-  }
-  const { builder } = context
-  // onnxruntime folds this into a constant.
-  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([outputs, outputs])])
-  const identity = builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([outputs, ...outputShape])])
-  const [weights] = linear.transpose(node, [identity], context)
-  const matrix = builder.add('Reshape', [weights!, builder.ints([outputs, inputs])])
-  const flat = builder.add('Reshape', [gradients[0]!, builder.ints([-1, outputs])])
-  const product = builder.add('MatMul', [flat, matrix])
-  return [builder.add('Reshape', [product, builder.ints([-1, ...inputShape])])]
 }
 
 /**

@@ -6,7 +6,7 @@ import { intervalContext } from './interval.js'
 import { emitSum, sumRoundings } from './row-sums.js'
 
 /**
- * Context of rows on top of intervals; `sampleOfRow` names an int64 vector with the sample of each row.
+ * Context of rows on top of intervals; `sampleOfRow` names an int32 vector with the sample of each row.
  * `masks` are given for crops.
  */
 export function rowContext(

@@ -1,4 +1,5 @@
 import { elementCount } from '../graph/graph.js'
+import { emitBySign } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 
 /** Sums each row in two steps, which rounds every number far fewer times than one long sum may. */
@@ -39,11 +40,8 @@ export function emitBoxMinimum(
   shape: readonly number[],
   context: RowContext,
 ): string {
-  const { builder, rounding } = context
-  const { lower, upper } = rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
-  const isPositive = builder.add('Greater', [coefficients, builder.scalar(0)])
-  const worst = builder.add('Where', [isPositive, context.rows(lower), context.rows(upper)])
-  return context.sum(builder.add('Mul', [coefficients, worst]), shape)
+  const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
+  return context.sum(emitBySign(coefficients, context.rows(lower), context.rows(upper), context), shape)
 }
 
 /** Moves both ends outwards by the rounding error of a sum of products with them. */

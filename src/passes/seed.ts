@@ -4,7 +4,12 @@ import { asNumber } from '../operators/element-type.js'
 
 /** One linear function per row, of coefficient 1 at flat position `plus` and −1 at `minus`; −1 means nowhere. */
 export function emitSeed(plus: string, minus: string, shape: readonly number[], builder: GraphBuilder): string {
-  const positions = builder.ints(Array.from({ length: elementCount(shape) }, (_, position) => position))
+  const count = elementCount(shape)
+  const positions = builder.constant({
+    type: 'int32',
+    shape: [count],
+    data: Int32Array.from({ length: count }, (_, position) => position),
+  })
   const oneHot = (position: string) => {
     const column = builder.add('Unsqueeze', [position, builder.ints([1])])
     return asNumber(builder.add('Equal', [column, positions]), builder)

@@ -1,0 +1,16 @@
+import type { DomainSettings } from '../geometry/domain.js'
+import type { Preprocessing } from './preprocessing.js'
+
+/** What loading a model needs to know besides the file. */
+export interface ModelSettings {
+  /** Box that inputs live in, in input units: `[lower, upper]`, or per feature. Adversarial examples stay inside it. */
+  readonly domain: readonly [number, number] | DomainSettings
+  /** Normalisation applied before the model. Default: none. */
+  readonly preprocessing?: Preprocessing
+  /** Shape of one sample, where the file leaves sizes other than the batch open. */
+  readonly featureShape?: readonly number[]
+  /** Output to test, where the model has several. Default: the first. */
+  readonly output?: string
+  /** Name in reports. Default: the file name. */
+  readonly name?: string
+}

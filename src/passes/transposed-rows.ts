@@ -1,0 +1,97 @@
+import { elementCount, type GraphNode, type Tensor } from '../graph/graph.js'
+import { describeConvolution } from '../operators/conv.js'
+import { type Convolution, emitTransposedConvolution } from '../operators/convolution.js'
+import type { LinearRules, RowContext, Tiles } from '../operators/operator.js'
+import { sampleShape } from '../operators/samples.js'
+
+// Above this a matrix costs more than the convolution that it replaces.
+const largestMatrix = 2 ** 19
+
+/**
+ * Wᵀ times the rows, in the way that is fastest for many rows. In crops W is so small that one product with it as a
+ * matrix is faster than a convolution. After a pool over tiles the coefficients need not be put in place first.
+ */
+export function emitTranspose(
+  node: GraphNode,
+  linear: LinearRules,
+  gradients: readonly (string | undefined)[],
+  tiles: Tiles | undefined,
+  context: RowContext,
+): (string | undefined)[] {
+  const { builder } = context
+  const [input, output] = [node.inputs[0], node.outputs[0]]
+  const isConvolution = node.operator === 'Conv' || node.operator === 'AveragePool'
+  if (!isConvolution) return linear.transpose(node, gradients, context)
+  const inputShape = sampleShape(input, node, context)
+  const tiled = tiles && tiledConvolution(node, tiles, context)
+  const outputShape = tiled?.outputShape ?? sampleShape(output, node, context)
+  const gradient = tiled ? builder.add('Reshape', [tiles.perElement, builder.ints([0, ...outputShape])]) : gradients[0]!
+  const transpose = (value: string) => {
+    if (!tiled) return linear.transpose(node, [value], context)[0]!
+    return emitTransposedConvolution(value, tiled.weights, undefined, tiled.convolution, builder)
+  }
+  const [inputs, outputs] = [inputShape, outputShape].map(elementCount)
+  if (!context.isCrop || inputs * outputs > largestMatrix) return [transpose(gradient)]
+  // onnxruntime folds this into a constant.
+  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([outputs, outputs])])
+  const identity = builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([outputs, ...outputShape])])
+  const matrix = builder.add('Reshape', [transpose(identity), builder.ints([outputs, inputs])])
+  const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
+  return [builder.add('Reshape', [builder.add('MatMul', [flat, matrix]), builder.ints([-1, ...inputShape])])]
+}
+
+interface TiledConvolution {
+  readonly convolution: Convolution
+  readonly weights: string
+  readonly outputShape: readonly number[]
+}
+
+/**
+ * A convolution and the tiles after it as one convolution with larger steps, which has a channel for every element of a
+ * tile: a kernel that is moved by the position of that element.
+ */
+function tiledConvolution(node: GraphNode, { kernel: tile }: Tiles, context: RowContext): TiledConvolution | undefined {
+  if (node.operator !== 'Conv') return undefined
+  const convolution = describeConvolution(node, context)
+  const { geometry, group, outputChannels } = convolution
+  if (group !== 1 || [...geometry.strides, ...geometry.dilations].some((size) => size !== 1)) return undefined
+  const elements = elementCount(tile)
+  const kernel = geometry.kernel.map((size, axis) => size + tile[axis] - 1)
+  const [, ...outputSizes] = sampleShape(node.outputs[0], node, context)
+  const weights = movedKernels(context.constant(node.inputs[1])!, tile, kernel)
+  return {
+    convolution: {
+      ...convolution,
+      geometry: { ...geometry, kernel, strides: tile },
+      outputChannels: elements * outputChannels,
+    },
+    weights: context.builder.floats(weights.data, weights.shape),
+    outputShape: [elements * outputChannels, ...outputSizes.map((size, axis) => size / tile[axis])],
+  }
+}
+
+function movedKernels({ data, shape }: Tensor, tile: readonly number[], kernel: readonly number[]) {
+  const [outputs, inputs, ...sizes] = shape
+  const [small, large, copies] = [sizes, kernel, tile].map(elementCount)
+  const moved = new Float64Array(copies * outputs * inputs * large)
+  for (let copy = 0; copy < copies; copy++) {
+    const offset = unravel(copy, tile)
+    for (let index = 0; index < data.length; index++) {
+      const position = unravel(index % small, sizes)
+      const place = position.reduce((flat, at, axis) => flat * kernel[axis] + at + offset[axis], 0)
+      moved[(copy * outputs * inputs + Math.floor(index / small)) * large + place] = Number(data[index])
+    }
+  }
+  return { data: moved, shape: [copies * outputs, inputs, ...kernel] }
+}
+
+/** The position along each axis of a flat position. */
+export function unravel(flat: number, sizes: readonly number[]): number[] {
+  const index: number[] = []
+  let rest = flat
+  for (const size of sizes.toReversed()) {
+    index.unshift(rest % size)
+    rest = Math.floor(rest / size)
+  }
+  return index
+}

@@ -181,5 +181,5 @@ function nonlinearInputs(graph: TypedGraph): string[] {
 
 /** How many samples to bound together: more of them pay off for small models only. */
 export function samplesPerRun(model: Classifier): number {
-  return Math.max(1, Math.min(100, Math.floor(2 ** 18 / elementsPerSample(model.graph))))
+  return Math.max(1, Math.min(100, Math.floor(2 ** 15 / elementsPerSample(model.graph))))
 }

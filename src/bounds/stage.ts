@@ -1,4 +1,4 @@
-import type { Feeds, Results } from '../engine/engine.js'
+import type { Results } from '../engine/engine.js'
 import { elementCount, featureShape, type Graph, type Tensor, type TypedGraph } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 
@@ -7,33 +7,27 @@ export interface Stage {
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Results>
 }
 
-const stages = new WeakMap<Classifier, Map<string, Promise<Stage>>>()
+const inputNames = new WeakMap<Classifier, Map<string, readonly string[]>>()
 
 /** The stage called `key`, compiled once per model. */
-export function stageOf(model: Classifier, key: string, build: () => Graph): Promise<Stage> {
-  const known = stages.get(model) ?? new Map<string, Promise<Stage>>()
-  stages.set(model, known)
-  const found = known.get(key)
-  if (found) return found
-  const stage = compileStage(model, key, build)
-  known.set(key, stage)
-  return stage
-}
-
-async function compileStage(model: Classifier, key: string, build: () => Graph): Promise<Stage> {
-  const graph = build()
-  const compiled = await model.compile(key, () => graph)
-  const names = graph.inputs.map(({ name }) => name)
+export async function stageOf(model: Classifier, key: string, build: () => Graph): Promise<Stage> {
+  const namesOf = inputNames.get(model) ?? new Map<string, readonly string[]>()
+  inputNames.set(model, namesOf)
+  const compiled = await model.compile(key, () => {
+    const graph = build()
+    namesOf.set(
+      key,
+      graph.inputs.map(({ name }) => name),
+    )
+    return graph
+  })
   return {
-    run(feeds) {
-      const taken: Feeds = Object.fromEntries(names.map((name) => [name, feeds[name]]))
-      return compiled.run(taken)
-    },
+    run: (feeds) => compiled.run(Object.fromEntries(namesOf.get(key)!.map((name) => [name, feeds[name]]))),
   }
 }
 
-/** Bytes that the largest tensor of a run may take. */
-const largestTensor = 2 ** 22
+/** Bytes that the largest tensor of a run may take: smaller runs repeat the work per sample, larger ones miss caches. */
+const largestTensor = 2 ** 25
 
 /** How many linear functions to carry through the model in one run. */
 export function rowsPerRun(graph: TypedGraph): number {

@@ -192,8 +192,17 @@ function underWindows(
   missing: number,
   { builder }: IntervalContext,
 ): string {
+  const { inputSizes, kernel } = geometry
+  if (areTiles(geometry)) {
+    const split = inputSizes.flatMap((size, axis) => [size / kernel[axis], kernel[axis]])
+    const tiles = builder.add('Reshape', [value, builder.ints([0, channels, ...split])])
+    const perm = [0, ...kernel.map((_, axis) => 2 * axis + 3), 1, ...kernel.map((_, axis) => 2 * axis + 2)]
+    const elementsFirst = builder.add('Transpose', [tiles], { perm })
+    const outputs = elementCount(inputSizes) / elementCount(kernel)
+    return builder.add('Reshape', [elementsFirst, builder.ints([0, elementCount(kernel), channels * outputs])])
+  }
   const { taps, outputs, elements } = tapsByElement(geometry)
-  const flat = builder.add('Reshape', [value, builder.ints([0, channels, elementCount(geometry.inputSizes)])])
+  const flat = builder.add('Reshape', [value, builder.ints([0, channels, elementCount(inputSizes)])])
   const gathered = emitTaps(flat, 2, 3, taps, [elements, outputs], builder, missing)
   const elementsFirst = builder.add('Transpose', [gathered], { perm: [0, 2, 1, 3] })
   return builder.add('Reshape', [elementsFirst, builder.ints([0, elements, channels * outputs])])

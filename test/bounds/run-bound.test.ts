@@ -183,6 +183,21 @@ describe('bound', () => {
   })
 })
 
+test('a model that was closed compiles its bounds again', async () => {
+  const other = await loadModel(
+    denseModel({
+      weights: [
+        [1, 0],
+        [0, 1],
+      ],
+    }),
+    { domain: [0, 1] },
+  ) // prettier-ignore
+  const before = await marginBounds(other, crown({ norm: 'l2' }), { inputs, epsilon: 0.1 })
+  await other.close()
+  expect(await marginBounds(other, crown({ norm: 'l2' }), { inputs, epsilon: 0.1 })).toEqual(before)
+})
+
 describe('marginBounds', () => {
   test('has a row per sample with 0 at the label, also for samples that are classified wrongly', async () => {
     const margins = await marginBounds(model, intervalPropagation({ norm: 'linf' }), {

@@ -219,7 +219,7 @@ describe.skipIf(!hasSharedData)("auto_LiRPA's own test data", () => {
     hasSharedData ? readGzippedJson('verified', 'autolirpa', 'maxpool_f64.json.gz').cases : {}
 
   // Tighter bounds of the max pool make other choices of Relu slopes after it, which are less lucky here.
-  const looser: Record<string, number> = { 'maxpool_test_data_3-1-3-0': 0.07, 'maxpool_test_data_4-0-4-0': 0.01 }
+  const looser: Record<string, number> = { 'maxpool_test_data_3-1-3-0': 0.09, 'maxpool_test_data_4-0-4-0': 0.01 }
 
   test.each(Object.keys(cases))('%s: at least as tight, and sound', async (name) => {
     const { model: weights, input, lb, ub } = cases[name]

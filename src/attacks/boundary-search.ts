@@ -1,6 +1,6 @@
 import { predictClasses } from '../model/predict-classes.js'
+import { rowOf, takeSamples } from '../sampling/rows.js'
 import type { AttackContext } from './attack.js'
-import { rowOf, takeSamples } from './rows.js'
 
 /**
  * Moves adversarial candidates towards their samples, up to the decision boundary: bisection along the segment between

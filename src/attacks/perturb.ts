@@ -1,8 +1,8 @@
 import type { Norm } from '../geometry/norm.js'
 import { projectOntoBall } from '../geometry/projection.js'
 import type { RandomSource } from '../sampling/random.js'
+import { rowOf } from '../sampling/rows.js'
 import type { AttackContext } from './attack.js'
-import { rowOf } from './rows.js'
 
 /** Draws a perturbation of a norm up to, or of exactly, a radius. */
 export type DrawPerturbation = (norm: Norm, radius: number, dimension: number, random: RandomSource) => Float64Array

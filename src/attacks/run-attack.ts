@@ -6,11 +6,11 @@ import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { freshSeed, randomSource } from '../sampling/random.js'
+import { range, rowOf, takeSamples } from '../sampling/rows.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attack.js'
 import type { PerSample } from './check-settings.js'
-import { range, rowOf, takeSamples } from './rows.js'
 import { attackWarnings } from './warnings.js'
 
 /**

@@ -2,8 +2,8 @@ import type { CompiledGraph } from '../engine/compiled-graph.js'
 import type { Feeds } from '../engine/engine.js'
 import { intTensor } from '../graph/builder.js'
 import { elementsPerSample } from '../model/predict-classes.js'
+import { range, rowOf, takeRows } from '../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from './attack.js'
-import { range, rowOf, takeRows } from './rows.js'
 
 export interface LoopRun {
   /** A compiled {@link loopGraph}. */

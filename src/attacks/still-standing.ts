@@ -1,6 +1,6 @@
 import { predictClasses } from '../model/predict-classes.js'
+import { takeSamples } from '../sampling/rows.js'
 import type { AttackContext } from './attack.js'
-import { takeSamples } from './rows.js'
 
 /** Those of the given samples that the model, run anew on their candidates, does not yet misclassify as the attack wants. */
 export async function stillStanding(

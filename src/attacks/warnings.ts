@@ -1,3 +1,4 @@
+import { formatPercent } from '../format.js'
 import type { AttackedSample } from './attack.js'
 
 /** What is known about an attack once its candidates are re-checked. */
@@ -27,7 +28,7 @@ function noneEligible({ eligible, samples }: AttackFindings): string | undefined
 /** Raised below one half: trained classifiers do better, a wrong normalisation or label order does not. */
 function poorAccuracy({ labelled, cleanAccuracy }: AttackFindings): string | undefined {
   if (!labelled || !(cleanAccuracy < 0.5)) return undefined
-  return `The model classifies only ${percent(cleanAccuracy)} of the unperturbed samples correctly, so the verdict rests on the few others. Check preprocessing, domain and the numbering of the labels.`
+  return `The model classifies only ${formatPercent(cleanAccuracy)} of the unperturbed samples correctly, so the verdict rests on the few others. Check preprocessing, domain and the numbering of the labels.`
 }
 
 /** Raised when a tenth of the eligible samples had nothing but zero gradients and were not fooled. */
@@ -47,8 +48,4 @@ function noiseSuffices({ samples }: AttackFindings): string | undefined {
 function interrupted(findings: AttackFindings): string | undefined {
   if (!findings.interrupted) return undefined
   return 'The time budget ended the attack early: samples that were not fooled might be by the rest of it. Allow more time, or attack fewer samples or with fewer steps.'
-}
-
-function percent(ratio: number): string {
-  return `${(100 * ratio).toFixed(1)} %`
 }

@@ -1,11 +1,11 @@
-import { range, takeSamples } from '../attacks/rows.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
+import type { RoundingMode } from '../operators/rounding.js'
+import { range, takeSamples } from '../sampling/rows.js'
 import type { Bound, BoundContext } from './bound.js'
 import { checkChoice } from './check-settings.js'
 import type { BallSettings, DomainMode } from './input-ball.js'
 import { Refinement, samplesPerRun } from './refinement.js'
-import type { RoundingMode } from './rounding.js'
 
 export interface RelaxationSettings {
   readonly norm: Norm

@@ -1,8 +1,8 @@
 import type { Domain } from '../geometry/domain.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
+import type { RoundingMode } from '../operators/rounding.js'
 import type { Inputs } from '../sampling/samples.js'
-import type { RoundingMode } from './rounding.js'
 
 /** Whether perturbed inputs stay in the model's domain. */
 export type DomainMode = 'intersect' | 'ignore'

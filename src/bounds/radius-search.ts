@@ -16,10 +16,15 @@ export class RadiusSearch {
   #marginAtFailed = Number.NEGATIVE_INFINITY
   #sameSide = 0
   #evaluations = 0
+  readonly #marginAtSample: number
+  /** How steeply the margin fell in the last certified step, and where it reaches zero if it goes on like this. */
+  #fall = 0
+  #reach = 0
 
   /** `largest` is the radius that covers the domain, `margin` the smallest margin at the sample itself. */
   constructor(largest: number, margin: number) {
     this.#largest = largest
+    this.#marginAtSample = margin
     this.#marginAtCertified = margin
     this.next = largest > 0 ? largest / 100 : undefined
   }
@@ -34,30 +39,31 @@ export class RadiusSearch {
 
   #succeed(radius: number, margin: number): void {
     const fall = (this.#marginAtCertified - margin) / (radius - this.certified)
+    // Relaxations lose the faster the larger the ball is: half of the way is likely, unless the last steps say otherwise.
+    const part = fall < 1.1 * this.#fall ? 1 : 0.5
+    this.#reach = radius + (fall > 0 ? (part * margin) / fall : 3 * radius)
+    this.#fall = fall
     this.#sameSide = this.#sameSide > 0 ? this.#sameSide + 1 : 1
     // Illinois: an end that stays twice gets half its weight.
     if (this.#sameSide > 1) this.#marginAtFailed /= 2
     this.certified = radius
     this.#marginAtCertified = margin
-    if (this.#failed === undefined) this.#reach = radius + (fall > 0 ? margin / fall : radius)
   }
 
   #fail(radius: number, margin: number): void {
     this.#sameSide = this.#sameSide < 0 ? this.#sameSide - 1 : -1
     if (this.#sameSide < -1) this.#marginAtCertified /= 2
     this.#failed = radius
-    this.#marginAtFailed = margin
+    // Far beyond the root margins fall without end; they say no more than that it is not near.
+    this.#marginAtFailed = Math.max(margin, -this.#marginAtSample)
   }
-
-  /** Where the margin reaches zero if it goes on falling as it did. */
-  #reach = 0
 
   #propose(): number | undefined {
     const low = this.certified
     const high = this.#failed
     if (high === undefined) {
       if (low >= this.#largest) return undefined
-      return Math.min(this.#largest, Math.max(1.05 * low, Math.min(this.#reach, 20 * low)))
+      return Math.min(this.#largest, Math.max(1.009 * low, Math.min(this.#reach, 8 * low)))
     }
     if (high - low <= relativeTolerance * low || high < smallestPart * this.#largest) return undefined
     const [ahead, behind] = [this.#marginAtCertified, this.#marginAtFailed]

@@ -1,6 +1,6 @@
-import type { Rounding } from '../bounds/rounding.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import type { GraphNode, Shape, Tensor, TypedGraph } from '../graph/graph.js'
+import type { Rounding } from './rounding.js'
 
 /** What every rule may ask about the analysed graph, and where it writes its nodes. */
 export interface RuleContext {

@@ -1,7 +1,7 @@
-import type { ApproximatedKernel } from '../bounds/rounding.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { lineRelaxation } from './lines.js'
 import type { Interval, IntervalContext, RelaxationRules } from './operator.js'
+import type { ApproximatedKernel } from './rounding.js'
 
 /** An increasing function, convex below zero and concave above, with σ(x) + σ(−x) constant. */
 export interface SShape {

@@ -1,9 +1,9 @@
-import type { Rounding } from '../bounds/rounding.js'
 import { UnsupportedOperatorError } from '../errors.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import type { Interval, IntervalContext, LinearRules } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
+import type { Rounding } from '../operators/rounding.js'
 import { ruleContext } from './context.js'
 
 /**

@@ -1,7 +1,7 @@
-import type { Rounding } from '../bounds/rounding.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import type { TypedGraph } from '../graph/graph.js'
 import type { Interval, RowContext } from '../operators/operator.js'
+import type { Rounding } from '../operators/rounding.js'
 import { intervalContext } from './interval.js'
 import { emitSum, sumRoundings } from './row-sums.js'
 

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { deepFool } from '../../src/attacks/deep-fool.js'
 import { pgd } from '../../src/attacks/pgd.js'
-import { takeSamples } from '../../src/attacks/rows.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
 import { denseModel } from '../tiny-models.js'
 

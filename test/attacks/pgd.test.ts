@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { pgd } from '../../src/attacks/pgd.js'
-import { takeSamples } from '../../src/attacks/rows.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { randomSource } from '../../src/sampling/random.js'
+import { takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
 import { randomNetwork } from './random-network.js'
 

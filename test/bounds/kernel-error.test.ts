@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
-import { roundingOf } from '../../src/bounds/rounding.js'
 import { engine } from '../../src/engine/engine.js'
+import { roundingOf } from '../../src/operators/rounding.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { seed } from '../seed.js'
 import { graphOf } from '../tiny-models.js'

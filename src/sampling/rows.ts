@@ -1,5 +1,5 @@
 import { elementCount, type Tensor, type TensorData } from '../graph/graph.js'
-import type { Inputs } from '../sampling/samples.js'
+import type { Inputs } from './samples.js'
 
 /** The given rows (entries along the first axis), in that order. */
 export function takeRows({ type, shape, data }: Tensor, rows: readonly number[]): Tensor {

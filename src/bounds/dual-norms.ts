@@ -2,10 +2,11 @@ import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Tensor } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
+import { cropAround } from '../passes/crop.js'
 import { dualNormGraph } from '../passes/linear-prefix.js'
 import { range } from '../sampling/rows.js'
 import { type FloatArray, floatArray } from './input-ball.js'
-import { type Rows, rowFeeds } from './rows.js'
+import { croppedRows, type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
 
 const cache = new WeakMap<Classifier, Map<string, Promise<Tensor>>>()
@@ -39,9 +40,11 @@ export async function dualNorms(
   const key = `dual norms ${value} ${norm} ${precision}`
   const stage = await stageOf(model, key, () => dualNormGraph(graph, value, norm, precision))
   const norms = floatArray(precision, rows.sample.length)
-  const most = rowsPerRun(graph)
+  const crop = cropAround(graph, value)
+  const placed = crop ? croppedRows(rows, crop.positions) : rows
+  const most = rowsPerRun(crop?.graph ?? graph)
   for (let start = 0; start < norms.length; start += most) {
-    const results = await stage.run(rowFeeds(rows, start, most))
+    const results = await stage.run(rowFeeds(placed, start, most))
     norms.set(results.dualNorms.data as FloatArray, start)
   }
   return norms

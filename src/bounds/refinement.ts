@@ -20,7 +20,7 @@ import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
-import { marginRows, type Rows, rowFeeds } from './rows.js'
+import { croppedRows, marginRows, type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
@@ -152,15 +152,6 @@ export class Refinement {
 
 function describe({ norm, domain, rounding, precision }: BallSettings): string {
   return `${norm} ${domain} ${rounding} ${precision}`
-}
-
-/** The same rows over the channels at one position of the target each. */
-function croppedRows({ sample, plus, minus }: Rows, positions: number): Rows {
-  return {
-    sample: sample.map((of, row) => of * positions + (Math.max(plus[row], minus[row]) % positions)),
-    plus: plus.map((index) => Math.floor(index / positions)),
-    minus: minus.map((index) => Math.floor(index / positions)),
-  }
 }
 
 /**

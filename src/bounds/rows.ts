@@ -21,6 +21,15 @@ export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
   return rows
 }
 
+/** The same rows with pairs of sample and position as samples, and channels as positions: those of a crop. */
+export function croppedRows({ sample, plus, minus }: Rows, positions: number): Rows {
+  return {
+    sample: sample.map((of, row) => of * positions + (Math.max(plus[row], minus[row]) % positions)),
+    plus: plus.map((index) => Math.floor(index / positions)),
+    minus: minus.map((index) => Math.floor(index / positions)),
+  }
+}
+
 /** The rows from `start` on, at most `most` of them, as graph inputs. */
 export function rowFeeds({ sample, plus, minus }: Rows, start: number, most: number): Record<string, Tensor> {
   const part = (values: readonly number[]): Tensor => {

@@ -98,7 +98,7 @@ export function relaxationGraph(
   const input = graph.inputs[0].name
   const whole = declareKnown(graph, builder, known)
   const declared = crop ? emitCrops(whole, crop, graph, builder) : whole
-  const masks = crop && emitMasks(crop, graph, settings.norm, sampleOfRow, builder)
+  const masks = crop && emitMasks(crop, graph, settings.norm !== 'linf', sampleOfRow, builder)
   const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sampleOfRow, masks)
   const inputShape = shapeOf(input, analysed)
   const minimize = (coefficients: string) => {

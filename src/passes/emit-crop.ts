@@ -1,4 +1,3 @@
-import type { Norm } from '../geometry/norm.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape, type TypedGraph } from '../graph/graph.js'
 import type { Interval } from '../operators/operator.js'
@@ -40,18 +39,21 @@ export function emitRepeated(perSample: string, positions: number, builder: Grap
   return builder.add('Reshape', [repeated, builder.ints([-1])])
 }
 
-/** For values whose crops reach into the padding around them: 0 there and 1 inside, laid out in rows. */
+/**
+ * For values whose crops reach into the padding around them: 0 there and 1 inside, laid out in rows. For the input only
+ * where `needsInput`.
+ */
 export function emitMasks(
   crop: Crop,
   graph: TypedGraph,
-  norm: Norm,
+  needsInput: boolean,
   sampleOfRow: string,
   builder: GraphBuilder,
 ): (value: string) => string | undefined {
   // Relu has slope 0 where its bounds are 0, which they are outside; and a box of width 0 around 0 adds nothing.
   const isIdle = (value: string) =>
     value === graph.inputs[0].name
-      ? norm === 'linf'
+      ? !needsInput
       : graph.nodes.some(({ operator, outputs }) => operator === 'Relu' && outputs.includes(value))
   return (value) => {
     if (!graph.values.has(value) || isIdle(value)) return undefined

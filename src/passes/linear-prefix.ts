@@ -4,6 +4,8 @@ import { elementCount, featureShape, type Graph, type GraphNode, type TypedGraph
 import type { Interval, IntervalContext, LinearRules, RuleContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from './context.js'
+import { cropAround } from './crop.js'
+import { emitMasks } from './emit-crop.js'
 import { emitSizes } from './interval.js'
 import { emitSum, sumRoundings } from './row-sums.js'
 import { emitSeed } from './seed.js'
@@ -34,24 +36,32 @@ export function dependenceOnInput(value: string, context: RuleContext): Dependen
  */
 export function dualNormGraph(graph: TypedGraph, value: string, norm: Norm, precision: Precision): Graph {
   const builder = new GraphBuilder(graph.opset, precision)
-  const context = ruleContext(graph, builder)
-  const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['rows']))
-  const gradients = new Map([[value, emitSeed(plus, minus, featureShape(graph.values.get(value)!.shape)!, builder)]])
-  for (const node of graph.nodes.toReversed()) {
+  const rowInput = (name: string) => builder.input(name, 'int32', ['rows'])
+  const [plus, minus] = ['plus', 'minus'].map(rowInput)
+  const crop = cropAround(graph, value)
+  const analysed = crop?.graph ?? graph
+  const mask = crop && emitMasks(crop, graph, true, rowInput('sampleOfRow'), builder)
+  const context = ruleContext(analysed, builder)
+  const shape = (name: string) => featureShape(analysed.values.get(name)!.shape)!
+  const gradients = new Map([[value, emitSeed(plus, minus, shape(value), builder)]])
+  const accumulate = (name: string, gradient: string) => {
+    const known = gradients.get(name)
+    gradients.set(name, known === undefined ? gradient : builder.add('Add', [known, gradient]))
+  }
+  for (const node of analysed.nodes.toReversed()) {
     const outputs = node.outputs.map((output) => gradients.get(output))
     if (outputs.every((gradient) => gradient === undefined)) continue
-    linearRules(node, context)
-      .transpose(node, outputs, context)
-      .forEach((gradient, index) => {
-        const input = node.inputs[index]
-        if (gradient === undefined || !context.isActivation(input)) return
-        const known = gradients.get(input)
-        gradients.set(input, known === undefined ? gradient : builder.add('Add', [known, gradient]))
-      })
+    const arriving = linearRules(node, context).transpose(node, outputs, context)
+    arriving.forEach((gradient, index) => {
+      const input = node.inputs[index]
+      if (gradient === undefined || !context.isActivation(input)) return
+      const inside = mask?.(input)
+      accumulate(input, inside === undefined ? gradient : builder.add('Mul', [gradient, inside]))
+    })
   }
-  const [input] = graph.inputs
-  const count = elementCount(featureShape(graph.values.get(input.name)!.shape)!)
-  const flat = builder.add('Reshape', [gradients.get(input.name)!, builder.ints([-1, count])])
+  const [{ name: input }] = graph.inputs
+  const count = elementCount(shape(input))
+  const flat = builder.add('Reshape', [gradients.get(input)!, builder.ints([-1, count])])
   builder.output('dualNorms', emitDualNorm(flat, count, norm, builder))
   return builder.build()
 }

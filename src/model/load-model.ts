@@ -26,12 +26,9 @@ export async function loadModel(
   const output = settings.output ?? file.graph.outputs[0].name
   const classes = countClasses(graph, output)
   const domain = createDomain(settings.domain, graph.inputs[0].shape!.slice(1) as number[])
-  const { fidelity, warnings } = await checkFidelity(
-    file,
-    settings.output ?? file.graph.outputs[0].name,
-    prepared,
-    graph,
-  )
+  const { fidelity, warnings } = await checkFidelity(file, output, prepared, graph).catch((error) => {
+    throw asModelError(error)
+  })
   const deployed = settings.preprocessing ? prependPreprocessing(graph, settings.preprocessing) : graph
   const description: ModelDescription = {
     name: settings.name ?? file.name,

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import type { Attack } from './attacks/attack.js'
 import type { Bound } from './bounds/bound.js'
 import { UnfooledError } from './errors.js'
-import type { Norm } from './geometry/norm.js'
 import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
 import type { ModelDescription } from './model/classifier.js'
 import type { Violation } from './refutation.js'
@@ -166,9 +165,4 @@ export class EvidenceError extends UnfooledError {
 
 function isKind(kind: unknown): kind is Evidence['kind'] {
   return kind === 'attack' || kind === 'lower-bound' || kind === 'bound-validity'
-}
-
-/** Norm that the distances or radii of a check are measured in. */
-export function normOf(evidence: Evidence): Norm {
-  return evidence.kind === 'attack' ? evidence.attack.norm : evidence.bound.norm
 }

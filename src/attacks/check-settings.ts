@@ -1,8 +1,6 @@
 import { SettingsError } from '../errors.js'
 import type { Norm } from '../geometry/norm.js'
-
-/** What a setting may hold that is one value for all samples, or one per sample. */
-export type PerSample = number | ArrayLike<number>
+import type { PerSample } from '../sampling/per-sample.js'
 
 /** @throws SettingsError unless `norm` is one of `allowed`. */
 export function checkNorm(attack: string, norm: Norm, allowed: readonly Norm[] = ['linf', 'l2', 'l1']): void {

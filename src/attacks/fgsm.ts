@@ -1,6 +1,7 @@
 import type { Norm } from '../geometry/norm.js'
+import type { PerSample } from '../sampling/per-sample.js'
 import type { Attack } from './attack.js'
-import { checkNorm, checkPositive, checkTarget, type PerSample, recorded } from './check-settings.js'
+import { checkNorm, checkPositive, checkTarget, recorded } from './check-settings.js'
 import { runPgd } from './run-pgd.js'
 
 export interface FgsmSettings {

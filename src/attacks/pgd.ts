@@ -1,7 +1,8 @@
 import { SettingsError } from '../errors.js'
 import type { Norm } from '../geometry/norm.js'
+import type { PerSample } from '../sampling/per-sample.js'
 import type { Attack } from './attack.js'
-import { checkCount, checkNorm, checkPositive, checkTarget, type PerSample, recorded } from './check-settings.js'
+import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from './check-settings.js'
 import { runPgd } from './run-pgd.js'
 
 export interface PgdSettings {

@@ -1,8 +1,9 @@
 import type { Norm } from '../geometry/norm.js'
 import { perturbationOnSphere } from '../geometry/random-perturbation.js'
+import type { PerSample } from '../sampling/per-sample.js'
 import { range } from '../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from './attack.js'
-import { checkCount, checkNorm, checkPositive, type PerSample, recorded } from './check-settings.js'
+import { checkCount, checkNorm, checkPositive, recorded } from './check-settings.js'
 import { perturbAtRandom } from './perturb.js'
 import { stillStanding } from './still-standing.js'
 

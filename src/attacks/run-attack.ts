@@ -5,12 +5,12 @@ import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
+import { spreadOverSamples } from '../sampling/per-sample.js'
 import { freshSeed, randomSource } from '../sampling/random.js'
 import { range, rowOf, takeSamples } from '../sampling/rows.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attack.js'
-import type { PerSample } from './check-settings.js'
 import { attackWarnings } from './warnings.js'
 
 /**
@@ -25,8 +25,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const budget = new Budget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
-  const epsilons = method.epsilon === undefined ? undefined : spread(method.epsilon, count, 'epsilon')
-  const targets = method.target === undefined ? undefined : checkTargets(spread(method.target, count, 'target'), model)
+  const epsilons = method.epsilon === undefined ? undefined : spreadOverSamples(method.epsilon, count, 'epsilon')
+  const targets =
+    method.target === undefined ? undefined : checkTargets(spreadOverSamples(method.target, count, 'target'), model)
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
@@ -143,14 +144,6 @@ async function recheck(method: Attack, context: AttackContext, candidates: Attac
       gradientQueries: candidates.gradientQueries[sample],
     }
   })
-}
-
-function spread(values: PerSample, count: number, name: string): Float64Array {
-  const list = typeof values === 'number' ? new Float64Array(count).fill(values) : Float64Array.from(values)
-  if (list.length === count) return list
-  throw new SettingsError(
-    `${name} has ${list.length} entries for ${count} samples; give one number, or one per sample.`,
-  )
 }
 
 function checkTargets(targets: Float64Array, { classes }: Classifier): Float64Array {

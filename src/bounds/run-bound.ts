@@ -4,6 +4,7 @@ import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
+import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
@@ -71,21 +72,19 @@ export async function marginBounds(
   const { inputs } = request
   checkInputs(inputs, model)
   const [count] = inputs.shape
-  const epsilon = spread(request.epsilon, count)
+  const epsilon = spreadOverSamples(request.epsilon, count, 'epsilon')
+  checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
   return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon)
 }
 
-function spread(epsilon: number | ArrayLike<number>, count: number): Float64Array {
-  const values = typeof epsilon === 'number' ? new Float64Array(count).fill(epsilon) : Float64Array.from(epsilon)
-  if (values.length !== count) throw new SettingsError(`epsilon has ${values.length} entries for ${count} samples.`)
+function checkRadii(values: Float64Array): void {
   for (const value of values) {
     if (!(Number.isFinite(value) && value >= 0)) {
       throw new SettingsError(`epsilon must be a finite number of at least 0; it is ${value}.`)
     }
   }
-  return values
 }
 
 interface Radii {

@@ -29,6 +29,8 @@ export interface AttackCandidates {
   readonly steps: Int32Array
   /** Gradient evaluations spent on each sample. */
   readonly gradientQueries: Int32Array
+  /** Forward passes without a gradient spent on each sample. Default: none. */
+  readonly forwardQueries?: Int32Array
   /** 1 for each sample whose gradients were exactly zero whenever they were evaluated. Default: none. */
   readonly vanishedGradients?: Uint8Array
   /** Whether the attack ended before its settings were exhausted because the budget was. */
@@ -77,6 +79,7 @@ export interface AttackedSample {
   readonly adversarial: Float32Array | undefined
   readonly steps: number
   readonly gradientQueries: number
+  readonly forwardQueries: number
 }
 
 export interface AttackResult {
@@ -93,6 +96,8 @@ export interface AttackResult {
   /** Median distance of the fooled samples in the attack's norm; NaN without any. */
   readonly medianDistance: number
   readonly gradientQueries: number
+  /** Forward passes without a gradient. */
+  readonly forwardQueries: number
   /** The budget ended the attack early: unfooled samples might be fooled by the rest of it. */
   readonly interrupted: boolean
   readonly warnings: readonly string[]

@@ -40,15 +40,19 @@ async function run(context: AttackContext, norm: Norm, repeats: number): Promise
   const adversarial = new Float32Array(inputs.data)
   const steps = new Int32Array(labels.length)
   const gradientQueries = new Int32Array(labels.length)
+  const forwardQueries = new Int32Array(labels.length)
+  const candidates = { adversarial, steps, gradientQueries, forwardQueries }
   let standing = range(labels.length)
   for (let repeat = 0; repeat < repeats && standing.length > 0; repeat++) {
-    if (!(await budget.next())) return { adversarial, steps, gradientQueries, interrupted: true }
+    if (!(await budget.next())) return { ...candidates, interrupted: true }
     for (const sample of standing) {
       perturbAtRandom(context, norm, perturbationOnSphere, sample, adversarial)
       steps[sample]++
     }
+    // The last noise is classified when the candidates are re-checked.
+    for (const sample of standing) forwardQueries[sample]++
     if (repeat + 1 < repeats) standing = await stillStanding(context, adversarial, standing)
     context.progress((repeat + 1) / repeats)
   }
-  return { adversarial, steps, gradientQueries, interrupted: false }
+  return { ...candidates, interrupted: false }
 }

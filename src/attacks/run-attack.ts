@@ -71,6 +71,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     robustAccuracy: (correct - fooled.length) / count,
     medianDistance: median(fooled.map((sample) => sample.distance![method.norm])),
     gradientQueries: samples.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    forwardQueries: samples.reduce((sum, { forwardQueries }) => sum + forwardQueries, 0),
     interrupted,
     warnings: [
       ...model.description.warnings,
@@ -106,6 +107,7 @@ const notAttacked = (prediction: number): Outcome & { eligible: false } => ({
   adversarial: undefined,
   steps: 0,
   gradientQueries: 0,
+  forwardQueries: 0,
 })
 
 /** Moves the candidates into domain and ball, where rounding left them a hair outside, and asks the model again. */
@@ -142,6 +144,7 @@ async function recheck(method: Attack, context: AttackContext, candidates: Attac
       adversarial: fooled ? point.slice() : undefined,
       steps: candidates.steps[sample],
       gradientQueries: candidates.gradientQueries[sample],
+      forwardQueries: candidates.forwardQueries?.[sample] ?? 0,
     }
   })
 }

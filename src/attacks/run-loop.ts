@@ -24,6 +24,7 @@ export function unchanged({ inputs, labels }: AttackContext): Required<AttackCan
     adversarial: new Float32Array(inputs.data),
     steps: new Int32Array(labels.length),
     gradientQueries: new Int32Array(labels.length),
+    forwardQueries: new Int32Array(labels.length),
     vanishedGradients: new Uint8Array(labels.length).fill(1),
     interrupted: false,
   }

@@ -1,5 +1,5 @@
 import type { Evidence, RecordedCheck } from '../src/evidence.js'
-import type { Norm } from '../src/geometry/norm.js'
+import type { AttackNorm } from '../src/geometry/norm.js'
 import type { ModelDescription } from '../src/model/classifier.js'
 import type { Interval } from '../src/statistics/binomial.js'
 import type { Verdict } from '../src/verdict.js'
@@ -18,7 +18,7 @@ export interface CheckSummary {
   readonly negated?: boolean
   /** Name of the attack or bound. */
   readonly method: string
-  readonly norm: Norm
+  readonly norm: AttackNorm
   /** Radius of the attack (smallest and largest, where it differs between samples), or the radius that had to be certified. */
   readonly radius?: number | readonly [number, number]
   readonly samples: number

@@ -26,7 +26,7 @@ export {
   UnsupportedOperatorError,
 } from './errors.js'
 export type { Domain, DomainSettings } from './geometry/domain.js'
-export type { Distance, Norm } from './geometry/norm.js'
+export type { AttackNorm, Distance, Norm } from './geometry/norm.js'
 export type { Classifier, ModelDescription } from './model/classifier.js'
 export { loadModel } from './model/load-model.js'
 export type { ModelSettings } from './model/model-settings.js'

@@ -1,5 +1,5 @@
 import type { Budget, BudgetRequest } from '../budget.js'
-import type { Distance, Norm } from '../geometry/norm.js'
+import type { AttackNorm, Distance } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import type { RandomSource } from '../sampling/random.js'
 import type { Inputs } from '../sampling/samples.js'
@@ -44,7 +44,7 @@ export interface AttackCandidates {
 export interface Attack {
   readonly name: string
   readonly kind: 'fixed-epsilon' | 'minimal-distance'
-  readonly norm: Norm
+  readonly norm: AttackNorm
   /** Radius in input units, for all samples or one per sample. Minimal-distance attacks have none. */
   readonly epsilon?: number | ArrayLike<number>
   /** Class to move every sample to, or one per sample. Default: any other class. */

@@ -1,9 +1,13 @@
 import { SettingsError } from '../errors.js'
-import type { Norm } from '../geometry/norm.js'
+import type { AttackNorm } from '../geometry/norm.js'
 import type { PerSample } from '../sampling/per-sample.js'
 
 /** @throws SettingsError unless `norm` is one of `allowed`. */
-export function checkNorm(attack: string, norm: Norm, allowed: readonly Norm[] = ['linf', 'l2', 'l1']): void {
+export function checkNorm(
+  attack: string,
+  norm: AttackNorm,
+  allowed: readonly AttackNorm[] = ['linf', 'l2', 'l1'],
+): void {
   if (allowed.includes(norm)) return
   throw new SettingsError(`${attack} takes the norms ${allowed.join(', ')}; norm is ${JSON.stringify(norm)}.`)
 }

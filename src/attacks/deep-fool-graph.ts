@@ -2,7 +2,6 @@ import type { Domain } from '../geometry/domain.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, type Graph, type TypedGraph } from '../graph/graph.js'
 import { emitClassPairs, emitMargins } from '../passes/margins.js'
-import { poolBeforeRelu } from '../passes/pool-before-relu.js'
 import { emitFeasible, emitFreeDirections } from './free-directions.js'
 import { loopGraph } from './loop-graph.js'
 
@@ -25,16 +24,16 @@ const smallestNorm = 1e-30
  * boundaries are looked at.
  */
 export function deepFoolGraph(model: TypedGraph, { norm, overshoot, domain, feasible }: DeepFoolGraphSettings): Graph {
-  const graph = poolBeforeRelu(model)
-  const [input] = graph.inputs
+  const [input] = model.inputs
   const shape = input.shape!
   const featureShape = shape.slice(1) as number[]
   const features = elementCount(featureShape)
 
-  return loopGraph(graph, { targeted: false, carried: ['displacement'] }, (builder, labels) => {
+  const carried = [{ name: 'displacement', type: 'float32' }] as const
+  return loopGraph(model, { targeted: false, carried }, (builder, labels) => {
     const origin = builder.input('origin', 'float32', shape)
     const rivals = builder.input('rivals', 'int64', ['batch', 'rivals'])
-    const pairs = emitClassPairs(graph, builder, labels, rivals)
+    const pairs = emitClassPairs(model, builder, labels, rivals)
     const bound = (values: Float32Array) => builder.floats(values, [1, ...featureShape])
     const [lower, upper] = [bound(domain.lower), bound(domain.upper)]
 
@@ -45,7 +44,7 @@ export function deepFoolGraph(model: TypedGraph, { norm, overshoot, domain, feas
       return emitFeasible(body, gradients, { up: perRival(down), down: perRival(up) })
     }
 
-    return ({ body, point, forward, carried: [displacement] }) => {
+    return ({ graph, body, point, forward, carried: { displacement } }) => {
       const { margins, gradients } = emitMargins(graph, body, forward, pairs)
       const usable = feasible ? withinDomain(body, gradients, point) : gradients
       const dualNorms = body.add(norm === 'l2' ? 'ReduceL2' : 'ReduceL1', [usable, body.ints([2])], { keepdims: 0 })
@@ -60,7 +59,7 @@ export function deepFoolGraph(model: TypedGraph, { norm, overshoot, domain, feas
       const overshot = body.add('Add', [origin, body.add('Mul', [moved, body.scalar(1 + overshoot)])])
       return {
         point: body.add('Min', [body.add('Max', [overshot, lower]), upper]),
-        carried: [moved],
+        carried: { displacement: moved },
         slope: body.add('ReduceMax', [dualNorms, body.ints([1])], { keepdims: 0 }),
       }
     }

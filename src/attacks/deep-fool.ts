@@ -69,7 +69,8 @@ async function run(
       const report = (fraction: number) =>
         context.progress((index + (feasible ? 1 + fraction : fraction) / 2) / parts.length)
       const feeds = await feedsFor(context, standing, rivals)
-      finished = await runLoop(context, candidates, { graph, samples: standing, feeds, steps, copies, report })
+      const outcome = await runLoop(context, candidates, { graph, samples: standing, feeds, steps, copies, report })
+      finished = outcome.finished
       standing = await stillStanding(context, adversarial, standing)
     }
     const fooled = samples.filter((sample) => !standing.includes(sample))

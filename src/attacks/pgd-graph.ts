@@ -1,10 +1,7 @@
 import type { Norm } from '../geometry/norm.js'
 import { elementCount, type Graph, type TypedGraph } from '../graph/graph.js'
-import { derivativeContext } from '../passes/derivative-context.js'
-import { emitGradient } from '../passes/gradient.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { emitLoss } from '../passes/losses.js'
-import { poolBeforeRelu } from '../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from './ascent.js'
 import { loopGraph } from './loop-graph.js'
 
@@ -20,10 +17,8 @@ export interface PgdGraphSettings {
  * `lower` and `upper` (bounds of every coordinate: the domain, for ℓ∞ within the ball), `epsilon` and `step` (float32, input units, with axes of size 1 in
  * place of the features).
  */
-export function pgdGraph(model: TypedGraph, { norm, loss, targeted }: PgdGraphSettings): Graph {
-  const graph = poolBeforeRelu(model)
+export function pgdGraph(graph: TypedGraph, { norm, loss, targeted }: PgdGraphSettings): Graph {
   const [input] = graph.inputs
-  const [output] = graph.outputs
   const shape = input.shape!
   const featureShape = shape.slice(1) as number[]
   const perSample = ['batch', ...featureShape.map(() => 1)]
@@ -37,16 +32,16 @@ export function pgdGraph(model: TypedGraph, { norm, loss, targeted }: PgdGraphSe
       size: builder.input('step', 'float32', perSample),
       featureShape,
     }
-    return ({ body, point, forward, logits }) => {
-      const { gradient } = emitLoss(body, loss, logits, labels, classCount(graph))
+    return ({ body, point, logits, gradient }) => {
+      const { gradient: rising } = emitLoss(body, loss, logits, labels, classCount(graph))
       // The cross-entropy of the label rises and its margin falls as a sample moves away; with targets it is the reverse.
       const ascends = (loss === 'cross-entropy') !== targeted
-      const seed = ascends ? gradient : body.add('Neg', [gradient])
-      const uphill = emitGradient(graph, new Map([[output.name, seed]]), derivativeContext(graph, body, forward))
+      const seed = ascends ? rising : body.add('Neg', [rising])
+      const uphill = gradient(seed)
       const flat = body.add('Reshape', [uphill, body.ints([0, elementCount(featureShape)])])
       return {
         point: emitAscent(body, norm, point, uphill, step),
-        carried: [],
+        carried: {},
         slope: body.add('ReduceL1', [flat, body.ints([1])], { keepdims: 0 }),
       }
     }

@@ -140,7 +140,7 @@ async function recheck(method: Attack, context: AttackContext, candidates: Attac
     return {
       fooled,
       adversarialPrediction: fooled ? predictions[sample] : label,
-      distance: fooled ? distance(row(data, sample), point) : undefined,
+      distance: fooled ? distance(row(data, sample), point, method.norm) : undefined,
       adversarial: fooled ? point.slice() : undefined,
       steps: candidates.steps[sample],
       gradientQueries: candidates.gradientQueries[sample],

@@ -18,6 +18,15 @@ export interface LoopRun {
   report(fraction: number): void
 }
 
+export interface LoopOutcome {
+  /** Whether the budget sufficed. */
+  readonly finished: boolean
+  /** Samples that were still in the loop at its end. */
+  readonly samples: readonly number[]
+  /** Their inputs for further iterations, one row per sample. */
+  readonly feeds: Feeds
+}
+
 /** No candidate but the samples themselves. */
 export function unchanged({ inputs, labels }: AttackContext): Required<AttackCandidates> {
   return {
@@ -32,25 +41,34 @@ export function unchanged({ inputs, labels }: AttackContext): Required<AttackCan
 
 /**
  * Runs the iterations of one batch, several per run of the graph, and writes into `candidates`. In between the event
- * loop is served, and samples leave that are fooled or that repeat themselves. Returns false when the budget ends first.
+ * loop is served. Where the graph stops at the first adversarial point, samples leave that are fooled or that repeat
+ * themselves. Where it keeps the closest, all stay to the end, and a closer one replaces an earlier candidate.
  */
-export async function runLoop(context: AttackContext, candidates: Required<AttackCandidates>, run: LoopRun) {
+export async function runLoop(
+  context: AttackContext,
+  candidates: Required<AttackCandidates>,
+  run: LoopRun,
+): Promise<LoopOutcome> {
   const { model, budget } = context
   const size = model.domain.lower.length
+  const keepsClosest = 'start:best' in run.feeds
   let { samples, feeds } = run
   let done = 0
   while (done < run.steps && samples.length > 0) {
-    if (!(await budget.next())) return false
+    if (!(await budget.next())) return { finished: false, samples, feeds }
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
     const trips = Math.min(stepsPerRun(elements), run.steps - done)
     const results = await run.graph.run({ ...feeds, trips: intTensor([trips], []) })
     done += trips
-    const { point, fooled, steps, slope } = results
+    const { fooled, steps, slope, bestDistance } = results
+    const found = (keepsClosest ? results.best : results.point).data as Float32Array
     const taken = Array.from(steps.data, Number)
     // When all are fooled the loop ends with the iteration that finds it.
-    const queries = fooled.data.every(Boolean) ? Math.max(...taken) + 1 : trips
+    const queries = !keepsClosest && fooled.data.every(Boolean) ? Math.max(...taken) + 1 : trips
     samples.forEach((sample, index) => {
-      candidates.adversarial.set(rowOf(point.data as Float32Array, size, index), sample * size)
+      if (!keepsClosest || Number(bestDistance.data[index]) < Number(feeds['start:bestDistance'].data[index])) {
+        candidates.adversarial.set(rowOf(found, size, index), sample * size)
+      }
       candidates.steps[sample] += taken[index]
       candidates.gradientQueries[sample] += queries
       if (Number(slope.data[index]) !== 0) candidates.vanishedGradients[sample] = 0
@@ -58,21 +76,22 @@ export async function runLoop(context: AttackContext, candidates: Required<Attac
     const next = Object.fromEntries(
       Object.keys(feeds).map((name) => [name, name.startsWith('start:') ? results[name.slice(6)] : feeds[name]]),
     )
-    const kept = range(samples.length).filter((index) => !fooled.data[index] && !repeats(feeds, next, size, index))
+    const goesOn = (index: number) => keepsClosest || !(fooled.data[index] || repeats(feeds, next, index))
+    const kept = range(samples.length).filter(goesOn)
     samples = kept.map((index) => samples[index])
     feeds = Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, takeRows(tensor, kept)]))
     run.report(done / run.steps)
   }
-  return true
+  return { finished: true, samples, feeds }
 }
 
 /** An iteration that starts where an earlier one did goes the same way again, and that way fooled nothing. */
-function repeats(before: Feeds, after: Feeds, size: number, index: number): boolean {
+function repeats(before: Feeds, after: Feeds, index: number): boolean {
   return Object.keys(before)
     .filter((name) => name.startsWith('start:'))
     .every((name) => {
-      const [from, to] = [before, after].map((feeds) => rowOf(feeds[name].data as Float32Array, size, index))
-      return from.every((coordinate, feature) => coordinate === to[feature])
+      const [from, to] = [before, after].map((feeds) => takeRows(feeds[name], [index]).data)
+      return from.every((element, position) => element === to[position])
     })
 }
 

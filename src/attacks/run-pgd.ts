@@ -39,7 +39,7 @@ export async function runPgd(context: AttackContext, settings: PgdRun): Promise<
     for (const [index, samples] of parts.entries()) {
       const feeds = feedsFor(context, settings, samples, adversarial)
       const report = (fraction: number) => context.progress((restart + (index + fraction) / parts.length) / restarts)
-      const finished = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
+      const { finished } = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
       if (!finished) return { ...candidates, interrupted: true }
     }
     if (restart + 1 < restarts) standing = await stillStanding(context, adversarial, standing)

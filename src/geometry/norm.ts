@@ -1,16 +1,20 @@
-/** Norms that perturbations are measured in. */
+/** Norms that every attack and bound knows. */
 export type Norm = 'linf' | 'l2' | 'l1'
 
-/** Size of one perturbation in every norm; `l0` counts the changed features. */
+/** What a perturbation can be measured in: `linf`, `l` with any exponent of at least 1, or `l0`, which counts changed features. */
+export type AttackNorm = 'linf' | `l${number}`
+
+/** Size of one perturbation in the usual norms, and in the attack's if that is another. */
 export interface Distance {
   readonly linf: number
   readonly l2: number
   readonly l1: number
   readonly l0: number
+  readonly [norm: `l${number}`]: number
 }
 
-/** Distances between two points, accumulated in float64. */
-export function distance(from: ArrayLike<number>, to: ArrayLike<number>): Distance {
+/** Distances between two points, accumulated in float64; in the usual norms and in `norm`. */
+export function distance(from: ArrayLike<number>, to: ArrayLike<number>, norm: AttackNorm = 'l2'): Distance {
   let linf = 0
   let squares = 0
   let l1 = 0
@@ -22,5 +26,19 @@ export function distance(from: ArrayLike<number>, to: ArrayLike<number>): Distan
     l1 += step
     if (step !== 0) l0++
   }
-  return { linf, l2: Math.sqrt(squares), l1, l0 }
+  const usual = { linf, l2: Math.sqrt(squares), l1, l0 }
+  return norm in usual ? usual : { ...usual, [norm]: powerMean(from, to, exponent(norm), linf) }
+}
+
+/** p of the ℓp norm; Infinity for `linf`, NaN for what is no norm. */
+export function exponent(norm: AttackNorm): number {
+  return norm === 'linf' ? Number.POSITIVE_INFINITY : Number(norm.slice(1))
+}
+
+/** Dividing by the largest step first keeps the powers from overflowing. */
+function powerMean(from: ArrayLike<number>, to: ArrayLike<number>, power: number, largest: number): number {
+  if (largest === 0) return 0
+  let sum = 0
+  for (let index = 0; index < from.length; index++) sum += (Math.abs(to[index] - from[index]) / largest) ** power
+  return largest * sum ** (1 / power)
 }

@@ -1,25 +1,27 @@
 import type { Domain } from './domain.js'
 import { roundToward } from './float32.js'
-import { distance, type Norm } from './norm.js'
+import { type AttackNorm, distance, exponent } from './norm.js'
 
 /** All points at most `radius` away from `center`, in input units. */
 export interface Ball {
-  readonly norm: Norm
+  readonly norm: AttackNorm
   readonly center: Float32Array
   readonly radius: number
 }
 
 /**
- * Moves `point` into the domain, and from there to the nearest point, by Euclidean distance, of the ball. The center
+ * Moves `point` into the domain, and from there to the nearest point, by Euclidean distance, of the ball (straight
+ * towards the center for norms other than `linf`, `l2`, `l1` and `l0`). The center
  * must be in the domain, so the result is too. It is inside to the last bit: coordinates are rounded towards the
  * center. A point that is inside already stays as it is.
  */
 export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain): void {
   const { center, radius, norm } = ball
   clipToDomain(point, domain)
-  if (distance(center, point)[norm] <= radius) return
+  if (distance(center, point, norm)[norm] <= radius) return
   const displacement = Float64Array.from(point, (coordinate, index) => coordinate - center[index])
-  shrink[norm](displacement, radius)
+  const project = norm in shrink ? shrink[norm as keyof typeof shrink] : shrinkEvenly(exponent(norm))
+  project(displacement, radius)
   displacement.forEach((step, index) => {
     point[index] = roundToward(center[index] + step, center[index])
   })
@@ -45,7 +47,9 @@ export function boxWithinDomain({ center, radius }: Omit<Ball, 'norm'>, domain: 
 }
 
 // Projections onto balls around the origin. Each only pulls coordinates towards the center, which does not leave a box.
-const shrink: Record<Norm, (displacement: Float64Array, radius: number) => void> = {
+type Shrink = (displacement: Float64Array, radius: number) => void
+
+const shrink: Record<'linf' | 'l2' | 'l1' | 'l0', Shrink> = {
   linf(displacement, radius) {
     for (let index = 0; index < displacement.length; index++) {
       displacement[index] = Math.min(Math.max(displacement[index], -radius), radius)
@@ -72,4 +76,16 @@ const shrink: Record<Norm, (displacement: Float64Array, radius: number) => void>
       displacement[index] = Math.sign(step) * Math.max(0, Math.abs(step) - threshold)
     }
   },
+  l0(displacement, radius) {
+    const order = Array.from(displacement.keys()).sort((a, b) => Math.abs(displacement[b]) - Math.abs(displacement[a]))
+    for (const index of order.slice(Math.floor(radius))) displacement[index] = 0
+  },
+}
+
+function shrinkEvenly(power: number): Shrink {
+  return (displacement, radius) => {
+    const length = distance(new Float64Array(displacement.length), displacement, `l${power}`)[`l${power}`]
+    const scale = (radius * (1 - 1e-9)) / length
+    for (let index = 0; index < displacement.length; index++) displacement[index] *= scale
+  }
 }

@@ -1,0 +1,27 @@
+import { type AttackNorm, exponent } from '../geometry/norm.js'
+import type { GraphBuilder } from '../graph/builder.js'
+import { elementTypeNumbers } from '../graph/element-types.js'
+import { elementCount } from '../graph/graph.js'
+
+/** Emits the norm (float [batch]) of each sample of `displacement`, whose samples have the given shape. */
+export function emitNorm(
+  builder: GraphBuilder,
+  norm: AttackNorm,
+  displacement: string,
+  sampleShape: readonly number[],
+): string {
+  const flat = builder.add('Reshape', [displacement, builder.ints([0, elementCount(sampleShape)])])
+  const reduce = (operator: string, values: string) =>
+    builder.add(operator, [values, builder.ints([1])], { keepdims: 0 })
+  if (norm === 'l2') return reduce('ReduceL2', flat)
+  if (norm === 'l1') return reduce('ReduceL1', flat)
+  const sizes = builder.add('Abs', [flat])
+  if (norm === 'linf') return reduce('ReduceMax', sizes)
+  if (norm === 'l0') {
+    const changed = builder.add('Greater', [sizes, builder.scalar(0)])
+    return reduce('ReduceSum', builder.add('Cast', [changed], { to: elementTypeNumbers.float32 }))
+  }
+  const power = exponent(norm)
+  const sum = reduce('ReduceSum', builder.add('Pow', [sizes, builder.scalar(power)]))
+  return builder.add('Pow', [sum, builder.scalar(1 / power)])
+}

@@ -1,5 +1,6 @@
 import { Budget } from '../budget.js'
 import { ModelError, SettingsError } from '../errors.js'
+import { diameter } from '../geometry/diameter.js'
 import { distance } from '../geometry/norm.js'
 import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
@@ -61,6 +62,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const vanished = outcomes.filter(
     (outcome, index) => !outcome.fooled && outcome.gradientQueries > 0 && vanishedGradients?.[index],
   ).length
+  const largest = diameter(model.domain, method.norm)
+  const standing = outcomes.filter((outcome, index) => !outcome.fooled && Number(context.epsilons?.[index]) >= largest)
   return {
     attack: { name: method.name, kind: method.kind, norm: method.norm, settings: method.settings },
     samples,
@@ -82,6 +85,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         labelled: given !== undefined,
         cleanAccuracy,
         vanished,
+        standingAnywhere: standing.length,
         interrupted,
       }),
     ],

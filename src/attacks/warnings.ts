@@ -10,12 +10,24 @@ export interface AttackFindings {
   readonly cleanAccuracy: number
   /** Samples not fooled whose gradients were exactly zero. */
   readonly vanished: number
+  /** Samples not fooled although their ball holds the whole domain. */
+  readonly standingAnywhere: number
   readonly interrupted: boolean
+}
+
+/** All of them; docs/warnings.md has a section on each. */
+export const attackWarningRules = {
+  noneEligible,
+  poorAccuracy,
+  vanishedGradients,
+  noiseSuffices,
+  standingAnywhere,
+  interrupted,
 }
 
 /** Signs that a result says less about the model than it seems to: what was seen, what it means, what to do. */
 export function attackWarnings(findings: AttackFindings): string[] {
-  return [noneEligible, poorAccuracy, vanishedGradients, noiseSuffices, interrupted]
+  return Object.values(attackWarningRules)
     .map((warning) => warning(findings))
     .filter((warning) => warning !== undefined)
 }
@@ -43,6 +55,12 @@ function noiseSuffices({ samples }: AttackFindings): string | undefined {
   const atStart = fooled.filter(({ steps }) => steps === 0).length
   if (atStart <= fooled.length - atStart) return undefined
   return `Random starting points alone fooled ${atStart} of the ${fooled.length} fooled samples: ε is so large that noise suffices, or the gradients are of no use. Try randomNoise with a smaller ε to see which.`
+}
+
+/** Raised when a sample stands although every input of the domain was allowed. */
+function standingAnywhere({ standingAnywhere: standing, eligible, interrupted }: AttackFindings): string | undefined {
+  if (standing === 0 || interrupted) return undefined
+  return `The attack did not fool ${standing} of ${eligible} eligible samples although ε lets it go anywhere in the domain, where inputs of the other classes lie: it is broken for this model, or the model gives one class only. Try loss: 'margin', more steps, or an attack without gradients.`
 }
 
 function interrupted(findings: AttackFindings): string | undefined {

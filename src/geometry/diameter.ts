@@ -1,7 +1,7 @@
 import type { Domain } from './domain.js'
-import { distance, type Norm } from './norm.js'
+import { type AttackNorm, distance } from './norm.js'
 
 /** Largest distance between two points of the domain. */
-export function diameter({ lower, upper }: Domain, norm: Norm): number {
-  return distance(lower, upper)[norm]
+export function diameter({ lower, upper }: Domain, norm: AttackNorm): number {
+  return distance(lower, upper, norm)[norm]
 }

@@ -307,6 +307,14 @@ describe('warnings', () => {
     await dead.close()
   })
 
+  test('samples that stand although the whole domain is allowed', async () => {
+    const stays = ({ inputs }: AttackContext) => new Float32Array(inputs.data)
+    const warningsAt = async (epsilon: number) =>
+      (await attack(model, proposes(stays, { epsilon }), { inputs, seed })).warnings.join()
+    expect(await warningsAt(1)).toMatch(/did not fool 3 of 3 eligible samples although ε lets it go anywhere/)
+    expect(await warningsAt(0.999)).toBe('')
+  })
+
   test('random starting points that fool more than the steps after them', async () => {
     const swapped = ({ inputs }: AttackContext) => inputs.data.map((_, index) => inputs.data[index ^ 1])
     const counts = (steps: number[]): Partial<Attack> => ({

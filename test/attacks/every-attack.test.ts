@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { engine } from '../../src/engine/engine.js'
+import { distance } from '../../src/geometry/norm.js'
+import { encodeModel } from '../../src/graph/encode.js'
+import * as unfooled from '../../src/index.js'
+import { randomSource } from '../../src/sampling/random.js'
+import { rowOf } from '../../src/sampling/rows.js'
+import { attackList } from '../attack-list.mjs'
+import { seed } from '../seed.js'
+import { denseGraph, graphOf } from '../tiny-models.js'
+
+const { attack, loadModel } = unfooled
+
+afterAll(() => engine.close())
+
+const cases = attackList(unfooled).flatMap(({ name, norms, make }) => norms.map((norm) => ({ name, norm, make })))
+const random = randomSource(seed)
+const weights = (outputs: number, inputs: number) =>
+  Array.from({ length: outputs }, () => Array.from({ length: inputs }, () => random.normal() / Math.sqrt(inputs)))
+
+/** A network with one hidden layer over inputs of any shape. */
+function network(featureShape: readonly number[], classes: number, batch: number | string = 'batch') {
+  const features = featureShape.reduce((product, size) => product * size, 1)
+  const [first, second] = [weights(16, features), weights(classes, 16)]
+  return graphOf(
+    featureShape,
+    (builder, input) => {
+      const flat = builder.add('Flatten', [input])
+      const matrix = (rows: number[][]) => builder.floats(rows.flat(), [rows.length, rows[0].length])
+      const hidden = builder.add('Relu', [builder.add('Gemm', [flat, matrix(first)], { transB: 1 })])
+      return builder.add('Gemm', [hidden, matrix(second)], { transB: 1 })
+    },
+    batch,
+  )
+}
+
+const models: Record<string, { bytes: Uint8Array; featureShape: number[]; frozen?: number }> = {
+  'two classes': { bytes: encodeModel(network([6], 2)), featureShape: [6] },
+  'three classes': { bytes: encodeModel(network([6], 3)), featureShape: [6] },
+  '1000 classes': { bytes: encodeModel(network([6], 1000)), featureShape: [6] },
+  'batches of one only': { bytes: encodeModel(network([6], 3, 1)), featureShape: [6] },
+  'one feature': { bytes: encodeModel(denseGraph({ weights: [[4], [-4]], bias: [-2, 2] })), featureShape: [1] },
+  'inputs of rank 2': { bytes: encodeModel(network([4, 3], 3)), featureShape: [4, 3] },
+  'inputs of rank 3': { bytes: encodeModel(network([2, 3, 3], 3)), featureShape: [2, 3, 3] },
+  'inputs of rank 4': { bytes: encodeModel(network([2, 2, 2, 2], 3)), featureShape: [2, 2, 2, 2] },
+  'a frozen feature': { bytes: encodeModel(network([6], 3)), featureShape: [6], frozen: 2 },
+}
+
+describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen }) => {
+  const features = featureShape.reduce((product, size) => product * size, 1)
+  const count = 6
+  let model: unfooled.Classifier
+  let inputs: unfooled.Inputs
+
+  beforeAll(async () => {
+    const lower = new Float32Array(features)
+    const upper = new Float32Array(features).fill(1)
+    if (frozen !== undefined) lower[frozen] = upper[frozen] = 0.25
+    model = await loadModel(bytes, { domain: { lower, upper } })
+    const source = randomSource(seed)
+    const data = Float32Array.from({ length: count * features }, (_, index) =>
+      index % features === frozen ? 0.25 : source.uniform(),
+    )
+    inputs = { data, shape: [count, ...featureShape] }
+  })
+  afterAll(() => model.close())
+
+  test.each(cases)('$name $norm keeps to domain and ball, and its successes are real', async ({ norm, make }) => {
+    const epsilon = norm === 'l0' ? 2 : { linf: 0.4, l2: 0.8, l1: 1.5 }[norm as unfooled.Norm]
+    const method = make({ norm, epsilon, quick: true, model })
+    const result = await attack(model, method, { inputs, seed })
+    expect(result.eligible).toBe(count)
+    const again = await attack(model, method, { inputs, seed })
+    for (const [index, sample] of result.samples.entries()) {
+      expect(again.samples[index].adversarial).toEqual(sample.adversarial)
+      if (!sample.fooled) continue
+      const point = sample.adversarial!
+      point.forEach((coordinate, feature) => {
+        expect(coordinate).toBeGreaterThanOrEqual(model.domain.lower[feature])
+        expect(coordinate).toBeLessThanOrEqual(model.domain.upper[feature])
+      })
+      const measured = distance(rowOf(inputs.data, features, index), point, norm)[norm]
+      expect(sample.distance![norm]).toBe(measured)
+      if (method.kind === 'fixed-epsilon') expect(measured).toBeLessThanOrEqual(epsilon)
+      const logits = await model.predict({ data: point, shape: [1, ...featureShape] })
+      expect(logits.indexOf(Math.max(...logits))).toBe(sample.adversarialPrediction)
+      expect(sample.adversarialPrediction).not.toBe(sample.label)
+    }
+    // Not a no-op: these balls are large.
+    if (features > 1 && method.name !== 'randomNoise') expect(result.fooled).toBeGreaterThan(0)
+  })
+})
+
+test.each(cases)('$name $norm ends with what it has when the time is up', async ({ norm, make }) => {
+  const model = await loadModel(models['three classes'].bytes, { domain: [0, 1] })
+  const inputs = { data: new Float32Array(12).fill(0.5), shape: [2, 6] }
+  const result = await attack(model, make({ norm, epsilon: 0.4, model }), { inputs, seed, budget: 0 })
+  expect(result.interrupted).toBe(true)
+  expect(result.warnings.join()).toMatch(/time budget ended the attack early/)
+  await model.close()
+})

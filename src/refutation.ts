@@ -34,6 +34,8 @@ export interface AttackRefutation {
   readonly violations: readonly Violation[]
   /** Closest adversarial example of each sample, in the norm of the claims; NaN without one. */
   readonly distances: Float64Array
+  /** The adversarial examples themselves. */
+  readonly adversarial: readonly (Float32Array | undefined)[]
   readonly warnings: readonly string[]
   readonly interrupted: boolean
 }
@@ -61,7 +63,8 @@ export async function refuteWithAttack(
         ]
       : [],
   )
-  return { violations, distances, warnings: result.warnings, interrupted: result.interrupted }
+  const adversarial = result.samples.map((attacked) => attacked.adversarial)
+  return { violations, distances, adversarial, warnings: result.warnings, interrupted: result.interrupted }
 }
 
 export interface RandomRefutation {

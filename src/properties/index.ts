@@ -1,0 +1,5 @@
+export { type BoundCounterexample, BoundViolationError } from './bound-violation-error.js'
+export { type Activation, type Network, type NetworkLayer, networkModel } from './network.js'
+export { type NetworkSettings, networks } from './networks.js'
+export { placePoint, type TestPoint, testPoints } from './test-points.js'
+export { type ValidLowerBoundsSettings, validLowerBounds } from './valid-lower-bounds.js'

@@ -1,0 +1,165 @@
+import * as fc from 'fast-check'
+import { type Activation, activations, type Network, type NetworkLayer } from './network.js'
+
+type LayerKind = Exclude<NetworkLayer['layer'], 'dense' | 'activation'> | Activation
+
+export interface NetworkSettings {
+  /** `vector`: layers are dense. `image`: inputs have channels, height and width. Default: either. */
+  readonly inputs?: 'vector' | 'image'
+  /** What may stand between the input and the last dense layer, besides dense layers. Default: everything. */
+  readonly layers?: readonly LayerKind[]
+  /** Most layers before the last one. Default 4. */
+  readonly depth?: number
+  /** Most features of a vector, most units of a dense layer. Default 4. */
+  readonly width?: number
+  /** Largest magnitude of a weight. Default 3. */
+  readonly largestWeight?: number
+}
+
+const kinds: readonly LayerKind[] = [
+  ...activations,
+  'convolution',
+  'pool',
+  'batch normalization',
+  'local response normalization',
+]
+
+/**
+ * Random networks for properties of bounds: small, with weights that are often whole numbers, zero or alike, and with
+ * the degenerate cases that break formulas: rows of zeros, equal rows, units that are just inactive, windows that
+ * overlap or leave gaps. They shrink to fewer layers, fewer units and simpler weights.
+ */
+export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> {
+  const { inputs, layers = kinds, depth = 4, width = 4, largestWeight = 3 } = settings
+  const weight = fc.oneof(
+    { arbitrary: fc.integer({ min: -largestWeight, max: largestWeight }), weight: 2 },
+    { arbitrary: fc.double({ min: -largestWeight, max: largestWeight, noNaN: true }).map(Math.fround), weight: 3 },
+  )
+  const size = fc.integer({ min: 1, max: width })
+  const plan = fc.record({
+    kind: fc.constantFrom<LayerKind | 'dense'>('dense', ...layers),
+    units: size,
+    kernel: fc.integer({ min: 1, max: 3 }),
+    stride: fc.integer({ min: 1, max: 3 }),
+    padding: fc.integer({ min: 0, max: 1 }),
+    dilation: fc.integer({ min: 1, max: 2 }),
+    grouped: fc.boolean(),
+    operator: fc.constantFrom('MaxPool' as const, 'AveragePool' as const),
+    weights: fc.array(weight, { minLength: 1, maxLength: 24 }),
+    bias: fc.array(weight, { minLength: 1, maxLength: 4 }),
+    degenerate: fc.constantFrom('none', 'none', 'none', 'row of zeros', 'equal rows', 'dead unit'),
+  })
+  return fc
+    .record({
+      image: inputs === undefined ? fc.boolean() : fc.constant(inputs === 'image'),
+      features: size,
+      channels: fc.integer({ min: 1, max: 2 }),
+      side: fc.integer({ min: 1, max: 6 }),
+      hidden: fc.array(plan, { maxLength: depth }),
+      last: plan,
+      classes: fc.integer({ min: 2, max: 3 }),
+    })
+    .map((recipe) => buildNetwork(recipe))
+}
+
+interface LayerPlan {
+  readonly kind: LayerKind | 'dense'
+  readonly units: number
+  readonly kernel: number
+  readonly stride: number
+  readonly padding: number
+  readonly dilation: number
+  readonly grouped: boolean
+  readonly operator: 'MaxPool' | 'AveragePool'
+  /** Used in turn, from the start again when they are used up. */
+  readonly weights: readonly number[]
+  readonly bias: readonly number[]
+  readonly degenerate: string
+}
+
+interface NetworkPlan {
+  readonly image: boolean
+  readonly features: number
+  readonly channels: number
+  readonly side: number
+  readonly hidden: readonly LayerPlan[]
+  readonly last: LayerPlan
+  readonly classes: number
+}
+
+/** Leaves out the layers that do not fit the shape they would get. */
+function buildNetwork({ image, features, channels, side, hidden, last, classes }: NetworkPlan): Network {
+  const inputShape = image ? [channels, side, side] : [features]
+  const layers: NetworkLayer[] = []
+  let shape = inputShape
+  for (const plan of hidden) {
+    const next = buildLayer(plan, shape)
+    if (!next) continue
+    layers.push(next.layer)
+    shape = next.shape
+  }
+  layers.push(dense({ ...last, units: classes }, shape))
+  return { inputShape, layers }
+}
+
+function buildLayer(plan: LayerPlan, shape: readonly number[]): { layer: NetworkLayer; shape: number[] } | undefined {
+  const { kind, units, kernel, stride, padding, dilation } = plan
+  const [channels, side] = shape
+  const isImage = shape.length === 3
+  switch (kind) {
+    case 'dense':
+      return { layer: dense(plan, shape), shape: [units] }
+    case 'convolution': {
+      const groups = plan.grouped ? channels : 1
+      const outputs = groups * Math.min(units, 2)
+      const extent = dilation * (kernel - 1) + 1
+      if (!isImage || side + 2 * padding < extent) return undefined
+      const weights = fill([outputs, channels / groups, kernel, kernel], plan.weights)
+      const bias = fill([outputs], plan.bias)
+      const outputSide = Math.floor((side + 2 * padding - extent) / stride) + 1
+      return {
+        layer: { layer: 'convolution', weights, bias, stride, padding, dilation, groups },
+        shape: [outputs, outputSide, outputSide],
+      }
+    }
+    case 'pool': {
+      // A window of padding alone would have no maximum.
+      const pad = Math.min(padding, kernel - 1)
+      if (!isImage || side + 2 * pad < kernel) return undefined
+      const outputSide = Math.floor((side + 2 * pad - kernel) / stride) + 1
+      return {
+        layer: { layer: 'pool', operator: plan.operator, kernel, stride, padding: pad },
+        shape: [channels, outputSide, outputSide],
+      }
+    }
+    case 'batch normalization': {
+      const variance = fill([channels], plan.weights).map((value) => value * value + 0.5)
+      const [scale, bias, mean] = [plan.weights, plan.bias, plan.bias].map((values) => fill([channels], values))
+      return { layer: { layer: kind, scale, bias, mean, variance }, shape: [...shape] }
+    }
+    case 'local response normalization':
+      if (!isImage) return undefined
+      return { layer: { layer: kind, size: 2 * kernel - 1, alpha: 0.5, beta: 0.75, bias: 1 }, shape: [...shape] }
+    default:
+      return { layer: { layer: 'activation', operator: kind }, shape: [...shape] }
+  }
+}
+
+function dense({ units, weights, bias, degenerate }: LayerPlan, shape: readonly number[]): NetworkLayer {
+  const features = shape.reduce((product, size) => product * size, 1)
+  const rows = fill<number[][]>([units, features], weights)
+  const biases = fill<number[]>([units], bias)
+  if (degenerate === 'row of zeros') rows[0].fill(0)
+  if (degenerate === 'equal rows' && units > 1) rows[1] = [...rows[0]]
+  // Inputs are small: this unit is inactive in their neighbourhood.
+  if (degenerate === 'dead unit') biases[0] = -100
+  return { layer: 'dense', weights: rows, bias: biases }
+}
+
+/** Nested lists of the given shape. */
+function fill<List = never[]>([size, ...rest]: readonly number[], values: readonly number[], start = 0): List {
+  const step = rest.reduce((product, inner) => product * inner, 1)
+  return Array.from({ length: size }, (_, index) =>
+    rest.length === 0 ? values[(start + index) % values.length] : fill(rest, values, start + index * step),
+  ) as List
+}

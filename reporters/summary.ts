@@ -5,6 +5,7 @@ import type { Interval } from '../src/statistics/binomial.js'
 import type { Verdict } from '../src/verdict.js'
 import type { ModelChecks } from './collect.js'
 import { type Contradiction, contradictions, gap } from './gap.js'
+import { outdone } from './outdone.js'
 
 /** The numbers of one check that a reader compares. */
 export interface CheckSummary {
@@ -70,7 +71,7 @@ function summarizeCheck({ file, test, evidence }: RecordedCheck, checks: readonl
     eligible: evidence.finding?.eligible,
     cleanAccuracy: evidence.finding?.cleanAccuracy,
     ...findings(evidence, checks),
-    warnings,
+    warnings: [...warnings, ...outdone(evidence, checks)],
     device: model.device,
     milliseconds,
   }

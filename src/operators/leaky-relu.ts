@@ -105,13 +105,15 @@ function leakyLines({ lower, upper }: Interval, below: string, context: Interval
   const exact = builder.add('Where', [crosses, builder.add('Max', [atLower, atUpper]), zero])
   const lowerSlope = builder.add('Where', [mostlyPositive, one, below])
   if (rounding.mode === 'ignored') {
-    return { lower: { slope: lowerSlope }, upper: { slope, intercept: exact } }
+    return { lower: { slope: lowerSlope }, upper: { slope, intercept: exact }, flattest: { slope: outside } }
   }
   // The model's product and the roundings above, all of them relative to the largest input.
   const magnitude = builder.add('Max', [builder.add('Neg', [lower]), upper])
   const error = builder.add('Mul', [magnitude, builder.scalar(rounding.gamma(16))])
+  const downwards = builder.add('Neg', [error])
   return {
-    lower: { slope: lowerSlope, intercept: builder.add('Neg', [error]) },
+    lower: { slope: lowerSlope, intercept: downwards },
     upper: { slope, intercept: builder.add('Add', [exact, error]) },
+    flattest: { slope: outside, intercept: downwards },
   }
 }

@@ -18,11 +18,12 @@ export function lineRelaxation(
   const lines = (node: GraphNode, context: RelaxationContext): Lines => {
     const [input] = node.inputs
     const interval = context.interval(input)
-    const { lower, upper } = linesOf(interval, node, context)
+    const { lower, upper, flattest } = linesOf(interval, node, context)
     const offset = context.offset(input)
     return {
       lower: completed(lower, interval, offset?.lower, -1, context),
       upper: completed(upper, interval, offset?.upper, 1, context),
+      flattest: flattest && completed(flattest, interval, offset?.lower, -1, context),
     }
   }
   return {

@@ -101,6 +101,8 @@ export interface Line {
 export interface Lines {
   readonly lower: Line
   readonly upper: Line
+  /** Where there is a choice: the flattest line below, which is least wrong at the lower bound of the input. */
+  readonly flattest?: Line
 }
 
 /** Linear relaxation of an operator that is not linear. */

@@ -35,7 +35,7 @@ export function isUnstable({ lower, upper }: Interval, _node: unknown, { builder
 
 /**
  * The lower line through the origin that leaves the smaller area, and the chord above (Zhang et al. 2018, Table 2,
- * "CROWN-Ada").
+ * "CROWN-Ada"). The flattest line is 0 where the input can have either sign.
  */
 function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines {
   const { builder, rounding } = context
@@ -56,5 +56,6 @@ function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines 
   return {
     lower: { slope: builder.add('Where', [mostlyPositive, one, zero]) },
     upper: { slope, intercept },
+    flattest: { slope: asNumber(builder.add('GreaterOrEqual', [lower, zero]), builder) },
   }
 }

@@ -1,7 +1,7 @@
 import type { BallSettings } from '../bounds/input-ball.js'
 import { GraphBuilder } from '../graph/builder.js'
 import { featureShape, type Graph, type TypedGraph } from '../graph/graph.js'
-import type { Interval, IntervalContext } from '../operators/operator.js'
+import type { Interval, IntervalContext, Line, Lines } from '../operators/operator.js'
 import { roundingOf } from '../operators/rounding.js'
 import { emitBallMinimum } from './ball-minimum.js'
 import { ruleContext } from './context.js'
@@ -115,8 +115,23 @@ export function relaxationGraph(
     return emitBallMinimum(coefficients, ball, inputShape, context)
   }
   const seed = emitSeed(plus, minus, shapeOf(target, analysed), builder)
-  builder.output('bound', emitRelaxation(analysed, target, seed, context, minimize, frontier))
+  const relax = (lowerLine?: (lines: Lines) => Line) =>
+    emitRelaxation(analysed, target, seed, context, minimize, frontier, lowerLine)
+  builder.output('bound', target === graph.outputs[0].name ? emitLarger(relax, builder) : relax())
   return builder.build()
+}
+
+/**
+ * The larger one of two bounds where a maximum follows a Relu or the like: which of the two lines below it suits a
+ * maximum better depends on the row. Few rows are final ones, and the two relaxations are the same down to that maximum.
+ */
+function emitLarger(relax: (lowerLine: (lines: Lines) => Line) => string, builder: GraphBuilder): string {
+  let hasChoice = false
+  const adaptive = relax(({ lower, flattest }) => {
+    hasChoice ||= flattest !== undefined
+    return lower
+  })
+  return hasChoice ? builder.add('Max', [adaptive, relax(({ lower, flattest }) => flattest ?? lower)]) : adaptive
 }
 
 /** Declares a graph input when the bounds that it holds are first asked for. */
@@ -134,8 +149,8 @@ function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (
 function declareBall(graph: TypedGraph, builder: GraphBuilder): { centre: string; radius: string } {
   const inputShape = shapeOf(graph.inputs[0].name, graph)
   return {
-    centre: builder.input('centre', builder.precision, ['samples', ...inputShape]),
-    radius: builder.input('radius', builder.precision, ['samples']),
+    centre: builder.once('centre', () => builder.input('centre', builder.precision, ['samples', ...inputShape])),
+    radius: builder.once('radius', () => builder.input('radius', builder.precision, ['samples'])),
   }
 }
 

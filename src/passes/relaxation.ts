@@ -1,6 +1,6 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { emitIntercepts } from '../operators/lines.js'
-import type { Interval, LinearRules, RelaxationContext, RowContext, Tiles } from '../operators/operator.js'
+import type { Interval, Line, LinearRules, Lines, RelaxationContext, RowContext, Tiles } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitMagnitude, emitSizes, noBoundRule } from './interval.js'
@@ -14,6 +14,7 @@ export type Frontier = 'input' | 'last nonlinear outputs'
  * CROWN (Zhang et al. 2018, Algorithm 1), any graph: carries one linear function per row, whose coefficients over
  * `target` are `seed`, back to the frontier, and returns a lower bound of each over all inputs that the intervals of the
  * context allow. `minimize` does the last step at the input: a lower bound of each row's linear function there.
+ * `lowerLine` chooses the line below an elementwise operator that a maximum folds into its own relaxation.
  */
 export function emitRelaxation(
   graph: TypedGraph,
@@ -22,6 +23,7 @@ export function emitRelaxation(
   outer: RowContext,
   minimize: (coefficients: string) => string,
   frontier: Frontier = 'input',
+  lowerLine: (lines: Lines) => Line = ({ lower }) => lower,
 ): string {
   const { builder, rounding } = outer
   const gradients = new Map([[target, seed]])
@@ -40,7 +42,7 @@ export function emitRelaxation(
     linesBefore(value) {
       const node = soleProducer(value, target, graph)
       const lines = node && findOperator(node)?.relaxation?.lines?.(node, context)
-      return lines && { input: node.inputs[0], lines }
+      return lines && { input: node.inputs[0], lines: { ...lines, lower: lowerLine(lines) } }
     },
   }
 

@@ -3,6 +3,7 @@ import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { linearExact } from '../../src/bounds/linear-exact.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
+import { float } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { denseModel, graphOf, type Layer, operatorModel } from '../tiny-models.js'
@@ -83,6 +84,29 @@ test('MaxPool: the plane above is exact at both ends of the element with the lar
   const inputs = { data: Float32Array.of(1, 2), shape: [1, 1, 2] }
   const margins = await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels: [0], epsilon: 5 })
   expect(margins[1]).toBeCloseTo(-1, 4)
+})
+
+test.each([
+  ['Relu', 0],
+  ['LeakyRelu', 0.125],
+] as const)('MaxPool of %s: every row takes the line below that suits it', async (operator, alpha) => {
+  // x in [-1, 1.5] is the maximum m. m ≥ alpha·x gives m ≥ −alpha, and m ≥ x gives m − x ≥ 0: each where the other fails.
+  const model = await loadModel(
+    encodeModel(
+      graphOf([1, 2], (builder, input) => {
+        const activated = builder.add(operator, [input], operator === 'LeakyRelu' ? { alpha: float(alpha) } : undefined)
+        const pooled = builder.add('MaxPool', [activated], { kernel_shape: [2] })
+        const flat = builder.add('Flatten', [builder.add('Concat', [input, pooled], { axis: 2 })])
+        const weights = builder.floats([0, 0, 1, 0, 0, 0, 1, 0, 0], [3, 3])
+        return builder.add('Gemm', [flat, weights, builder.floats([0, -2, -2])], { transB: 1 })
+      }),
+    ),
+    { domain: [-10, 10] },
+  )
+  const inputs = { data: Float32Array.of(0.25, -5), shape: [1, 1, 2] }
+  const margins = await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels: [0], epsilon: 1.25 })
+  expect(margins[1]).toBeCloseTo(2 - alpha, 4)
+  expect(margins[2]).toBeCloseTo(2, 4)
 })
 
 test('the domain cuts the ball: at the upper end of the box only one coordinate of (1, 1) can grow', async () => {

@@ -218,9 +218,8 @@ describe.skipIf(!hasSharedData)("auto_LiRPA's own test data", () => {
   const cases: Record<string, { model: Weights; input: Weights[string]; lb: number[][]; ub: number[][] }> =
     hasSharedData ? readGzippedJson('verified', 'autolirpa', 'maxpool_f64.json.gz').cases : {}
 
-  // Tighter bounds of the max pool make other choices of Relu slopes after it, which are less lucky here.
-  const looser: Record<string, number> = { 'maxpool_test_data_3-1-3-0': 0.09, 'maxpool_test_data_4-0-4-0': 0.01 }
-
+  // With padding, auto_LiRPA takes positions in the unpadded input for positions in the padded one, so that its planes
+  // belong to elements of other windows: these values are of no valid relaxation, but happen to hold.
   test.each(Object.keys(cases))('%s: at least as tight, and sound', async (name) => {
     const { model: weights, input, lb, ub } = cases[name]
     const [kernel, pad, stride, convPad] = name.split('_').at(-1)!.split('-').map(Number)
@@ -248,7 +247,8 @@ describe.skipIf(!hasSharedData)("auto_LiRPA's own test data", () => {
     const inputs = { data: Float32Array.from(input.data), shape: input.shape }
     const settings = { norm: 'linf', domain: 'ignore' } as const
     const { lower, upper } = await outputBounds(model, { ...settings, ...reference }, inputs, 0.3)
-    const tolerance = looser[name] ?? 1e-4
+    // The model has the weights as float32 numbers.
+    const tolerance = 1e-7
     lb.flat().forEach((expected, index) => {
       expect(lower.flat()[index]).toBeGreaterThan(expected - tolerance)
       expect(upper.flat()[index]).toBeLessThan(ub.flat()[index] + tolerance)

@@ -1,7 +1,9 @@
-import type { Norm } from '../geometry/norm.js'
+import type { AttackNorm } from '../geometry/norm.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount } from '../graph/graph.js'
+import { emitNorm } from './emit-norm.js'
 import { emitFeasible, emitFreeDirections } from './free-directions.js'
+import { emitSteepest } from './steepest.js'
 
 /** Names of what a step needs to know, in the graph being built. */
 export interface AscentStep {
@@ -17,73 +19,61 @@ export interface AscentStep {
 }
 
 /**
- * Emits one step of steepest ascent from `point` along `gradient`, and the projection onto ball and domain. A sample
- * whose gradient is zero does not move.
+ * Emits one step of steepest ascent in ℓp, p ≥ 1, from `point` along `gradient`, and the projection onto ball and domain
+ * (straight towards the origin for p other than 1, 2 and ∞). A sample whose gradient is zero does not move.
  */
 export function emitAscent(
   builder: GraphBuilder,
-  norm: Norm,
+  norm: AttackNorm,
   point: string,
   gradient: string,
   step: AscentStep,
 ): string {
-  return ascent[norm](builder, point, gradient, step)
+  if (norm === 'linf') return ascendLinf(builder, point, gradient, step)
+  if (norm === 'l1') return ascendL1(builder, point, gradient, step)
+  const axes = step.featureShape.map((_, axis) => axis + 1)
+  const free = emitFreeDirections(builder, point, step.lower, step.upper)
+  const { direction } = emitSteepest(builder, norm, emitFeasible(builder, gradient, free), axes)
+  const moved = builder.add('Add', [point, builder.add('Mul', [direction, step.size])])
+  const displacement = builder.add('Sub', [moved, step.origin])
+  const perSample = builder.ints([0, ...axes.map(() => 1)])
+  const length = builder.add('Reshape', [emitNorm(builder, norm, displacement, step.featureShape), perSample])
+  const shrink = builder.add('Div', [step.epsilon, builder.add('Max', [length, step.epsilon])])
+  return clip(builder, builder.add('Add', [step.origin, builder.add('Mul', [displacement, shrink])]), step)
 }
 
-const ascent: Record<Norm, (builder: GraphBuilder, point: string, gradient: string, step: AscentStep) => string> = {
-  linf(builder, point, gradient, step) {
-    // A steep ramp is the sign, and faster than Sign.
-    const steep = builder.add('Mul', [gradient, builder.scalar(1e38)])
-    const sign = builder.add('Clip', [steep, builder.scalar(-1), builder.scalar(1)])
-    return clip(builder, builder.add('Add', [point, builder.add('Mul', [sign, step.size])]), step)
-  },
+function ascendLinf(builder: GraphBuilder, point: string, gradient: string, step: AscentStep): string {
+  // A steep ramp is the sign, and faster than Sign.
+  const steep = builder.add('Mul', [gradient, builder.scalar(1e38)])
+  const sign = builder.add('Clip', [steep, builder.scalar(-1), builder.scalar(1)])
+  return clip(builder, builder.add('Add', [point, builder.add('Mul', [sign, step.size])]), step)
+}
 
-  l2(builder, point, gradient, step) {
-    const axes = builder.ints(step.featureShape.map((_, axis) => axis + 1))
-    const free = emitFreeDirections(builder, point, step.lower, step.upper)
-    const feasible = emitFeasible(builder, gradient, free)
-    // Squares of small gradients would underflow. Dividing by the largest element first makes the norm at least 1.
-    const largest = builder.add('ReduceMax', [builder.add('Abs', [feasible]), axes])
-    const divisor = builder.add('Where', [
-      builder.add('Equal', [largest, builder.scalar(0)]),
-      builder.scalar(1),
-      largest,
-    ])
-    const scaled = builder.add('Div', [feasible, divisor])
-    const length = builder.add('Max', [builder.add('ReduceL2', [scaled, axes]), builder.scalar(1)])
-    const move = builder.add('Mul', [scaled, builder.add('Div', [step.size, length])])
-    const displacement = builder.add('Sub', [builder.add('Add', [point, move]), step.origin])
-    const norm = builder.add('ReduceL2', [displacement, axes])
-    const shrink = builder.add('Div', [step.epsilon, builder.add('Max', [norm, step.epsilon])])
-    return clip(builder, builder.add('Add', [step.origin, builder.add('Mul', [displacement, shrink])]), step)
-  },
-
-  // Steepest ascent in l1 puts all of the step on the coordinate with the largest derivative, and what the domain
-  // leaves no room for on the next ones.
-  l1(builder, point, gradient, step) {
-    const features = elementCount(step.featureShape)
-    const flat = (value: string) => builder.add('Reshape', [value, builder.ints([0, features])])
-    const room = flat(
-      builder.add('Where', [
-        builder.add('Greater', [gradient, builder.scalar(0)]),
-        builder.add('Sub', [step.upper, point]),
-        builder.add('Sub', [point, step.lower]),
-      ]),
-    )
-    const derivative = flat(gradient)
-    const [, order] = sortDown(builder, builder.add('Abs', [derivative]), features)
-    const sortedRoom = builder.add('GatherElements', [room, order], { axis: 1 })
-    const taken = builder.add('CumSum', [sortedRoom, builder.int(1)], { exclusive: 1 })
-    const left = builder.add('Relu', [builder.add('Sub', [flatten(builder, step.size), taken])])
-    const amounts = builder.add('Min', [left, sortedRoom])
-    const move = builder.add('ScatterElements', [derivative, order, amounts], { axis: 1 })
-    const signed = builder.add('Mul', [move, builder.add('Sign', [derivative])])
-    const like = builder.ints([0, ...step.featureShape])
-    const moved = builder.add('Add', [point, builder.add('Reshape', [signed, like])])
-    const displacement = flat(builder.add('Sub', [clip(builder, moved, step), step.origin]))
-    const projected = builder.add('Reshape', [projectL1(builder, displacement, step, features), like])
-    return clip(builder, builder.add('Add', [step.origin, projected]), step)
-  },
+// Steepest ascent in l1 puts all of the step on the coordinate with the largest derivative, and what the domain
+// leaves no room for on the next ones.
+function ascendL1(builder: GraphBuilder, point: string, gradient: string, step: AscentStep): string {
+  const features = elementCount(step.featureShape)
+  const flat = (value: string) => builder.add('Reshape', [value, builder.ints([0, features])])
+  const room = flat(
+    builder.add('Where', [
+      builder.add('Greater', [gradient, builder.scalar(0)]),
+      builder.add('Sub', [step.upper, point]),
+      builder.add('Sub', [point, step.lower]),
+    ]),
+  )
+  const derivative = flat(gradient)
+  const [, order] = sortDown(builder, builder.add('Abs', [derivative]), features)
+  const sortedRoom = builder.add('GatherElements', [room, order], { axis: 1 })
+  const taken = builder.add('CumSum', [sortedRoom, builder.int(1)], { exclusive: 1 })
+  const left = builder.add('Relu', [builder.add('Sub', [flatten(builder, step.size), taken])])
+  const amounts = builder.add('Min', [left, sortedRoom])
+  const move = builder.add('ScatterElements', [derivative, order, amounts], { axis: 1 })
+  const signed = builder.add('Mul', [move, builder.add('Sign', [derivative])])
+  const like = builder.ints([0, ...step.featureShape])
+  const moved = builder.add('Add', [point, builder.add('Reshape', [signed, like])])
+  const displacement = flat(builder.add('Sub', [clip(builder, moved, step), step.origin]))
+  const projected = builder.add('Reshape', [projectL1(builder, displacement, step, features), like])
+  return clip(builder, builder.add('Add', [step.origin, projected]), step)
 }
 
 /** Duchi et al., "Efficient projections onto the l1-ball", ICML 2008: every coordinate shrinks by the same threshold. */

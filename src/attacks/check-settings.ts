@@ -1,5 +1,5 @@
 import { SettingsError } from '../errors.js'
-import type { AttackNorm } from '../geometry/norm.js'
+import { type AttackNorm, exponent } from '../geometry/norm.js'
 import type { PerSample } from '../sampling/per-sample.js'
 
 /** @throws SettingsError unless `norm` is one of `allowed`. */
@@ -10,6 +10,15 @@ export function checkNorm(
 ): void {
   if (allowed.includes(norm)) return
   throw new SettingsError(`${attack} takes the norms ${allowed.join(', ')}; norm is ${JSON.stringify(norm)}.`)
+}
+
+/** @throws SettingsError unless `norm` is that of an ℓp space: `linf`, or `l` and a number of at least 1. */
+export function checkExponent(attack: string, norm: AttackNorm): void {
+  const power = exponent(String(norm) as AttackNorm)
+  if (norm === 'linf' || (Number.isFinite(power) && power >= 1)) return
+  throw new SettingsError(
+    `${attack} takes the norms linf, l2, l1 and any other ℓp with p ≥ 1, such as l1.5; norm is ${JSON.stringify(norm)}.`,
+  )
 }
 
 /** @throws SettingsError unless every value is finite and above zero. */

@@ -22,6 +22,11 @@ export function emitNorm(
     return reduce('ReduceSum', builder.add('Cast', [changed], { to: elementTypeNumbers.float32 }))
   }
   const power = exponent(norm)
-  const sum = reduce('ReduceSum', builder.add('Pow', [sizes, builder.scalar(power)]))
-  return builder.add('Pow', [sum, builder.scalar(1 / power)])
+  // Powers of small numbers would underflow.
+  const largest = builder.add('ReduceMax', [sizes, builder.ints([1])])
+  const isZero = builder.add('Equal', [largest, builder.scalar(0)])
+  const scaled = builder.add('Div', [sizes, builder.add('Where', [isZero, builder.scalar(1), largest])])
+  const sum = builder.add('ReduceSum', [builder.add('Pow', [scaled, builder.scalar(power)]), builder.ints([1])])
+  const length = builder.add('Mul', [largest, builder.add('Pow', [sum, builder.scalar(1 / power)])])
+  return builder.add('Squeeze', [length, builder.ints([1])])
 }

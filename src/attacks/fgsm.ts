@@ -1,17 +1,7 @@
-import type { Norm } from '../geometry/norm.js'
-import type { PerSample } from '../sampling/per-sample.js'
 import type { Attack } from './attack.js'
-import { checkNorm, checkPositive, checkTarget, recorded } from './check-settings.js'
-import { runPgd } from './run-pgd.js'
+import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
-export interface FgsmSettings {
-  /** Default `linf`. */
-  readonly norm?: Norm
-  /** Size of the step, in input units: for all samples, or one per sample. */
-  readonly epsilon: PerSample
-  /** Class to move all samples to, or one per sample. Default: any other class. */
-  readonly target?: PerSample
-}
+export type FgsmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 'target'>
 
 /**
  * Fast gradient sign method: one step of size epsilon in the direction of steepest ascent of the cross-entropy (the
@@ -20,24 +10,5 @@ export interface FgsmSettings {
  * @throws SettingsError when a setting makes no sense.
  */
 export function fgsm({ norm = 'linf', epsilon, target }: FgsmSettings): Attack {
-  checkNorm('fgsm', norm)
-  checkPositive('fgsm', 'epsilon', epsilon)
-  checkTarget('fgsm', target)
-  return {
-    name: 'fgsm',
-    kind: 'fixed-epsilon',
-    norm,
-    epsilon,
-    target,
-    settings: { norm, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) =>
-      runPgd(context, {
-        norm,
-        loss: 'cross-entropy',
-        steps: 1,
-        stepSize: (radius) => radius,
-        randomStart: false,
-        restarts: 1,
-      }),
-  }
+  return normConstrained('fgsm', { norm, epsilon, target }, { loss: 'cross-entropy' })
 }

@@ -1,13 +1,11 @@
-import { SettingsError } from '../errors.js'
-import type { Norm } from '../geometry/norm.js'
+import type { AttackNorm } from '../geometry/norm.js'
 import type { PerSample } from '../sampling/per-sample.js'
 import type { Attack } from './attack.js'
-import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from './check-settings.js'
-import { runPgd } from './run-pgd.js'
+import { normConstrained } from './norm-constrained.js'
 
 export interface PgdSettings {
-  /** Default `linf`. */
-  readonly norm?: Norm
+  /** `linf`, or `l` and any p ≥ 1, such as `l1.5`. Default `linf`. */
+  readonly norm?: AttackNorm
   /** Radius of the ball, in input units: for all samples, or one per sample. */
   readonly epsilon: PerSample
   /** Default 40. */
@@ -41,35 +39,14 @@ export function pgd({
   loss = 'cross-entropy',
   target,
 }: PgdSettings): Attack {
-  checkNorm('pgd', norm)
-  checkPositive('pgd', 'epsilon', epsilon)
-  checkCount('pgd', 'steps', steps)
-  checkCount('pgd', 'restarts', restarts)
-  if (stepSize !== undefined) checkPositive('pgd', 'stepSize', stepSize)
-  checkTarget('pgd', target)
-  if (restarts > 1 && !randomStart) {
-    throw new SettingsError('pgd: restarts without randomStart would repeat the same run.')
-  }
-  if (loss !== 'cross-entropy' && loss !== 'margin') {
-    throw new SettingsError(`pgd takes the losses cross-entropy and margin; loss is ${JSON.stringify(loss)}.`)
-  }
-  const stepFor = (radius: number) => stepSize ?? (2.5 * radius) / steps
-  return {
-    name: 'pgd',
-    kind: 'fixed-epsilon',
+  return normConstrained('pgd', {
     norm,
     epsilon,
+    steps,
+    stepSize: stepSize ?? ((radius) => (2.5 * radius) / steps),
+    randomStart,
+    restarts,
+    loss,
     target,
-    settings: {
-      norm,
-      epsilon: recorded(epsilon),
-      steps,
-      stepSize: typeof epsilon === 'number' ? stepFor(epsilon) : (stepSize ?? 'per sample'),
-      randomStart,
-      restarts,
-      loss,
-      ...(target !== undefined && { target: recorded(target) }),
-    },
-    run: (context) => runPgd(context, { norm, loss, steps, stepSize: stepFor, randomStart, restarts }),
-  }
+  })
 }

@@ -1,10 +1,11 @@
 import { ModelError } from '../errors.js'
 import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
+import { mapNames } from '../graph/map-names.js'
 import { upgradeGraph } from '../graph/upgrade.js'
 import type { ModelSettings } from './model-settings.js'
 
 export interface PreparedGraph {
-  /** One float32 input with known features, one output: the logits. */
+  /** One float32 input with known features, one output; a classifier's are the logits. */
   readonly graph: Graph
   /** The Softmax that was taken off the end, if there was one. */
   readonly softmax: 'Softmax' | 'LogSoftmax' | undefined
@@ -16,13 +17,18 @@ export interface PreparedGraph {
 const mostFeatures = 2 ** 24
 const mostSamples = 1024
 
-/** Finds the input and the logits of a parsed model. */
-export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featureShape' | 'output'>): PreparedGraph {
+export interface PrepareSettings extends Pick<ModelSettings, 'featureShape' | 'output'> {
+  /** Takes a Softmax over the classes off the end. */
+  readonly cutSoftmax: boolean
+}
+
+/** Finds the input and the output of a parsed model. */
+export function prepareGraph(parsed: Graph, settings: PrepareSettings): PreparedGraph {
   const graph = upgradeGraph(parsed)
   refuseOtherPrecisions(graph)
   const { input, fixedBatch } = findInput(graph, settings.featureShape)
   const output = findOutput(graph, settings.output)
-  const last = graph.nodes.find(({ outputs }) => outputs.includes(output.name))
+  const last = settings.cutSoftmax ? graph.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
   const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
   const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
   return {
@@ -34,14 +40,7 @@ export function prepareGraph(parsed: Graph, settings: Pick<ModelSettings, 'featu
 
 /** Passes add values of their own to the model's; behind a prefix, its names never meet theirs. */
 export function renameValues(graph: Graph): Graph {
-  const rename = (name: string) => (name === '' ? '' : `model/${name}`)
-  return {
-    ...graph,
-    inputs: graph.inputs.map((port) => ({ ...port, name: rename(port.name) })),
-    outputs: graph.outputs.map((port) => ({ ...port, name: rename(port.name) })),
-    nodes: graph.nodes.map((node) => ({ ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) })),
-    constants: new Map([...graph.constants].map(([name, tensor]) => [rename(name), tensor])),
-  }
+  return mapNames(graph, (name) => `model/${name}`)
 }
 
 function findInput(
@@ -64,7 +63,7 @@ function findInput(
   const open = features.filter((size) => typeof size !== 'number')
   if (open.length > 0) {
     throw new ModelError(
-      `The input "${name}" leaves sizes open: [${shape.join(', ')}]. Give the shape of one sample, as in loadModel(path, { featureShape: [3, 224, 224] }).`,
+      `The input "${name}" leaves sizes open: [${shape.join(', ')}]. Give the shape of one sample, as in { featureShape: [3, 224, 224] }.`,
     )
   }
   if (features.some((size) => !(Number(size) > 0)))

@@ -33,16 +33,18 @@ export class BoundViolationError extends UnfooledError {
 
 function regressionTest({ bound, network, domain, input, adversarial, distance }: BoundCounterexample): string {
   const list = (values: Float32Array) => Array.from(values).join(', ')
-  return `import { bound, ${bound.name}, loadModel } from 'unfooled'
-import { networkModel } from 'unfooled/fast-check'
-import { expect, test } from 'vitest'
-
-test('${bound.name} certifies less than the distance of an adversarial example', async () => {
-  const network = ${JSON.stringify(network)}
-  const model = await loadModel(networkModel(network), { domain: [${domain.join(', ')}] })
-  // Classified otherwise: [${list(adversarial)}]
-  const inputs = { data: Float32Array.of(${list(input)}), shape: [1, ${network.inputShape.join(', ')}] }
-  const { samples } = await bound(model, ${bound.name}(${JSON.stringify(bound.settings)}), { inputs })
-  expect(samples[0].radius).toBeLessThan(${distance})
-})`
+  return [
+    `import { bound, ${bound.name}, loadModel } from 'unfooled'`,
+    "import { networkModel } from 'unfooled/fast-check'",
+    "import { expect, test } from 'vitest'",
+    '',
+    `test('${bound.name} certifies less than the distance of an adversarial example', async () => {`,
+    `  const network = ${JSON.stringify(network)}`,
+    `  const model = await loadModel(networkModel(network), { domain: [${domain.join(', ')}] })`,
+    `  // Classified otherwise: [${list(adversarial)}]`,
+    `  const inputs = { data: Float32Array.of(${list(input)}), shape: [1, ${network.inputShape.join(', ')}] }`,
+    `  const { samples } = await bound(model, ${bound.name}(${JSON.stringify(bound.settings)}), { inputs })`,
+    `  expect(samples[0].radius).toBeLessThan(${distance})`,
+    '})',
+  ].join('\n')
 }

@@ -1,8 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { apgd } from '../../src/attacks/apgd.js'
 import { deepFool } from '../../src/attacks/deep-fool.js'
+import { fab } from '../../src/attacks/fab.js'
 import { pgd } from '../../src/attacks/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
+import { type AttackNorm, distance } from '../../src/geometry/norm.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
@@ -27,12 +30,12 @@ function margin(x: number, y: number): number {
 }
 
 // The exact minimum: the smallest ring around the point on which the margin changes its sign.
-function nearestFlip([x, y]: readonly [number, number], norm: 'linf' | 'l2' | 'l1'): number {
+function nearestFlip([x, y]: readonly [number, number], norm: AttackNorm): number {
   const sign = Math.sign(margin(x, y))
   const directions = Array.from({ length: 2000 }, (_, index) => {
     const [dx, dy] = [Math.cos((Math.PI * index) / 1000), Math.sin((Math.PI * index) / 1000)]
-    const sizes = { linf: Math.max(Math.abs(dx), Math.abs(dy)), l2: 1, l1: Math.abs(dx) + Math.abs(dy) }
-    return [dx / sizes[norm], dy / sizes[norm]]
+    const size = distance([0, 0], [dx, dy], norm)[norm]
+    return [dx / size, dy / size]
   })
   const flips = (radius: number) =>
     directions.some(([dx, dy]) => Math.sign(margin(x + dx * radius, y + dy * radius)) !== sign)
@@ -56,7 +59,7 @@ const points = [
 const inputs = { data: Float32Array.from(points.flat()), shape: [points.length, 2] }
 const labels = points.map(([x, y]) => (margin(x, y) > 0 ? 0 : 1))
 
-describe.each(['linf', 'l2', 'l1'] as const)('the eight-weight network, %s', (norm) => {
+describe.each(['linf', 'l2', 'l1', 'l3'] as const)('the eight-weight network, %s', (norm) => {
   const exact = points.map((point) => nearestFlip(point, norm))
 
   test('pgd fools above the gridded optimum and not below', async () => {
@@ -70,12 +73,35 @@ describe.each(['linf', 'l2', 'l1'] as const)('the eight-weight network, %s', (no
     await model.close()
   })
 
-  test.skipIf(norm === 'l1')('deepFool ends at most 5 % above the gridded optimum', async () => {
+  test('deepFool ends at most 5 % above the gridded optimum', async () => {
     const model = await loadModel(bytes, { domain: [-5, 5] })
-    const result = await attack(model, deepFool({ norm: norm as 'linf' | 'l2' }), { inputs, labels, seed })
+    const result = await attack(model, deepFool({ norm }), { inputs, labels, seed })
     result.samples.forEach((sample, index) => {
       expect(sample.distance![norm] / exact[index]).toBeGreaterThan(0.998)
       expect(sample.distance![norm] / exact[index]).toBeLessThan(1.05)
+    })
+    await model.close()
+  })
+})
+
+describe.each(['linf', 'l2', 'l1'] as const)('the eight-weight network, %s', (norm) => {
+  const exact = points.map((point) => nearestFlip(point, norm))
+
+  test('apgd fools above the gridded optimum and not below', async () => {
+    const model = await loadModel(bytes, { domain: [-5, 5] })
+    const run = (factor: number) =>
+      attack(model, apgd({ norm, epsilon: exact.map((radius) => radius * factor) }), { inputs, labels, seed })
+    expect((await run(1.02)).fooled).toBe(points.length)
+    expect((await run(0.99)).fooled).toBe(0)
+    await model.close()
+  })
+
+  test('fab ends at most 2 % above the gridded optimum', async () => {
+    const model = await loadModel(bytes, { domain: [-5, 5] })
+    const result = await attack(model, fab({ norm }), { inputs, labels, seed })
+    result.samples.forEach((sample, index) => {
+      expect(sample.distance![norm] / exact[index]).toBeGreaterThan(0.998)
+      expect(sample.distance![norm] / exact[index]).toBeLessThan(1.02)
     })
     await model.close()
   })

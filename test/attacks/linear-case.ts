@@ -1,12 +1,13 @@
-import type { Norm } from '../../src/geometry/norm.js'
+import { type AttackNorm, exponent } from '../../src/geometry/norm.js'
 import { loadModel } from '../../src/model/load-model.js'
 import type { RandomSource } from '../../src/sampling/random.js'
 import { denseModel } from '../tiny-models.js'
 
-const dualNorms: Record<Norm, (weights: readonly number[]) => number> = {
-  linf: (weights) => weights.reduce((sum, weight) => sum + Math.abs(weight), 0),
-  l2: (weights) => Math.hypot(...weights),
-  l1: (weights) => Math.max(...weights.map(Math.abs)),
+function dualNorm(weights: readonly number[], norm: AttackNorm): number {
+  const p = exponent(norm)
+  if (p === 1) return Math.max(...weights.map(Math.abs))
+  const q = p === Number.POSITIVE_INFINITY ? 1 : p / (p - 1)
+  return weights.reduce((sum, weight) => sum + Math.abs(weight) ** q, 0) ** (1 / q)
 }
 
 /** A linear classifier, samples of it, and their exact distances to the nearest other class. */
@@ -22,14 +23,14 @@ export async function linearCase(random: RandomSource, { features = 6, classes =
     weights.map((weight, label) => weight.reduce((sum, entry, feature) => sum + entry * sample[feature], bias[label]))
   const labels = samples.map((sample) => logits(sample).indexOf(Math.max(...logits(sample))))
 
-  const distanceTo = (sample: number, rival: number, norm: Norm) => {
+  const distanceTo = (sample: number, rival: number, norm: AttackNorm) => {
     const scores = logits(samples[sample])
     const difference = weights[labels[sample]].map((weight, feature) => weight - weights[rival][feature])
-    return (scores[labels[sample]] - scores[rival]) / dualNorms[norm](difference)
+    return (scores[labels[sample]] - scores[rival]) / dualNorm(difference, norm)
   }
-  const distances = (norm: Norm) =>
+  const distances = (norm: AttackNorm) =>
     samples.map((_, sample) =>
       Math.min(...weights.map((_, rival) => (rival === labels[sample] ? Infinity : distanceTo(sample, rival, norm)))),
     )
-  return { model, inputs, labels, distances }
+  return { model, inputs, labels, weights, distances }
 }

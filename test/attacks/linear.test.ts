@@ -1,10 +1,13 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { algorithm1 } from '../../src/attacks/algorithm1.js'
 import { deepFool } from '../../src/attacks/deep-fool.js'
 import { fgsm } from '../../src/attacks/fgsm.js'
+import { gnm } from '../../src/attacks/gnm.js'
 import { pgd } from '../../src/attacks/pgd.js'
 import { randomNoise } from '../../src/attacks/random-noise.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
+import type { Norm } from '../../src/geometry/norm.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
@@ -12,7 +15,7 @@ import { linearCase } from './linear-case.js'
 
 afterAll(() => engine.close())
 
-const norms = ['linf', 'l2', 'l1'] as const
+const norms = ['linf', 'l2', 'l1', 'l1.5', 'l3', 'l50'] as const
 
 // On a linear classifier the distance to the boundary is |margin| / ‖w‖ in the dual norm.
 describe.each(norms)('linear classifiers, %s', (norm) => {
@@ -21,6 +24,10 @@ describe.each(norms)('linear classifiers, %s', (norm) => {
     pgd: (epsilon: number) => pgd({ norm, epsilon, stepSize: epsilon / 4 }),
     'pgd from the sample': (epsilon: number) => pgd({ norm, epsilon, randomStart: false }),
     'pgd on the margin': (epsilon: number) => pgd({ norm, epsilon, stepSize: epsilon / 4, loss: 'margin' }),
+    gnm: (epsilon: number) => gnm({ norm, epsilon }),
+    'targeted fgsm': (epsilon: number, target: number) => fgsm({ norm, epsilon, target }),
+    'targeted gnm': (epsilon: number, target: number) => gnm({ norm, epsilon, target }),
+    'algorithm1 of four steps': (epsilon: number) => algorithm1({ norm, epsilon, steps: 4 }),
     'targeted pgd': (epsilon: number, target: number) => pgd({ norm, epsilon, stepSize: epsilon / 4, target }),
   }
 
@@ -51,33 +58,48 @@ describe.each(norms)('linear classifiers, %s', (norm) => {
     await model.close()
   })
 
-  test('randomNoise of a hundred times the distance fools, of less than the distance does not', async () => {
-    const { model, inputs, labels, distances } = await linearCase(randomSource(seed))
-    const run = (factor: number) =>
-      attack(model, randomNoise({ norm, epsilon: distances(norm).map((distance) => distance * factor) }), {
-        inputs,
-        labels,
-        seed,
-      })
-    const wide = await run(norm === 'linf' ? 8 : 40)
-    expect(wide.fooled).toBeGreaterThan(0)
-    expect(wide.gradientQueries).toBe(0)
-    expect((await run(0.999)).fooled).toBe(0)
-    await model.close()
-  })
+  test.skipIf(!['linf', 'l2', 'l1'].includes(norm))(
+    'randomNoise of a hundred times the distance fools, of less than the distance does not',
+    async () => {
+      const { model, inputs, labels, distances } = await linearCase(randomSource(seed))
+      const run = (factor: number) =>
+        attack(
+          model,
+          randomNoise({ norm: norm as Norm, epsilon: distances(norm).map((distance) => distance * factor) }),
+          {
+            inputs,
+            labels,
+            seed,
+          },
+        )
+      const wide = await run(norm === 'linf' ? 8 : 40)
+      expect(wide.fooled).toBeGreaterThan(0)
+      expect(wide.gradientQueries).toBe(0)
+      expect((await run(0.999)).fooled).toBe(0)
+      await model.close()
+    },
+  )
 
-  test.skipIf(norm === 'l1')('deepFool finds the nearest of many classes within 0.1 %', async () => {
+  test('deepFool finds the nearest of many classes within 0.1 %', async () => {
     const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 12, count: 20 })
-    const result = await attack(model, deepFool({ norm: norm as 'linf' | 'l2', candidates: 11 }), {
-      inputs,
-      labels,
-      seed,
-    })
+    const result = await attack(model, deepFool({ norm, candidates: 11 }), { inputs, labels, seed })
     expect(result.fooled).toBe(labels.length)
     result.samples.forEach((sample, index) => {
       expect(sample.distance![norm] / distances(norm)[index]).toBeGreaterThan(1 - 1e-4)
       expect(sample.distance![norm] / distances(norm)[index]).toBeLessThan(1.001)
       expect(sample.steps).toBe(1)
+    })
+    await model.close()
+  })
+
+  test('targeted deepFool finds the exact distance to the target of two classes', async () => {
+    const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 2 })
+    const target = labels.map((label) => 1 - label)
+    const result = await attack(model, deepFool({ norm, target }), { inputs, labels, seed })
+    expect(result.fooled).toBe(labels.length)
+    result.samples.forEach((sample, index) => {
+      expect(sample.distance![norm] / distances(norm)[index]).toBeGreaterThan(1 - 1e-4)
+      expect(sample.distance![norm] / distances(norm)[index]).toBeLessThan(1.001)
     })
     await model.close()
   })

@@ -1,8 +1,15 @@
 import { describe, expect, test } from 'vitest'
+import { algorithm1 } from '../../src/attacks/algorithm1.js'
+import { algorithm2 } from '../../src/attacks/algorithm2.js'
+import { bim } from '../../src/attacks/bim.js'
 import { deepFool } from '../../src/attacks/deep-fool.js'
+import { ensemble } from '../../src/attacks/ensemble.js'
 import { fgsm } from '../../src/attacks/fgsm.js'
+import { gnm } from '../../src/attacks/gnm.js'
+import { perturbationAnalysis } from '../../src/attacks/perturbation-analysis.js'
 import { pgd } from '../../src/attacks/pgd.js'
 import { randomNoise } from '../../src/attacks/random-noise.js'
+import { rfgsm } from '../../src/attacks/rfgsm.js'
 import { SettingsError } from '../../src/errors.js'
 
 describe('settings that make no sense are refused', () => {
@@ -18,11 +25,41 @@ describe('settings that make no sense are refused', () => {
     ['a step of size 0', () => pgd({ epsilon: 1, stepSize: 0 }), /stepSize/],
     ['no restarts', () => pgd({ epsilon: 1, restarts: 0 }), /restarts/],
     ['restarts from the same point', () => pgd({ epsilon: 1, restarts: 2, randomStart: false }), /randomStart/],
-    ['another norm', () => pgd({ norm: 'l0' as never, epsilon: 1 }), /takes the norms linf, l2, l1; norm is "l0"/],
-    ['a norm that this attack lacks', () => deepFool({ norm: 'l1' as never }), /takes the norms l2, linf/],
+    [
+      'the norm l0',
+      () => pgd({ norm: 'l0', epsilon: 1 }),
+      /takes the norms linf, l2, l1 and any other .* norm is "l0"/,
+    ],
+    ['an exponent below 1', () => deepFool({ norm: 'l0.5' }), /takes the norms .* norm is "l0.5"/],
+    ['an infinite exponent', () => pgd({ norm: 'lInfinity' as never, epsilon: 1 }), /takes the norms/],
+    ['no norm', () => fgsm({ norm: 2 as never, epsilon: 1 }), /takes the norms .* norm is 2/],
+    [
+      'a norm that this attack lacks',
+      () => randomNoise({ norm: 'l3' as never, epsilon: 1 }),
+      /takes the norms linf, l2, l1; norm is "l3"/,
+    ],
     ['another loss', () => pgd({ epsilon: 1, loss: 'mse' as never }), /losses/],
     ['a target between classes', () => pgd({ epsilon: 1, target: 0.5 }), /target/],
     ['a target below 0', () => fgsm({ epsilon: 1, target: -1 }), /target/],
+    ['a random start beyond the ball', () => perturbationAnalysis({ epsilon: 1, randomStart: 1.1 }), /randomStart/],
+    ['a random start that leaves no step', () => rfgsm({ epsilon: 1, randomStart: 1 }), /randomStart/],
+    ['dithers for another number of steps', () => algorithm1({ epsilon: 1, steps: 3, dithering: [1, 0] }), /3 steps/],
+    ['dithers beyond the ball', () => algorithm1({ epsilon: 1, dithering: 2 }), /dithering/],
+    ['restarts without anything random', () => perturbationAnalysis({ epsilon: 1, restarts: 2 }), /randomStart or/],
+    ['subsets with a dither', () => algorithm1({ epsilon: 1, steps: 1, subsets: [[0]], dithering: 0.1 }), /subsets/],
+    ['subsets that overlap', () => algorithm1({ epsilon: 1, steps: 1, subsets: [[0, 1], [1]] }), /in two of them/],
+    ['an empty subset', () => algorithm1({ epsilon: 1, steps: 1, subsets: [[]] }), /must not be empty/],
+    ['a subset of no features', () => algorithm1({ epsilon: 1, steps: 1, subsets: [[-1]] }), /counted from 0/],
+    ['more steps than subsets', () => algorithm1({ epsilon: 1, steps: 3, subsets: [[0], [1]] }), /there are 2/],
+    ['a list that holds no subsets', () => algorithm1({ epsilon: 1, steps: 1, subsets: [1, 2] as never }), /lists/],
+    ['a step that does not exist', () => perturbationAnalysis({ step: 'both' as never, epsilon: 1 }), /minimum-norm/],
+    ['a step size below 0', () => perturbationAnalysis({ epsilon: [1, 2], stepSize: (e) => 1 - e }), /stepSize/],
+    [
+      'a random start that is no number',
+      () => perturbationAnalysis({ epsilon: 1, randomStart: 'x' as never }),
+      /start/i,
+    ],
+    ['no surrogates', () => ensemble({ surrogates: [], epsilon: 1 }), /surrogates/],
     ['an overshoot below 0', () => deepFool({ overshoot: -0.1 }), /overshoot/],
     ['no repeats', () => randomNoise({ epsilon: 1, repeats: 0 }), /repeats/],
   ])('%s', (_, make, message) => {
@@ -48,5 +85,33 @@ test('settings are recorded with their defaults', () => {
   })
   expect(fgsm({ norm: 'l2', epsilon: 1, target: 3 }).settings).toEqual({ norm: 'l2', epsilon: 1, target: 3 })
   expect(deepFool().settings).toEqual({ norm: 'l2', steps: 50, overshoot: 0.02, candidates: 10 })
+  expect(deepFool({ norm: 'l3', target: 1 }).settings).toMatchObject({ norm: 'l3', target: 1 })
+  expect(rfgsm({ epsilon: 1 }).settings).toEqual({ norm: 'linf', epsilon: 1, randomStart: 0.5 })
+  expect(bim({ epsilon: 1 }).settings).toEqual({ norm: 'linf', epsilon: 1, steps: 10 })
+  expect(gnm({ epsilon: 1 }).settings).toEqual({ norm: 'linf', epsilon: 1 })
+  expect(algorithm1({ epsilon: 1, steps: 2, dithering: [0.5, 0] }).settings).toEqual({
+    norm: 'linf',
+    epsilon: 1,
+    steps: 2,
+    dithering: '0.5, 0',
+  })
+  expect(algorithm1({ epsilon: 1, steps: 1, subsets: [[0, 1], [2]] }).settings).toMatchObject({ subsets: 2 })
+  expect(algorithm2({ epsilon: [1] }).settings).toEqual({ norm: 'linf', epsilon: 'per sample', steps: 1, dithering: 0 })
+  expect(perturbationAnalysis({ norm: 'l2', epsilon: 8, steps: 4, subsets: [[0], [1], [2], [3]] }).settings).toEqual({
+    step: 'norm-constrained',
+    loss: 'margin',
+    norm: 'l2',
+    epsilon: 8,
+    steps: 4,
+    stepSize: 4,
+    randomStart: false,
+    dithering: 0,
+    restarts: 1,
+    subsets: 4,
+  })
+  expect(perturbationAnalysis({ step: 'minimum-norm' }).settings).toEqual({
+    step: 'minimum-norm',
+    ...deepFool().settings,
+  })
   expect(randomNoise({ epsilon: 1 }).settings).toEqual({ norm: 'linf', epsilon: 1, repeats: 10 })
 })

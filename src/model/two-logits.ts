@@ -1,0 +1,36 @@
+import { featureShape, type GraphNode, type Tensor, type TypedGraph } from '../graph/graph.js'
+
+/** Whether a model gives one number per sample: the score of class 1 against class 0. */
+export function isSingleScore(shape: readonly number[] | undefined): boolean {
+  return shape !== undefined && shape.every((size) => size === 1) && shape.length <= 1
+}
+
+/**
+ * A binary classifier with a single score as one with two logits: 0 for class 0 and the score for class 1, so that
+ * class 1 is predicted where the score is positive. A Sigmoid at the end is seen through: its probability is above one
+ * half in the same place, and cross-entropy and margin are those of the score.
+ */
+export function withTwoLogits(graph: TypedGraph): TypedGraph {
+  const [{ name: output }] = graph.outputs
+  const last = graph.nodes.find(({ outputs }) => outputs.includes(output))
+  const score = last?.operator === 'Sigmoid' ? last.inputs[0] : output
+  const constants = new Map<string, Tensor>(graph.constants)
+  const values = new Map(graph.values)
+  const nodes: GraphNode[] = graph.nodes.filter((node) => score === output || node !== last)
+  const add = (operator: string, input: string, constant: Tensor, name: string) => {
+    constants.set(`${name}:with`, constant)
+    values.set(`${name}:with`, constant)
+    nodes.push({ operator, name, domain: '', inputs: [input, `${name}:with`], outputs: [name], attributes: new Map() })
+    return name
+  }
+  const { shape } = values.get(score)!
+  let column = score
+  if (featureShape(shape)!.length === 0) {
+    column = add('Unsqueeze', score, { type: 'int64', shape: [1], data: BigInt64Array.of(1n) }, 'score:column')
+    values.set(column, { type: 'float32', shape: [shape[0], 1] })
+  }
+  const weights: Tensor = { type: 'float32', shape: [1, 2], data: Float32Array.of(0, 1) }
+  const logits = add('Gemm', column, weights, 'score:logits')
+  values.set(logits, { type: 'float32', shape: [shape[0], 2] })
+  return { ...graph, nodes, constants, values, outputs: [{ name: logits }] }
+}

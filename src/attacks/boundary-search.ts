@@ -1,20 +1,23 @@
-import { predictClasses } from '../model/predict-classes.js'
-import { rowOf, takeSamples } from '../sampling/rows.js'
+import { rowOf } from '../sampling/rows.js'
 import type { AttackContext } from './attack.js'
+import { stillStanding } from './still-standing.js'
 
 /**
  * Moves adversarial candidates towards their samples, up to the decision boundary: bisection along the segment between
  * the two, all given samples in one batch. Distances end up within 2^−halvings of what the segment allows.
- * @param fooled Samples whose candidates are adversarial; they stay so.
+ * @param fooled Samples whose candidates are adversarial (of the target class, if there is one); they stay so.
  * @param adversarial Candidates of all samples, changed in place.
+ * @param forwardQueries Counts the forward passes of each sample.
  * @returns false when the budget ends first; the candidates are valid all the same.
  */
 export async function moveToBoundary(
-  { model, inputs, labels, budget }: AttackContext,
+  context: AttackContext,
   adversarial: Float32Array,
   fooled: readonly number[],
   halvings: number,
+  forwardQueries?: Int32Array,
 ): Promise<boolean> {
+  const { model, inputs, labels, budget } = context
   const size = model.domain.lower.length
   const ends = adversarial.slice()
   const trial = inputs.data.slice()
@@ -28,16 +31,17 @@ export async function moveToBoundary(
       for (let feature = 0; feature < size; feature++) {
         point[feature] = from[feature] + fraction * (to[feature] - from[feature])
       }
+      if (forwardQueries) forwardQueries[sample]++
     }
-    const predictions = await predictClasses(model, takeSamples({ ...inputs, data: trial }, fooled))
-    fooled.forEach((sample, index) => {
+    const standing = new Set(await stillStanding(context, trial, fooled))
+    for (const sample of fooled) {
       const fraction = (near[sample] + far[sample]) / 2
-      if (predictions[index] === labels[sample]) near[sample] = fraction
+      if (standing.has(sample)) near[sample] = fraction
       else {
         far[sample] = fraction
         rowOf(adversarial, size, sample).set(rowOf(trial, size, sample))
       }
-    })
+    }
   }
   return true
 }

@@ -1,0 +1,43 @@
+import { GraphBuilder } from '../graph/builder.js'
+import type { Graph, TypedGraph } from '../graph/graph.js'
+import { ruleContext } from './context.js'
+import { derivativeContext } from './derivative-context.js'
+import { declareInputs, emitForward } from './forward.js'
+import { emitGradient } from './gradient.js'
+import { classCount } from './gradient-graph.js'
+import { poolBeforeRelu } from './pool-before-relu.js'
+
+const lowestFloat32 = -3.4028234663852886e38
+
+/**
+ * A graph from the model's input and two sets of classes of each sample, `wanted` and `unwanted` (bool [batch, classes],
+ * disjoint, not empty), to `logits` and `gradient`: of the summed losses −log(P(wanted) / P(wanted or unwanted)) with
+ * respect to the input. A target against all other classes makes it the cross-entropy of the target. All others against
+ * the label make it −log(1 − p), whose gradient has the direction of the label's cross-entropy but does not vanish on
+ * confident samples.
+ */
+export function adversarialLossGraph(model: TypedGraph): Graph {
+  const graph = poolBeforeRelu(model)
+  const builder = new GraphBuilder(graph.opset)
+  declareInputs(graph, builder)
+  const forward = emitForward(graph, ruleContext(graph, builder))
+  const [{ name: output }] = graph.outputs
+  const logits = forward.get(output)!
+
+  const logitsOf = (set: string) => {
+    const classes = builder.input(set, 'bool', ['batch', classCount(graph)])
+    return builder.add('Where', [classes, logits, builder.scalar(lowestFloat32)])
+  }
+  const [wanted, unwanted] = [logitsOf('wanted'), logitsOf('unwanted')]
+  const total = (values: string) => builder.add('ReduceLogSumExp', [values, builder.ints([1])])
+  const share = (values: string) => builder.add('Softmax', [values], { axis: 1 })
+  // 1 − P(wanted | wanted or unwanted) = 1 / (1 + e^(wanted − unwanted)), without a difference of nearly equal numbers.
+  const power = builder.add('Exp', [builder.add('Sub', [total(wanted), total(unwanted)])])
+  const rest = builder.add('Reciprocal', [builder.add('Add', [power, builder.scalar(1)])])
+  const seeds = builder.add('Mul', [rest, builder.add('Sub', [share(unwanted), share(wanted)])])
+
+  builder.output('logits', logits)
+  const context = derivativeContext(graph, builder, forward)
+  builder.output('gradient', emitGradient(graph, new Map([[output, seeds]]), context))
+  return builder.build()
+}

@@ -33,6 +33,8 @@ export interface AttackCandidates {
   readonly forwardQueries?: Int32Array
   /** 1 for each sample whose gradients were exactly zero whenever they were evaluated. Default: none. */
   readonly vanishedGradients?: Uint8Array
+  /** Of an attack that consists of others: the name of the one that each candidate is from. Default: none. */
+  readonly foundBy?: readonly (string | undefined)[]
   /** Whether the attack ended before its settings were exhausted because the budget was. */
   readonly interrupted: boolean
 }
@@ -77,6 +79,8 @@ export interface AttackedSample {
   readonly distance: Distance | undefined
   /** Re-checked adversarial example; undefined where the sample was not fooled. */
   readonly adversarial: Float32Array | undefined
+  /** Where the attack consists of others: the one that fooled the sample. */
+  readonly foundBy?: string
   readonly steps: number
   readonly gradientQueries: number
   readonly forwardQueries: number

@@ -40,6 +40,8 @@ export interface NextIteration {
   readonly carried: Readonly<Record<string, string>>
   /** Size of the gradient (float [batch], in any norm): zero only where it vanishes. */
   readonly slope: string
+  /** bool [batch]: which adversarial points may be kept as the closest. Default: all. */
+  readonly acceptable?: string
 }
 
 export interface LoopSettings {
@@ -47,10 +49,10 @@ export interface LoopSettings {
   readonly targeted: boolean
   readonly carried: readonly Carried[]
   /**
-   * Norm in which the closest adversarial point on the way is kept. Without one, a sample that is fooled stays where
-   * it is, and the loop ends when all are.
+   * Norm in which the closest adversarial point on the way is kept, or what emits another measure (float [batch]) of a
+   * displacement. Without one, a sample that is fooled stays where it is, and the loop ends when all are.
    */
-  readonly closest?: AttackNorm
+  readonly closest?: AttackNorm | ((body: GraphBuilder, displacement: string) => string)
 }
 
 /**
@@ -110,14 +112,17 @@ export function loopGraph(
   }
   const proposed: Record<string, string> = { point: next.point, ...next.carried }
   if (origin) {
-    const distance = emitNorm(body, closest!, body.add('Sub', [point, origin]), sampleShape)
-    const improves = body.add('And', [fooled, body.add('Less', [distance, before.bestDistance])])
+    const displacement = body.add('Sub', [point, origin])
+    const distance =
+      typeof closest === 'function' ? closest(body, displacement) : emitNorm(body, closest!, displacement, sampleShape)
+    const closer = body.add('And', [fooled, body.add('Less', [distance, before.bestDistance])])
+    const improves = next.acceptable ? body.add('And', [closer, next.acceptable]) : closer
     proposed.best = select(improves, point, before.best, sampleShape.length)
     proposed.bestDistance = select(improves, distance, before.bestDistance, 0)
     body.output('after:goOn', body.add('Identity', ['goOn']))
   } else {
-    for (const { name, shape = sampleShape } of state)
-      proposed[name] = select(fooled, before[name], proposed[name], shape.length)
+    // What else is carried of a fooled sample does not matter: it leaves after this run.
+    proposed.point = select(fooled, point, next.point, sampleShape.length)
     const asFloat = body.add('Cast', [standing], { to: elementTypeNumbers.float32 })
     const anyStanding = body.add('ReduceMax', [asFloat], { keepdims: 0 })
     body.output('after:goOn', body.add('Cast', [anyStanding], { to: elementTypeNumbers.bool }))

@@ -63,7 +63,11 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     (outcome, index) => !outcome.fooled && outcome.gradientQueries > 0 && vanishedGradients?.[index],
   ).length
   const largest = diameter(model.domain, method.norm)
-  const standing = outcomes.filter((outcome, index) => !outcome.fooled && Number(context.epsilons?.[index]) >= largest)
+  // Subsets of the features are less than the domain.
+  const standing = outcomes.filter(
+    (outcome, index) =>
+      !outcome.fooled && !('subsets' in method.settings) && Number(context.epsilons?.[index]) >= largest,
+  )
   return {
     attack: { name: method.name, kind: method.kind, norm: method.norm, settings: method.settings },
     samples,
@@ -146,6 +150,7 @@ async function recheck(method: Attack, context: AttackContext, candidates: Attac
       adversarialPrediction: fooled ? predictions[sample] : label,
       distance: fooled ? distance(row(data, sample), point, method.norm) : undefined,
       adversarial: fooled ? point.slice() : undefined,
+      ...(fooled && candidates.foundBy?.[sample] !== undefined && { foundBy: candidates.foundBy[sample] }),
       steps: candidates.steps[sample],
       gradientQueries: candidates.gradientQueries[sample],
       forwardQueries: candidates.forwardQueries?.[sample] ?? 0,

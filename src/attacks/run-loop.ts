@@ -27,8 +27,11 @@ export interface LoopOutcome {
   readonly feeds: Feeds
 }
 
+/** Candidates that a loop improves on, with everything counted. */
+export type LoopCandidates = Required<Omit<AttackCandidates, 'foundBy'>>
+
 /** No candidate but the samples themselves. */
-export function unchanged({ inputs, labels }: AttackContext): Required<AttackCandidates> {
+export function unchanged({ inputs, labels }: AttackContext): LoopCandidates {
   return {
     adversarial: new Float32Array(inputs.data),
     steps: new Int32Array(labels.length),
@@ -46,7 +49,7 @@ export function unchanged({ inputs, labels }: AttackContext): Required<AttackCan
  */
 export async function runLoop(
   context: AttackContext,
-  candidates: Required<AttackCandidates>,
+  candidates: LoopCandidates,
   run: LoopRun,
 ): Promise<LoopOutcome> {
   const { model, budget } = context

@@ -7,9 +7,13 @@ import { emitSoftplus } from '../operators/softplus.js'
  * - `cross-entropy`: −log softmax(logits)[label], which an attack raises;
  * - `margin`: logits[label] − max over the other classes, which an attack lowers below zero. With a target class as the
  *   label it is the margin of the target, which a targeted attack raises above zero;
+ * - `dlr`: the difference of logits ratio, −margin / (largest − third largest logit), which an attack raises. It does not
+ *   change when the logits are scaled or shifted. With two classes, where it would be constant, it is −margin;
+ * - `targeted-dlr`: margin / (largest − mean of the third and fourth largest logit) for a target class as the label, which
+ *   a targeted attack raises. With fewer than four classes it is the margin;
  * - `logit`: logits[label].
  */
-export type LossName = 'cross-entropy' | 'margin' | 'logit'
+export type LossName = 'cross-entropy' | 'margin' | 'dlr' | 'targeted-dlr' | 'logit'
 
 export interface Loss {
   /** [rows] */
@@ -28,6 +32,14 @@ export function emitLoss(builder: GraphBuilder, loss: LossName, logits: string, 
       return crossEntropy(builder, logits, logit, isLabel)
     case 'margin':
       return margin(builder, logits, logit, isLabel, classes)
+    case 'dlr': {
+      const falling = margin(builder, logits, logit, isLabel, classes)
+      return ratioToSpread(builder, opposite(builder, falling), logits, classes, [1, 0, -1])
+    }
+    case 'targeted-dlr': {
+      const rising = margin(builder, logits, logit, isLabel, classes)
+      return ratioToSpread(builder, rising, logits, classes, [1, 0, -0.5, -0.5])
+    }
     case 'logit':
       return { value: asVector(builder, logit), gradient: asNumber(isLabel, builder) }
   }
@@ -52,6 +64,40 @@ function margin(builder: GraphBuilder, logits: string, logit: string, isLabel: s
   const isRival = oneHot(builder, builder.add('ArgMax', [others], { axis: 1 }), classes)
   const gradient = builder.add('Sub', [asNumber(isLabel, builder), asNumber(isRival, builder)])
   return { value: asVector(builder, value), gradient }
+}
+
+// Keeps the ratio finite where the largest logits are all equal.
+const smallestSpread = 1e-12
+
+/** A loss relative to a weighted sum of the largest logits; the loss itself where there are too few of them. */
+function ratioToSpread(
+  builder: GraphBuilder,
+  loss: Loss,
+  logits: string,
+  classes: number,
+  weights: readonly number[],
+): Loss {
+  if (classes < weights.length) return loss
+  let rest = logits
+  let spread = builder.scalar(0)
+  let ofSpread = builder.scalar(0)
+  // One maximum after the other: TopK ends the process when there are no rows.
+  for (const weight of weights) {
+    const isLargest = oneHot(builder, builder.add('ArgMax', [rest], { axis: 1 }), classes)
+    const weighted = (value: string) => builder.add('Mul', [value, builder.scalar(weight)])
+    spread = builder.add('Add', [spread, weighted(builder.add('ReduceMax', [rest, builder.ints([1])]))])
+    ofSpread = builder.add('Add', [ofSpread, weighted(asNumber(isLargest, builder))])
+    rest = otherLogits(builder, rest, isLargest)
+  }
+  const divisor = builder.add('Max', [spread, builder.scalar(smallestSpread)])
+
+  const ratio = builder.add('Div', [builder.add('Unsqueeze', [loss.value, builder.ints([1])]), divisor])
+  const change = builder.add('Sub', [loss.gradient, builder.add('Mul', [ratio, ofSpread])])
+  return { value: asVector(builder, ratio), gradient: builder.add('Div', [change, divisor]) }
+}
+
+function opposite(builder: GraphBuilder, { value, gradient }: Loss): Loss {
+  return { value: builder.add('Neg', [value]), gradient: builder.add('Neg', [gradient]) }
 }
 
 /** OneHot itself has no float64 kernel. */

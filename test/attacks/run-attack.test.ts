@@ -155,7 +155,13 @@ describe('ball and domain', () => {
     [`pgd ${norm}`, pgd({ norm, epsilon: 0.3 }), 0.3],
     [`randomNoise ${norm}`, randomNoise({ norm, epsilon: 0.3, repeats: 200 }), 0.3],
   ])
-  methods.push(['deepFool l2', deepFool(), Infinity], ['deepFool linf', deepFool({ norm: 'linf' }), Infinity])
+  methods.push(
+    ['pgd l1.5', pgd({ norm: 'l1.5', epsilon: 0.3 }), 0.3],
+    ['pgd l3', pgd({ norm: 'l3', epsilon: 0.3 }), 0.3],
+  )
+  for (const norm of ['linf', 'l3', 'l2', 'l1.5', 'l1'] as const) {
+    methods.push([`deepFool ${norm}`, deepFool({ norm }), Infinity])
+  }
 
   test.each(methods)(
     '%s stays in a per-feature domain to the last bit, and frozen features stay',

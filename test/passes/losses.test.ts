@@ -55,6 +55,22 @@ const formulas: Record<LossName, (logits: readonly number[], label: number) => {
       const gradient = logits.map((_, index) => Number(index === label) - Number(index === rival))
       return { value: logits[label] - logits[rival], gradient }
     },
+    dlr: (logits, label) => {
+      const { value: margin, gradient: ofMargin } = formulas.margin(logits, label)
+      const order = [...logits.keys()].sort((left, right) => logits[right] - logits[left])
+      const spread = logits[order[0]] - logits[order[2]]
+      const ofSpread = logits.map((_, index) => Number(index === order[0]) - Number(index === order[2]))
+      const gradient = logits.map((_, index) => (-ofMargin[index] + (margin / spread) * ofSpread[index]) / spread)
+      return { value: -margin / spread, gradient }
+    },
+    'targeted-dlr': (logits, label) => {
+      const { value: margin, gradient: ofMargin } = formulas.margin(logits, label)
+      const order = [...logits.keys()].sort((left, right) => logits[right] - logits[left])
+      const weights = logits.map((_, index) => [1, 0, -0.5, -0.5][order.indexOf(index)] ?? 0)
+      const spread = logits.reduce((sum, logit, index) => sum + weights[index] * logit, 0)
+      const gradient = logits.map((_, index) => (ofMargin[index] - (margin / spread) * weights[index]) / spread)
+      return { value: margin / spread, gradient }
+    },
     logit: (logits, label) => ({
       value: logits[label],
       gradient: logits.map((_, index) => Number(index === label)),
@@ -92,15 +108,17 @@ describe.for(names)('%s', (loss) => {
     rows.forEach(({ logits, label }, row) => {
       const expected = formulas[loss](logits, label)
       expectRelative(value[row], expected.value, tolerance)
+      // A ratio's derivative is a difference: accurate in proportion to the largest one.
+      const largest = Math.max(...expected.gradient.map(Math.abs))
       expected.gradient.forEach((element, index) => {
-        expectRelative(gradient[row][index], element, tolerance)
+        expectRelative(gradient[row][index], element, tolerance, loss.endsWith('dlr') ? largest : Math.abs(element))
       })
     })
   })
 })
 
-function expectRelative(actual: number, expected: number, tolerance: number): void {
-  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(tolerance * Math.abs(expected))
+function expectRelative(actual: number, expected: number, tolerance: number, scale = Math.abs(expected)): void {
+  expect(Math.abs(actual - expected)).toBeLessThanOrEqual(tolerance * scale)
 }
 
 test('the rival of a margin is the first of equal classes', async () => {
@@ -118,6 +136,23 @@ test('the rival of a margin is the first of equal classes', async () => {
     [-1, 0, 1, 0],
     [1, -1, 0, 0],
   ])
+})
+
+test.each([
+  ['dlr', 'two classes: minus the margin', [3, 1], -2, [-1, 1]],
+  ['dlr', 'three classes', [3, 1, -1], -0.5, [-0.125, 0.25, -0.125]],
+  ['dlr', 'three classes, misclassified', [1, 3, -1], 0.5, [-0.25, 0.125, 0.125]],
+  ['targeted-dlr', 'two classes: the margin', [1, 3], -2, [1, -1]],
+  ['targeted-dlr', 'three classes: the margin', [1, 3, -1], -2, [1, -1, 0]],
+  ['targeted-dlr', 'four classes', [1, 3, -1, -1], -0.5, [0.25, -0.125, -0.0625, -0.0625]],
+] as const)('%s of %s', async (loss, _, logits, value, gradient) => {
+  expect(await emitted(loss, [logits], [0], 'float64')).toEqual({ value: [value], gradient: [gradient] })
+})
+
+test('the difference of logits ratio stays finite where the largest logits are equal', async () => {
+  const { value, gradient } = await emitted('dlr', [[2, 2, 2, 1]], [0], 'float32')
+  expect(value[0]).toBeCloseTo(0)
+  expect(gradient[0].every(Number.isFinite)).toBe(true)
 })
 
 test('a gap that softmax cannot represent leaves zeros, not NaN', async () => {

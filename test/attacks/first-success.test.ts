@@ -1,0 +1,199 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apgd } from '../../src/attacks/apgd.js'
+import type { Attack, AttackContext } from '../../src/attacks/attack.js'
+import { autoAttack } from '../../src/attacks/auto-attack.js'
+import { deepFool } from '../../src/attacks/deep-fool.js'
+import { fab, fabTargeted } from '../../src/attacks/fab.js'
+import { firstSuccess } from '../../src/attacks/first-success.js'
+import { pgd } from '../../src/attacks/pgd.js'
+import { randomNoise } from '../../src/attacks/random-noise.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { engine } from '../../src/engine/engine.js'
+import { SettingsError } from '../../src/errors.js'
+import { randomSource } from '../../src/sampling/random.js'
+import { seed } from '../seed.js'
+import { linearCase } from './linear-case.js'
+import { randomNetwork } from './random-network.js'
+
+let network: Awaited<ReturnType<typeof randomNetwork>>
+beforeAll(async () => {
+  network = await randomNetwork(randomSource(seed))
+})
+afterAll(() => engine.close())
+
+/** The same attack, which also tells what it was given. */
+function spied(method: Attack, seen: AttackContext[]): Attack {
+  return {
+    ...method,
+    run(context) {
+      seen.push(context)
+      return method.run(context)
+    },
+  }
+}
+
+describe('firstSuccess', () => {
+  test('later attacks are given the samples that still stand, with radius and label of their own', async () => {
+    const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 2 })
+    const epsilon = distances('linf').map((distance, sample) => distance * (sample % 2 ? 1.01 : 0.99))
+    const seen: AttackContext[] = []
+    const steps = 10
+    const parts = [pgd({ epsilon, randomStart: false, steps }), apgd({ epsilon, steps }), randomNoise({ epsilon })]
+    const method = firstSuccess(parts.map((part) => spied(part, seen)))
+    const result = await attack(model, method, { inputs, labels, seed })
+    const odd = labels.map((_, sample) => sample % 2 === 1)
+    expect(result.samples.map(({ fooled }) => fooled)).toEqual(odd)
+    expect(result.samples.map(({ foundBy }) => foundBy)).toEqual(odd.map((fooled) => (fooled ? 'pgd' : undefined)))
+    expect(seen.length).toBe(3)
+    const even = labels.filter((_, sample) => sample % 2 === 0)
+    for (const { labels: given, epsilons, inputs: points } of seen.slice(1)) {
+      expect(Array.from(given)).toEqual(even)
+      expect(Array.from(epsilons!)).toEqual(epsilon.filter((_, sample) => sample % 2 === 0))
+      expect(points.shape).toEqual([even.length, 6])
+    }
+    // Fooled samples cost no further queries.
+    for (const { fooled, gradientQueries, forwardQueries } of result.samples) {
+      expect(gradientQueries <= steps).toBe(fooled)
+      expect(forwardQueries).toBe(fooled ? 0 : 10)
+    }
+    await model.close()
+  })
+
+  test('fools what any of its parts fools, the first one first', async () => {
+    const { model, inputs } = network
+    // Noise suffices for some of the large radii.
+    const epsilon = Array.from({ length: inputs.shape[0] }, (_, sample) => (sample % 2 ? 0.7 : 0.3))
+    const parts = [randomNoise({ epsilon }), fab({ norm: 'linf', steps: 10 }), apgd({ epsilon })]
+    const run = (method: Attack) => attack(model, method, { inputs, seed })
+    const together = await run(firstSuccess(parts))
+    // Noise is drawn first, so it is the same alone.
+    const noise = await run(parts[0])
+    const closest = await run(parts[1])
+    expect(noise.fooled).toBeGreaterThan(0)
+    together.samples.forEach(({ fooled, foundBy, distance }, index) => {
+      if (noise.samples[index].fooled) expect(foundBy).toBe('randomNoise')
+      else if (closest.samples[index].fooled && closest.samples[index].distance!.linf <= epsilon[index]) {
+        expect(foundBy).toBe('fab')
+      } else expect(foundBy === undefined).toBe(!fooled)
+      if (fooled) expect(distance!.linf).toBeLessThanOrEqual(epsilon[index])
+    })
+    expect(new Set(together.samples.map(({ foundBy }) => foundBy))).toContain('fab')
+  })
+
+  test('a minimal-distance attack alone beyond the radius does not count', async () => {
+    const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 2 })
+    const epsilon = distances('l2').map((distance) => distance * 0.99)
+    const method = firstSuccess([deepFool(), randomNoise({ norm: 'l2', epsilon })])
+    expect((await attack(model, method, { inputs, labels, seed })).fooled).toBe(0)
+    await model.close()
+  })
+
+  test('a minimal-distance attack stops at what is within the radius', async () => {
+    const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { classes: 5 })
+    const run = (factor: number) => {
+      const epsilon = distances('l2').map((distance) => distance * factor)
+      const parts = [fabTargeted({ norm: 'l2', steps: 10 }), randomNoise({ norm: 'l2', epsilon })]
+      return attack(model, firstSuccess(parts), { inputs, labels, seed })
+    }
+    const wide = await run(100)
+    expect(wide.samples.map(({ gradientQueries }) => gradientQueries)).toEqual(labels.map(() => 10))
+    const narrow = await run(0.99)
+    expect(narrow.samples.map(({ gradientQueries }) => gradientQueries)).toEqual(labels.map(() => 40))
+    await model.close()
+  })
+
+  test('targets go along', async () => {
+    const { model, inputs, labels } = await linearCase(randomSource(seed), { classes: 3 })
+    const target = labels.map((label) => (label + 1) % 3)
+    const seen: AttackContext[] = []
+    const small = pgd({ epsilon: 40, steps: 1, target })
+    const parts = [small, apgd({ epsilon: 40, target })].map((part) => spied(part, seen))
+    const result = await attack(model, firstSuccess(parts), { inputs, labels, seed })
+    expect(result.samples.map(({ adversarialPrediction }) => adversarialPrediction)).toEqual(target)
+    for (const { targets, labels: given } of seen) {
+      expect(Array.from(targets!)).toEqual(Array.from(given, (label) => (label + 1) % 3))
+    }
+    await model.close()
+  })
+
+  test.each<[string, () => Attack, RegExp]>([
+    ['no attacks', () => firstSuccess([]), /at least one attack with a radius/],
+    ['no radius', () => firstSuccess([deepFool()]), /at least one attack with a radius/],
+    ['two norms', () => firstSuccess([pgd({ epsilon: 1 }), deepFool()]), /deepFool and pgd differ in norm/],
+    ['two radii', () => firstSuccess([pgd({ epsilon: 1 }), apgd({ epsilon: 2 })]), /differ in epsilon/],
+    ['radii per sample', () => firstSuccess([pgd({ epsilon: [1, 2] }), apgd({ epsilon: [1, 3] })]), /epsilon/],
+    ['two targets', () => firstSuccess([pgd({ epsilon: 1, target: 1 }), apgd({ epsilon: 1 })]), /differ in target/],
+  ])('%s is refused', (_, make, message) => {
+    expect(make).toThrow(SettingsError)
+    expect(make).toThrow(message)
+  })
+})
+
+describe('autoAttack', () => {
+  test.each(['linf', 'l2'] as const)(
+    'on linear classifiers, %s: just above the exact distance, not just below',
+    async (norm) => {
+      const { model, inputs, labels, distances } = await linearCase(randomSource(seed), { count: 6 })
+      const run = (factor: number) =>
+        attack(model, autoAttack({ norm, epsilon: distances(norm).map((distance) => distance * factor) }), {
+          inputs,
+          labels,
+          seed,
+        })
+      expect((await run(1.001)).fooled).toBe(labels.length)
+      const below = await run(0.999)
+      expect(below.fooled).toBe(0)
+      // APGD, then APGD-T and FAB-T for both other classes.
+      expect(below.samples.every(({ gradientQueries }) => gradientQueries === 500)).toBe(true)
+      await model.close()
+    },
+  )
+
+  test('is at least as strong as its parts, replayed by its seed, and says who fooled what', async () => {
+    const { model, inputs } = network
+    const epsilon = 0.3
+    const run = (method: Attack) => attack(model, method, { inputs, seed })
+    const result = await run(autoAttack({ epsilon }))
+    expect(result.fooled).toBeGreaterThanOrEqual((await run(apgd({ epsilon }))).fooled)
+    expect(result.fooled).toBeGreaterThan(0)
+    for (const { fooled, foundBy } of result.samples) {
+      if (fooled) expect(['apgd', 'apgdTargeted', 'fabTargeted', 'square']).toContain(foundBy)
+    }
+    expect(await run(autoAttack({ epsilon }))).toEqual({ ...result, milliseconds: expect.any(Number) })
+  })
+
+  test('is interrupted by the budget', async () => {
+    const { model, inputs } = network
+    expect(await attack(model, autoAttack({ epsilon: 0.01 }), { inputs, seed, budget: 0 })).toMatchObject({
+      interrupted: true,
+      fooled: 0,
+      gradientQueries: 0,
+    })
+    const some = await attack(model, autoAttack({ epsilon: 0.01 }), { inputs, seed, budget: 50 })
+    expect(some.interrupted).toBe(true)
+  })
+
+  test('its settings name its parts', () => {
+    expect(autoAttack({ epsilon: 0.1 }).settings).toEqual({
+      norm: 'linf',
+      epsilon: 0.1,
+      version: 'standard',
+      attacks: 'apgd, apgdTargeted, fabTargeted, square',
+    })
+    expect(autoAttack({ norm: 'l2', epsilon: [1, 2], version: 'plus' }).settings).toEqual({
+      norm: 'l2',
+      epsilon: 'per sample',
+      version: 'plus',
+      attacks: 'apgd, apgd, fab, square, apgdTargeted, fabTargeted',
+    })
+  })
+
+  test.each<[string, () => Attack, RegExp]>([
+    ['no epsilon', () => autoAttack({} as never), /autoAttack: epsilon/],
+    ['another norm', () => autoAttack({ norm: 'l0' as never, epsilon: 1 }), /autoAttack takes the norms/],
+    ['another version', () => autoAttack({ epsilon: 1, version: 'rand' as never }), /versions standard and plus/],
+  ])('%s is refused', (_, make, message) => {
+    expect(make).toThrow(SettingsError)
+    expect(make).toThrow(message)
+  })
+})

@@ -1,0 +1,56 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apgd } from '../../src/attacks/apgd.js'
+import { apgdTargeted } from '../../src/attacks/apgd-targeted.js'
+import type { Attack } from '../../src/attacks/attack.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { engine } from '../../src/engine/engine.js'
+import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { seed } from '../seed.js'
+import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+
+const count = 100
+
+/** What AutoAttack's APGD reached on the same samples with 100 steps. */
+interface Reference {
+  readonly eps: number
+  readonly fooling_ratio_of_clean_correct: number
+}
+
+afterAll(() => engine.close())
+
+describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against AutoAttack', (name) => {
+  let model: Classifier
+  let references: Record<string, Reference>
+  let run: (method: Attack) => ReturnType<typeof attack>
+
+  beforeAll(async () => {
+    model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
+    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
+    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
+    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
+    references = readJson('torch', `${name}_attacks.json`).attacks
+    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+  })
+  afterAll(() => model.close())
+
+  test.each([
+    ['autoattack_apgd_ce_linf', 'linf', 'cross-entropy'],
+    ['autoattack_apgd_dlr_linf', 'linf', 'dlr'],
+    ['autoattack_apgd_ce_l2', 'l2', 'cross-entropy'],
+  ] as const)('apgd fools no fewer than %s, but for one sample', async (reference, norm, loss) => {
+    const { eps, fooling_ratio_of_clean_correct: ratio } = references[reference]
+    const result = await run(apgd({ norm, loss, epsilon: eps }))
+    expect(result.fooled).toBeGreaterThanOrEqual(Math.round(ratio * result.eligible) - 1)
+    expect(result.gradientQueries).toBeLessThanOrEqual(100 * result.eligible)
+    expect(result.warnings).toEqual([])
+  })
+
+  test('apgdTargeted fools no fewer than the untargeted references', async () => {
+    const { eps, fooling_ratio_of_clean_correct: ratio } = references.autoattack_apgd_ce_linf
+    const result = await run(apgdTargeted({ epsilon: eps, targets: 3 }))
+    expect(result.fooled).toBeGreaterThanOrEqual(Math.round(ratio * result.eligible) - 1)
+  })
+})

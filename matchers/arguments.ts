@@ -1,15 +1,26 @@
 import type { Attack } from '../src/attacks/attack.js'
+import type { RegressionAttack } from '../src/attacks/regression/regression-attack.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { SettingsError } from '../src/errors.js'
 import type { Norm } from '../src/geometry/norm.js'
 import type { Classifier } from '../src/model/classifier.js'
+import type { Model } from '../src/model/model.js'
+import type { Regressor } from '../src/model/regressor.js'
 import type { Samples } from '../src/sampling/samples.js'
 
-/** @throws SettingsError when the value given to `expect` is no model. */
+/** Whether the value given to `expect` is a regressor. Whatever else it is, is for {@link requireClassifier} to say. */
+export function isRegressor(received: unknown): received is Regressor {
+  return isModel(received) && 'shape' in received.description.output
+}
+
+/** @throws SettingsError when the value given to `expect` is no model, or a regressor. */
 export function requireClassifier(received: unknown): Classifier {
-  if (isRecord(received) && typeof received.predict === 'function' && isRecord(received.description)) {
-    return received as unknown as Classifier
+  if (isRegressor(received)) {
+    throw new SettingsError(
+      `${received.description.name} is a regressor: of the matchers only toResistAttack is for regressors.`,
+    )
   }
+  if (isModel(received)) return received as Classifier
   const hint = isRecord(received) && typeof received.then === 'function' ? ' Await it: expect(await loadModel(…)).' : ''
   throw new SettingsError(`expect() needs a model from loadModel(), but received ${describe(received)}.${hint}`)
 }
@@ -26,9 +37,25 @@ export function requireSamples(options: unknown): Samples {
 
 /** @throws SettingsError when it is no attack. */
 export function requireAttack(attack: unknown): Attack {
-  if (isRecord(attack) && typeof attack.run === 'function') return attack as unknown as Attack
+  if (isRecord(attack) && typeof attack.run === 'function') {
+    if (attack.kind !== 'regression') return attack as unknown as Attack
+    throw new SettingsError(
+      `${attack.name} attacks regressors, and the model is a classifier. Use an attack such as pgd.`,
+    )
+  }
   throw new SettingsError(
     `Expected an attack such as pgd({ norm: 'linf', epsilon: 0.1 }), but got ${describe(attack)}.`,
+  )
+}
+
+/** @throws SettingsError when it is no attack on regressors. */
+export function requireRegressionAttack(attack: unknown): RegressionAttack {
+  if (isRecord(attack) && typeof attack.run === 'function' && attack.kind === 'regression') {
+    return attack as unknown as RegressionAttack
+  }
+  const given = isRecord(attack) && typeof attack.name === 'string' ? attack.name : describe(attack)
+  throw new SettingsError(
+    `Expected an attack on regressors such as linear({ norm: 'linf', epsilon: 0.1 }), but got ${given}.`,
   )
 }
 
@@ -49,6 +76,15 @@ export function requireBound(bound: unknown, norm?: Norm): Bound {
 export function requireNumber(name: string, value: unknown, range: string, inRange: (value: number) => boolean): void {
   if (typeof value === 'number' && inRange(value)) return
   throw new SettingsError(`${name} must be ${range}, but is ${describe(value)}.`)
+}
+
+function isModel(value: unknown): value is Model {
+  return (
+    isRecord(value) &&
+    typeof value.predict === 'function' &&
+    isRecord(value.description) &&
+    isRecord(value.description.output)
+  )
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

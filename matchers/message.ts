@@ -4,9 +4,12 @@ import type {
   AttackFinding,
   BoundValidityEvidence,
   BoundValidityFinding,
+  ErrorLimit,
   Evidence,
   LowerBoundEvidence,
   LowerBoundFinding,
+  RegressionAttackEvidence,
+  RegressionFinding,
 } from '../src/evidence.js'
 import { formatCount, formatDuration, formatNumber, formatPercent } from '../src/format.js'
 import type { Interval } from '../src/statistics/binomial.js'
@@ -36,12 +39,17 @@ export function nothingEligible(samples: number): string {
   return `None of the ${formatCount(samples, 'sample')} is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.`
 }
 
+export function nothingWithinLimit(samples: number, limit: ErrorLimit): string {
+  if (samples === 0) return 'There are no samples.'
+  return `All ${formatCount(samples, 'output')} have ${beyond(limit)} without any attack, so there is nothing to check. Look at targets, preprocessing and domain, or set another limit.`
+}
+
 export function notFinite(quantity: string): string {
   return `A ${quantity} is not a finite number.`
 }
 
 export function attackInterrupted(
-  { fooled, eligible }: AttackFinding,
+  { fooled, eligible }: AttackFinding | RegressionFinding,
   { maxFoolingRatio, milliseconds }: { maxFoolingRatio: number; milliseconds: number },
 ): string {
   // What to do about it is in the attack's own warning.
@@ -81,6 +89,7 @@ function hint(evidence: Evidence): string {
   const not = evidence.assertion?.negated ? '.not' : ''
   switch (evidence.kind) {
     case 'attack':
+    case 'regression-attack':
       return `expect(model)${not}.toResistAttack(${evidence.attack.name})`
     case 'lower-bound':
       return `expect(model)${not}.toHaveLowerBoundAbove(${formatNumber(evidence.radius)})`
@@ -101,6 +110,8 @@ function explain(evidence: Evidence): string[] {
   switch (evidence.kind) {
     case 'attack':
       return explainAttack(evidence, evidence.finding!)
+    case 'regression-attack':
+      return explainRegressionAttack(evidence, evidence.finding!)
     case 'lower-bound':
       return explainLowerBound(evidence, evidence.finding!)
     case 'bound-validity':
@@ -110,10 +121,9 @@ function explain(evidence: Evidence): string[] {
 
 function explainAttack(evidence: AttackEvidence, finding: AttackFinding): string[] {
   const { model, attack, maxFoolingRatio } = evidence
-  const { fooled, eligible, foolingRatio } = finding
-  const found = `${fooled} of ${formatCount(eligible, 'sample')}, a fooling ratio of ${formatPercent(foolingRatio.value)} (95 % interval ${formatPercent(foolingRatio.low)} to ${formatPercent(foolingRatio.high)})`
+  const found = fooledOf(finding)
   const limit = `${formatPercent(maxFoolingRatio)}${evidence.confidence === undefined ? '' : ` at ${formatPercent(evidence.confidence)} confidence`}`
-  const settings = `Attack: ${attack.name} (${[attack.norm, ...epsilonOf(attack), ...settingsOf(attack.settings)].join(', ')})`
+  const settings = describeAttack(attack)
   if (evidence.verdict === 'resists') {
     return [`${model.name} resists: fooled on ${found}.`, `Expected: more than ${limit}.`, settings]
   }
@@ -137,6 +147,46 @@ function closestExamples({ attack }: AttackEvidence, { fooled, perSample }: Atta
     ),
     fooled,
   )
+}
+
+function explainRegressionAttack(evidence: RegressionAttackEvidence, finding: RegressionFinding): string[] {
+  const { model, attack, limit, maxFoolingRatio } = evidence
+  const { eligible, perSample, medianCleanPsnr, medianOutputPsnr, medianInputPsnr } = finding
+  const found = `${beyond(limit)} on ${fooledOf(finding)}`
+  const settings = [
+    describeAttack(attack),
+    `Median PSNR of the outputs: ${decibels(medianOutputPsnr)}, without the attack ${decibels(medianCleanPsnr)}; of the inputs: ${decibels(medianInputPsnr)}.`,
+  ]
+  if (evidence.verdict === 'resists') {
+    return [`${model.name} resists: ${found}.`, `Expected: more than ${formatPercent(maxFoolingRatio)}.`, ...settings]
+  }
+  const left = perSample.eligible.length - eligible
+  return [
+    `${model.name} gives outputs with ${found}.`,
+    `Accepted: ${maxFoolingRatio === 0 ? 'none' : `at most ${formatPercent(maxFoolingRatio)}`}.`,
+    ...settings,
+    ...(left === 0
+      ? []
+      : [`Not counted: ${left} of ${formatCount(perSample.eligible.length, 'sample')}, beyond the limit as they are.`]),
+    'Largest errors:',
+    ...largestErrors(evidence, finding),
+  ]
+}
+
+function largestErrors(
+  { attack, limit }: RegressionAttackEvidence,
+  { fooled, perSample }: RegressionFinding,
+): string[] {
+  const { errors, cleanErrors, distances } = perSample
+  const worse = (left: number, right: number) =>
+    limit.quantity === 'psnr' ? errors[left] - errors[right] : errors[right] - errors[left]
+  const lines = indicesWhere(perSample.fooled)
+    .sort(worse)
+    .map(
+      (index) =>
+        `sample ${index}: ${amount(limit, errors[index])}, without the attack ${amount(limit, cleanErrors[index])}, at ${attack.norm} distance ${formatNumber(distances[index])}`,
+    )
+  return shorten(lines, fooled)
 }
 
 function explainLowerBound(evidence: LowerBoundEvidence, finding: LowerBoundFinding): string[] {
@@ -223,7 +273,30 @@ function replay(evidence: Evidence): string[] {
 
 // Parts of sentences.
 
-function epsilonOf({ epsilon }: AttackEvidence['attack']): string[] {
+function fooledOf({ fooled, eligible, foolingRatio }: AttackFinding | RegressionFinding): string {
+  const { value, low, high } = foolingRatio
+  return `${fooled} of ${formatCount(eligible, 'sample')}, a fooling ratio of ${formatPercent(value)} (95 % interval ${formatPercent(low)} to ${formatPercent(high)})`
+}
+
+function describeAttack(attack: AttackEvidence['attack'] | RegressionAttackEvidence['attack']): string {
+  return `Attack: ${attack.name} (${[attack.norm, ...epsilonOf(attack), ...settingsOf(attack.settings)].join(', ')})`
+}
+
+function beyond({ quantity, value }: ErrorLimit): string {
+  if (quantity === 'psnr') return `a PSNR below ${decibels(value)}`
+  return `${quantity === 'mse' ? 'an MSE' : 'a loss'} above ${formatNumber(value)}`
+}
+
+function amount({ quantity }: ErrorLimit, error: number): string {
+  if (quantity === 'psnr') return `PSNR ${decibels(error)}`
+  return `${quantity === 'mse' ? 'MSE' : 'loss'} ${formatNumber(error)}`
+}
+
+function decibels(value: number): string {
+  return `${value === Number.POSITIVE_INFINITY ? '∞' : formatNumber(value)} dB`
+}
+
+function epsilonOf({ epsilon }: Pick<AttackEvidence['attack'], 'epsilon'>): string[] {
   if (epsilon === undefined) return []
   if (typeof epsilon === 'number') return [`ε ${formatNumber(epsilon)}`]
   return [`ε ${formatNumber(Math.min(...epsilon))} to ${formatNumber(Math.max(...epsilon))} per sample`]

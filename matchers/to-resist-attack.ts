@@ -30,7 +30,7 @@ export interface ResistAttackOptions {
 /** Attacks the model and compares the fooling ratio with the limit. */
 export async function checkAttackResistance(
   received: unknown,
-  attackGiven: Attack,
+  attackGiven: unknown,
   options: ResistAttackOptions,
 ): Promise<AttackEvidence> {
   const model = requireClassifier(received)

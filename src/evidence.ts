@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Attack } from './attacks/attack.js'
+import type { RegressionAttack } from './attacks/regression/regression-attack.js'
 import type { Bound } from './bounds/bound.js'
 import { UnfooledError } from './errors.js'
 import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
-import type { ModelDescription } from './model/classifier.js'
+import type { ModelDescription } from './model/model.js'
 import type { Violation } from './refutation.js'
 import type { Samples } from './sampling/samples.js'
 import type { Interval } from './statistics/binomial.js'
@@ -12,7 +13,7 @@ import type { Verdict } from './verdict.js'
 const schemaVersion = 1
 
 /** What one check was asked and what it found: the only thing that matchers and reporters share. */
-export type Evidence = AttackEvidence | LowerBoundEvidence | BoundValidityEvidence
+export type Evidence = AttackEvidence | RegressionAttackEvidence | LowerBoundEvidence | BoundValidityEvidence
 
 interface CheckEvidence {
   readonly schemaVersion: typeof schemaVersion
@@ -34,6 +35,7 @@ export interface SampleSet {
   readonly count: number
   /** SHA-256 of the inputs, hexadecimal: tells whether two checks used the same ones. */
   readonly sha256: string
+  /** Labels of a classifier, targets of a regressor. */
   readonly labels: 'given' | 'predicted'
 }
 
@@ -63,6 +65,47 @@ export interface AttackFinding {
     readonly fooled: Uint8Array
     readonly adversarialPredictions: Int32Array
     /** In the attack's norm; NaN where the sample was not fooled. */
+    readonly distances: Float64Array
+  }
+}
+
+/** An attack on a regressor against a limit on the error of its outputs. */
+export interface RegressionAttackEvidence extends CheckEvidence {
+  readonly kind: 'regression-attack'
+  readonly attack: Pick<RegressionAttack, 'name' | 'kind' | 'norm' | 'settings'> & {
+    readonly epsilon: number | Float64Array
+  }
+  readonly limit: ErrorLimit
+  readonly maxFoolingRatio: number
+  readonly seed: number
+  /** Absent when the attack could not run. */
+  readonly finding?: RegressionFinding
+}
+
+/** A sample is fooled when its mse or loss is above the value, or its PSNR below it. */
+export interface ErrorLimit {
+  readonly quantity: 'mse' | 'psnr' | 'loss'
+  readonly value: number
+}
+
+export interface RegressionFinding {
+  /** Within the limit without the attack. */
+  readonly eligible: number
+  readonly fooled: number
+  readonly foolingRatio: Interval
+  /** In dB, over all samples. */
+  readonly medianCleanPsnr: number
+  readonly medianOutputPsnr: number
+  readonly medianInputPsnr: number
+  readonly medianDistance: number
+  readonly gradientQueries: number
+  readonly perSample: {
+    readonly eligible: Uint8Array
+    readonly fooled: Uint8Array
+    /** What the limit is about, without and with the attack. */
+    readonly cleanErrors: Float64Array
+    readonly errors: Float64Array
+    /** In the attack's norm. */
     readonly distances: Float64Array
   }
 }
@@ -132,9 +175,9 @@ export interface RecordedCheck {
 }
 
 /** What every check records about its circumstances, before anything is run. */
-export function describeCheck(model: ModelDescription, { inputs, labels }: Samples) {
+export function describeCheck(model: ModelDescription, { inputs, labels, targets }: Samples) {
   const sha256 = createHash('sha256').update(JSON.stringify(inputs.shape)).update(inputs.data).digest('hex')
-  const samples: SampleSet = { count: inputs.shape[0], sha256, labels: labels ? 'given' : 'predicted' }
+  const samples: SampleSet = { count: inputs.shape[0], sha256, labels: labels || targets ? 'given' : 'predicted' }
   return { schemaVersion, model, samples } as const
 }
 
@@ -164,5 +207,5 @@ export class EvidenceError extends UnfooledError {
 }
 
 function isKind(kind: unknown): kind is Evidence['kind'] {
-  return kind === 'attack' || kind === 'lower-bound' || kind === 'bound-validity'
+  return kind === 'attack' || kind === 'regression-attack' || kind === 'lower-bound' || kind === 'bound-validity'
 }

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { decodeEvidence, describeCheck, type Evidence, EvidenceError, encodeEvidence } from '../src/evidence.js'
 import type { JsonSafe } from '../src/json-safe.js'
-import { attackEvidence, lowerBoundEvidence, validityEvidence } from './reporters/evidence.js'
+import { attackEvidence, lowerBoundEvidence, regressionEvidence, validityEvidence } from './reporters/evidence.js'
 
 test.each([
   ['an attack', attackEvidence()],
+  ['an attack on a regressor', regressionEvidence()],
   ['a lower bound', lowerBoundEvidence()],
   ['a bound-validity check', validityEvidence()],
   ['an attack without a finding', attackEvidence({ finding: undefined, verdict: 'inconclusive', reason: 'NaN' })],
@@ -35,4 +36,11 @@ test('other versions and other things are refused', () => {
   expect(() => decodeEvidence({ ...encoded, schemaVersion: 2 })).toThrow(/version 2 .* reads version 1/)
   expect(() => decodeEvidence({ ...encoded, kind: 'rumour' })).toThrow(EvidenceError)
   for (const other of [null, 'text', [], {}]) expect(() => decodeEvidence(other)).toThrow('This is no evidence')
+})
+
+test('targets count as labels that were given', () => {
+  const inputs = { data: Float32Array.of(1), shape: [1, 1] }
+  const labels = (targets?: typeof inputs) =>
+    describeCheck(regressionEvidence().model, { inputs, targets }).samples.labels
+  expect([labels(), labels(inputs)]).toEqual(['predicted', 'given'])
 })

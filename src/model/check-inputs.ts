@@ -5,7 +5,6 @@ import type { Inputs } from '../sampling/samples.js'
 
 export interface ExpectedInputs {
   readonly featureShape: readonly number[]
-  readonly classes: number
   readonly domain: Domain
 }
 
@@ -38,7 +37,11 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
 }
 
 /** @throws SampleError when the labels do not fit the inputs or the classes. */
-export function checkLabels(labels: ArrayLike<number>, count: number, { classes }: ExpectedInputs): Int32Array {
+export function checkLabels(
+  labels: ArrayLike<number>,
+  count: number,
+  { classes }: { readonly classes: number },
+): Int32Array {
   if (labels.length !== count) throw new SampleError(`${labels.length} labels for ${count} inputs.`)
   return Int32Array.from(labels, (label, index) => {
     if (Number.isInteger(label) && label >= 0 && label < classes) return label

@@ -1,44 +1,13 @@
-import type { CompiledGraph } from '../engine/compiled-graph.js'
-import type { Domain } from '../geometry/domain.js'
-import type { Graph, TypedGraph } from '../graph/graph.js'
 import type { LossName } from '../passes/losses.js'
 import type { Inputs } from '../sampling/samples.js'
+import type { ClassifierOutput, Model, ModelDescription } from './model.js'
 
-/** What a loaded model says about itself; recorded with every check. */
-export interface ModelDescription {
-  /** File name, or the name given when loading. */
-  readonly name: string
-  /** SHA-256 of the model's bytes, hexadecimal. */
-  readonly sha256: string
-  readonly input: { readonly name: string; readonly featureShape: readonly number[] }
-  readonly output: { readonly name: string; readonly classes: number }
-  /** Operator names with the number of nodes of each. */
-  readonly operators: Readonly<Record<string, number>>
-  readonly parameters: number
-  readonly opset: number
-  readonly device: string
-  /** Largest difference between this package's graph and the untouched file on probe inputs, relative to the largest output. */
-  readonly fidelity: number
-  /** `one at a time` where the model cannot be run on several samples at once. */
-  readonly batching: 'dynamic' | 'one at a time'
-  /** What a user should know, such as probabilities where logits are expected. */
-  readonly warnings: readonly string[]
-}
+export type { ModelDescription } from './model.js'
 
 /** A classifier under test: inputs in a box, one logit per class. */
-export interface Classifier {
-  readonly description: ModelDescription
-  /** Sizes of one sample, without the batch axis. */
-  readonly featureShape: readonly number[]
+export interface Classifier extends Model {
+  readonly description: ModelDescription & { readonly output: ClassifierOutput }
   readonly classes: number
-  readonly domain: Domain
-  /** The model as an ONNX graph from input to logits: what the passes analyse. */
-  readonly graph: TypedGraph
-  /** Logits [n, classes] of the model as deployed. */
-  predict(inputs: Inputs): Promise<Float32Array>
   /** Gradient, shaped like the inputs, of the loss summed over the samples. */
   inputGradient(inputs: Inputs, labels: ArrayLike<number>, loss: LossName): Promise<Float32Array>
-  /** A graph made from this model, loaded into the engine once per key and freed by {@link close}. */
-  compile(key: string, build: () => Graph): Promise<CompiledGraph>
-  close(): Promise<void>
 }

@@ -26,7 +26,7 @@ export async function predictClasses(model: Classifier, { data, shape }: Inputs)
   return classes
 }
 
-function largestLogit(logits: Float32Array): number {
+export function largestLogit(logits: Float32Array): number {
   let largest = 0
   for (let index = 0; index < logits.length; index++) {
     if (Number.isNaN(logits[index])) {

@@ -2,16 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { unzipSync } from 'fflate'
 import { type NpyArray, parse } from 'npyjs'
 import { SampleError } from '../errors.js'
-import type { Samples } from './samples.js'
+import type { Inputs, Samples } from './samples.js'
 
 export interface LoadSamplesOptions {
   /** Name of the array with the inputs; by default the first of `inputs`, `x`, `images` that exists. */
   inputs?: string
   /** Name of the array with the labels; by default `labels` or `y`, and none when neither exists. */
   labels?: string
+  /** Name of the array with the outputs that would be right; by default `targets`, and none when it does not exist. */
+  targets?: string
 }
 
-/** Reads inputs and labels from a NumPy `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it. */
+/** Reads inputs, and labels or target outputs, from a NumPy `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it. */
 export async function loadSamples(path: string, options: LoadSamplesOptions = {}): Promise<Samples> {
   const file = await readFile(path).catch((cause: unknown) => {
     throw new SampleError(`${path}: cannot be read: ${messageOf(cause)}`, { cause })
@@ -24,10 +26,15 @@ export async function loadSamples(path: string, options: LoadSamplesOptions = {}
       `${path}: no array named inputs, x or images; the file has ${names.join(', ') || 'none'}. Name it with { inputs }.`,
     )
   }
-  const inputs = readArray(path, inputsName, entries, ['f4', 'f8', 'u1'])
-  if (inputs.shape.length === 0)
-    throw new SampleError(`${path}: ${inputsName} is a single number, not a batch of inputs`)
-  const samples = { inputs: { data: toFloat32(inputs.data), shape: inputs.shape } }
+  const inputs = readBatch(path, inputsName, entries)
+  const targetsName = arrayName(path, entries, options.targets, ['targets'])
+  const targets = targetsName === undefined ? undefined : readBatch(path, targetsName, entries)
+  if (targets && targets.shape[0] !== inputs.shape[0]) {
+    throw new SampleError(
+      `${path}: ${targetsName} has ${targets.shape[0]} entries for ${inputs.shape[0]} ${inputsName}`,
+    )
+  }
+  const samples = { inputs, ...(targets && { targets }) }
 
   const labelsName = arrayName(path, entries, options.labels, ['labels', 'y'])
   if (labelsName === undefined) return samples
@@ -38,6 +45,12 @@ export async function loadSamples(path: string, options: LoadSamplesOptions = {}
     )
   }
   return { ...samples, labels: toInt32(path, labelsName, labels.data) }
+}
+
+function readBatch(path: string, name: string, entries: Record<string, Uint8Array>): Inputs {
+  const { data, shape } = readArray(path, name, entries, ['f4', 'f8', 'u1'])
+  if (shape.length === 0) throw new SampleError(`${path}: ${name} is a single number, not a batch`)
+  return { data: toFloat32(data), shape }
 }
 
 function unzip(path: string, file: Uint8Array): Record<string, Uint8Array> {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { crown } from '../../src/bounds/crown.js'
+import { bound } from '../../src/bounds/run-bound.js'
 import { ModelError, SampleError, SettingsError } from '../../src/errors.js'
+import type { GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import {
   type ModelProto,
@@ -131,8 +134,37 @@ describe('outputs', () => {
     await expect(loadModel(operatorModel([3, 4, 4], 'Relu'), { domain })).rejects.toThrow(
       'is float32 of shape [n, 3, 4, 4]; a classifier gives',
     )
-    await expect(loadModel(denseModel({ weights: [[1, 2]] }), { domain })).rejects.toThrow('at least two classes')
+    await expect(loadModel(operatorModel([2, 2], 'Relu'), { domain })).rejects.toThrow('or one score per sample')
     await expect(loadModel(two, { domain, output: 'scores' })).rejects.toThrow('no output "scores"; it has "logits"')
+  })
+
+  test.each([
+    ['a score', (_: GraphBuilder, score: string) => score],
+    [
+      'a score as a vector',
+      (builder: GraphBuilder, score: string) => builder.add('Squeeze', [score, builder.ints([1])]),
+    ],
+    ['a probability', (builder: GraphBuilder, score: string) => builder.add('Sigmoid', [score])],
+    [
+      'a probability as a vector',
+      (builder: GraphBuilder, score: string) =>
+        builder.add('Sigmoid', [builder.add('Squeeze', [score, builder.ints([1])])]),
+    ],
+  ] as const)('%s per sample becomes two logits', async (_, end) => {
+    const graph = graphOf([2], (builder, input) => {
+      const score = builder.add('Gemm', [input, builder.floats([1, -2], [2, 1]), builder.floats([0.5])])
+      return end(builder, score)
+    })
+    const model = await loadModel(encodeModel(graph), { domain })
+    expect(model.classes).toBe(2)
+    expect(model.description.output).toEqual({ name: 'logits', classes: 2 })
+    expect(model.description.warnings).toEqual([])
+    const inputs = { data: Float32Array.of(0.25, 1, 1, 0.5), shape: [2, 2] }
+    expect(Array.from(await model.predict(inputs))).toEqual([0, -1.25, 0, 0.5])
+    expect(Array.from(await model.inputGradient(inputs, [0, 1], 'margin'))).toEqual([-1, 2, 1, -2])
+    const { samples } = await bound(model, crown({ norm: 'linf' }), { inputs })
+    samples.forEach(({ radius }, index) => expect(radius / [1.25 / 3, 0.5 / 3][index]).toBeCloseTo(1, 1))
+    await model.close()
   })
 
   test('weights that are not finite are refused', async () => {

@@ -1,11 +1,16 @@
 import { expect } from 'vitest'
 import '../../../matchers/vitest.js'
 import { pgd } from '../../../src/attacks/pgd.js'
+import { linear } from '../../../src/attacks/regression/linear.js'
+import type { OutputLoss } from '../../../src/attacks/regression/regression-attack.js'
 import { crown } from '../../../src/bounds/crown.js'
 import type { Classifier } from '../../../src/model/classifier.js'
+import type { Regressor } from '../../../src/model/regressor.js'
 import type { Samples } from '../../../src/sampling/samples.js'
 
 declare const model: Classifier
+declare const regressor: Regressor
+declare const loss: OutputLoss
 declare const samples: Samples
 
 const attack = pgd({ norm: 'linf', epsilon: 8 / 255 })
@@ -21,6 +26,16 @@ export const assertions: Promise<unknown>[] = [
   expect(model).not.toHaveValidLowerBounds({ samples, bound, attacks: [attack], runs: 10, seed: 1, path: '0:1' }),
   expect(Promise.resolve(model)).resolves.toResistAttack(attack, { samples }),
 
+  expect(regressor).toResistAttack(linear({ epsilon: 0.1 }), { samples, minOutputPsnr: 20 }),
+  expect(regressor).not.toResistAttack(linear({ epsilon: 0.1 }), {
+    samples,
+    maxOutputError: 0.1,
+    maxFoolingRatio: 0.1,
+  }),
+  expect(regressor).toResistAttack(linear({ epsilon: 0.1 }), { samples, loss, maxLoss: 2, seed: 1, budget: 1000 }),
+
+  // @ts-expect-error an attack on classifiers has no output error
+  expect(regressor).toResistAttack(attack, { samples, maxOutputError: 0.1 }),
   // @ts-expect-error there is nothing to attack
   expect(model).toResistAttack(attack),
   // @ts-expect-error inputs are part of samples

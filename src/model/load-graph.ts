@@ -1,0 +1,119 @@
+import { GraphRefusedError, ModelError } from '../errors.js'
+import { createDomain, type Domain } from '../geometry/domain.js'
+import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
+import { checkFidelity } from './fidelity.js'
+import { inferTypes } from './infer-types.js'
+import type { ModelDescription } from './model.js'
+import type { ModelSettings } from './model-settings.js'
+import { type PreparedGraph, type PrepareSettings, prepareGraph, releaseReshapes } from './prepare-graph.js'
+import { prependPreprocessing } from './preprocessing.js'
+import { readModel } from './read-model.js'
+
+/** A model that was read, typed and compared with a run of its file, whatever its output means. */
+export interface LoadedGraph {
+  /** The model as deployed, with its preprocessing. */
+  readonly graph: TypedGraph
+  readonly domain: Domain
+  readonly description: Omit<ModelDescription, 'output' | 'warnings'>
+  /** Name of the output in the file. */
+  readonly output: string
+  /** What the graph gives on the probe inputs of the comparison. */
+  readonly probeOutputs: Float32Array
+}
+
+/**
+ * Reads a model with one float32 input that has a leading batch axis. A fixed batch size is made dynamic where the graph
+ * allows it.
+ * @throws ModelError when the file is no such model; the message says why.
+ * @throws SettingsError when domain or preprocessing do not fit the model.
+ */
+export async function loadGraph(
+  pathOrBytes: string | Uint8Array | ArrayBuffer,
+  settings: ModelSettings,
+  {
+    cutSoftmax,
+    checkOutput,
+  }: Pick<PrepareSettings, 'cutSoftmax'> & { checkOutput: (graph: TypedGraph, output: string) => void },
+): Promise<LoadedGraph> {
+  const file = await readModel(pathOrBytes)
+  const prepared = prepareGraph(file.graph, { ...settings, cutSoftmax })
+  const { graph, oneAtATime } = await typeGraph(prepared)
+  const output = settings.output ?? file.graph.outputs[0].name
+  checkOutput(graph, output)
+  const features = graph.inputs[0].shape!.slice(1) as number[]
+  const domain = createDomain(settings.domain, features)
+  const { fidelity, outputs } = await checkFidelity(file, output, prepared, graph).catch((error) => {
+    throw asModelError(error)
+  })
+  return {
+    graph: settings.preprocessing ? prependPreprocessing(graph, settings.preprocessing) : graph,
+    domain,
+    description: {
+      name: settings.name ?? file.name,
+      sha256: file.sha256,
+      input: { name: file.graph.inputs[0].name, featureShape: features },
+      operators: countOperators(graph),
+      parameters: countParameters(graph),
+      opset: file.graph.opset,
+      device: 'cpu',
+      fidelity,
+      batching: oneAtATime ? 'one at a time' : 'dynamic',
+    },
+    output,
+    probeOutputs: outputs,
+  }
+}
+
+/** Element type and shape of the output, as messages print them, and the shape of one sample's where that is fixed. */
+export function outputType(graph: TypedGraph): {
+  printed: string
+  isFloat: boolean
+  shape: readonly number[] | undefined
+} {
+  const { type, shape } = graph.values.get(graph.outputs[0].name)!
+  const printed = shape.map((size) => (isBatch(size) ? 'n' : size)).join(', ')
+  return { printed: `${type} of shape [${printed}]`, isFloat: type === 'float32', shape: featureShape(shape) }
+}
+
+/** A batch size fixed in the file is released; where the graph insists on it, samples run one at a time. */
+async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph: TypedGraph; oneAtATime: boolean }> {
+  try {
+    return { graph: await inferTypes(graph), oneAtATime: false }
+  } catch (cause) {
+    if (fixedBatch === undefined) throw asModelError(cause)
+    try {
+      return { graph: await inferTypes(releaseReshapes(graph, fixedBatch)), oneAtATime: false }
+    } catch {
+      if (fixedBatch !== 1) {
+        throw new ModelError(
+          `The model is fixed to batches of ${fixedBatch}, and its graph does not run with others. Export it with a dynamic batch axis, or with a batch of 1.`,
+          { cause },
+        )
+      }
+      return {
+        graph: await inferTypes(graph, true).catch((error) => {
+          throw asModelError(error)
+        }),
+        oneAtATime: true,
+      }
+    }
+  }
+}
+
+/** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */
+function asModelError(cause: unknown): unknown {
+  if (!(cause instanceof GraphRefusedError)) return cause
+  return new ModelError(`onnxruntime cannot run the model. ${cause.message}`, { cause })
+}
+
+function countOperators({ nodes }: TypedGraph): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { operator } of nodes) counts[operator] = (counts[operator] ?? 0) + 1
+  return counts
+}
+
+function countParameters({ constants }: TypedGraph): number {
+  return [...constants.values()]
+    .filter(({ type }) => type === 'float32')
+    .reduce((count, { data }) => count + data.length, 0)
+}

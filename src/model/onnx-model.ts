@@ -1,0 +1,56 @@
+import { type CompiledGraph, compileGraph } from '../engine/compiled-graph.js'
+import type { Domain } from '../geometry/domain.js'
+import { floatTensor } from '../graph/builder.js'
+import type { Graph, Tensor, TypedGraph } from '../graph/graph.js'
+import type { Inputs } from '../sampling/samples.js'
+import { checkInputs } from './check-inputs.js'
+import type { Model, ModelDescription } from './model.js'
+
+/** What classifiers and regressors share: a graph that onnxruntime runs, and the graphs made from it. */
+export abstract class OnnxModel<Description extends ModelDescription = ModelDescription> implements Model {
+  readonly description: Description
+  readonly graph: TypedGraph
+  readonly domain: Domain
+  readonly featureShape: readonly number[]
+  readonly #compiled = new Map<string, Promise<CompiledGraph>>()
+
+  constructor(description: Description, graph: TypedGraph, domain: Domain) {
+    this.description = description
+    this.graph = graph
+    this.domain = domain
+    this.featureShape = description.input.featureShape
+  }
+
+  predict(inputs: Inputs): Promise<Float32Array> {
+    return this.evaluate('forward', () => this.graph, this.graph.outputs[0].name, inputs)
+  }
+
+  /** Runs a graph made from this model on inputs and what else it takes, and gives one of its outputs. */
+  protected async evaluate(
+    key: string,
+    build: () => Graph,
+    output: string,
+    inputs: Inputs,
+    others: Readonly<Record<string, Tensor>> = {},
+  ): Promise<Float32Array> {
+    checkInputs(inputs, this)
+    if (inputs.shape[0] === 0) return new Float32Array(0)
+    const compiled = await this.compile(key, build)
+    const feeds = { [this.graph.inputs[0].name]: floatTensor(inputs.data, inputs.shape), ...others }
+    return (await compiled.run(feeds))[output].data as Float32Array
+  }
+
+  compile(key: string, build: () => Graph): Promise<CompiledGraph> {
+    const known = this.#compiled.get(key)
+    if (known) return known
+    const compiled = Promise.resolve().then(() => compileGraph(build(), this.description.batching === 'one at a time'))
+    this.#compiled.set(key, compiled)
+    return compiled
+  }
+
+  async close(): Promise<void> {
+    const compiled = await Promise.allSettled(this.#compiled.values())
+    this.#compiled.clear()
+    for (const result of compiled) if (result.status === 'fulfilled') await result.value.release()
+  }
+}

@@ -1,3 +1,7 @@
+export { type Algorithm1Settings, algorithm1 } from './attacks/algorithm1.js'
+export { type Algorithm2Settings, algorithm2 } from './attacks/algorithm2.js'
+export { type ApgdSettings, apgd } from './attacks/apgd.js'
+export { type ApgdTargetedSettings, apgdTargeted } from './attacks/apgd-targeted.js'
 export type {
   Attack,
   AttackCandidates,
@@ -6,11 +10,57 @@ export type {
   AttackRequest,
   AttackResult,
 } from './attacks/attack.js'
+export { type AutoAttackSettings, autoAttack } from './attacks/auto-attack.js'
+export { type BimSettings, bim } from './attacks/bim.js'
 export { type DeepFoolSettings, deepFool } from './attacks/deep-fool.js'
+export { type EnsembleSettings, ensemble } from './attacks/ensemble.js'
+export { type FabSettings, type FabTargetedSettings, fab, fabTargeted } from './attacks/fab.js'
+export {
+  type FastGradientSignSearchSettings,
+  fastGradientSignSearch,
+} from './attacks/fast-gradient-sign-search.js'
+export { type FastGradientValueSettings, fastGradientValue } from './attacks/fast-gradient-value.js'
 export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
+export { firstSuccess } from './attacks/first-success.js'
+export { type GnmSettings, gnm } from './attacks/gnm.js'
+export { type HopSkipJumpSettings, hopSkipJump } from './attacks/hop-skip-jump.js'
+export { type HotColdSettings, hotCold } from './attacks/hot-cold.js'
+export { type IterativePerturbationSettings, iterativePerturbation } from './attacks/iterative-perturbation.js'
+export { type LbfgsSettings, lbfgs } from './attacks/lbfgs.js'
+export type { MinimumNormSettings } from './attacks/minimum-norm.js'
+export type { NormConstrainedSettings } from './attacks/norm-constrained.js'
+export { type PerturbationAnalysisSettings, perturbationAnalysis } from './attacks/perturbation-analysis.js'
+export {
+  type PerturbationSequence,
+  type PerturbationSequenceRequest,
+  type PerturbationSequences,
+  perturbationSequence,
+} from './attacks/perturbation-sequence.js'
 export { type PgdSettings, pgd } from './attacks/pgd.js'
 export { type RandomNoiseSettings, randomNoise } from './attacks/random-noise.js'
+export { type RaySSettings, rayS } from './attacks/ray-s.js'
+export { type LinearSettings, linear } from './attacks/regression/linear.js'
+export { type LinearPixelSettings, linearPixel } from './attacks/regression/linear-pixel.js'
+export { type QuadraticSettings, quadratic } from './attacks/regression/quadratic.js'
+export { type QuadraticPixelSettings, quadraticPixel } from './attacks/regression/quadratic-pixel.js'
+export { type RandomLpSettings, randomLp } from './attacks/regression/random-lp.js'
+export { type RandomPixelSettings, randomPixel } from './attacks/regression/random-pixel.js'
+export type {
+  AttackedRegressionSample,
+  OutputError,
+  OutputLoss,
+  RegressionAttack,
+  RegressionAttackContext,
+  RegressionAttackRequest,
+  RegressionAttackResult,
+  RegressionCandidates,
+} from './attacks/regression/regression-attack.js'
+export { attackRegressor } from './attacks/regression/run-regression-attack.js'
+export type { SubsetSettings } from './attacks/regression/subsets.js'
+export { type RfgsmSettings, rfgsm } from './attacks/rfgsm.js'
 export { attack } from './attacks/run-attack.js'
+export { type SquareSettings, square } from './attacks/square.js'
+export { type TransferSettings, transfer } from './attacks/transfer.js'
 export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
 export { crown, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
 export { type LinearExactSettings, linearExact } from './bounds/linear-exact.js'
@@ -27,10 +77,23 @@ export {
 } from './errors.js'
 export type { Domain, DomainSettings } from './geometry/domain.js'
 export type { AttackNorm, Distance, Norm } from './geometry/norm.js'
-export type { Classifier, ModelDescription } from './model/classifier.js'
+export { confusionOfFooled } from './measures/confusion.js'
+export {
+  type EpsilonSweep,
+  type EpsilonSweepRequest,
+  epsilonSweep,
+  type SweptSample,
+  smallestEpsilonAbove,
+} from './measures/epsilon-sweep.js'
+export { type LinearisedDistance, linearisedDistance } from './measures/linearised-distance.js'
+export { relativePerturbation } from './measures/relative-perturbation.js'
+export type { Classifier } from './model/classifier.js'
 export { loadModel } from './model/load-model.js'
+export { loadRegressor, type RegressorSettings } from './model/load-regressor.js'
+export type { ClassifierOutput, Model, ModelDescription, RegressorOutput } from './model/model.js'
 export type { ModelSettings } from './model/model-settings.js'
 export type { Preprocessing } from './model/preprocessing.js'
+export type { Regressor } from './model/regressor.js'
 export type { LossName } from './passes/losses.js'
 export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'
 export type { RandomSource } from './sampling/random.js'

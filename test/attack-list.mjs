@@ -4,18 +4,59 @@
  * @param {typeof import('../src/index.js')} unfooled
  */
 export function attackList(unfooled) {
-  const { deepFool, fgsm, pgd, randomNoise } = unfooled
-  /** @type {readonly ListedAttack[]} */
-  const list = [
-    { name: 'randomNoise', norms: ['linf', 'l2', 'l1'], make: ({ norm, epsilon }) => randomNoise({ norm, epsilon }) },
-    { name: 'fgsm', norms: ['linf', 'l2', 'l1'], make: ({ norm, epsilon }) => fgsm({ norm, epsilon }) },
-    {
-      name: 'pgd',
-      norms: ['linf', 'l2', 'l1'],
-      make: ({ norm, epsilon, quick }) => pgd({ norm, epsilon, steps: quick ? 10 : 40 }),
-    },
-    { name: 'deepFool', norms: ['linf', 'l2'], make: ({ norm }) => deepFool({ norm }) },
+  const every = ['linf', 'l2', 'l1']
+  const gradientBased = [
+    ['fgsm', [...every, 'l3'], ({ norm, epsilon }) => unfooled.fgsm({ norm, epsilon })],
+    ['rfgsm', every, ({ norm, epsilon }) => unfooled.rfgsm({ norm, epsilon })],
+    ['bim', every, ({ norm, epsilon }) => unfooled.bim({ norm, epsilon })],
+    ['pgd', every, ({ norm, epsilon, quick }) => unfooled.pgd({ norm, epsilon, steps: quick ? 10 : 40 })],
+    ['gnm', every, ({ norm, epsilon }) => unfooled.gnm({ norm, epsilon })],
+    ['algorithm1', [...every, 'l1.5'], ({ norm, epsilon }) => unfooled.algorithm1({ norm, epsilon })],
+    ['algorithm2', every, ({ norm, epsilon }) => unfooled.algorithm2({ norm, epsilon })],
+    ['ensemble', every, ({ norm, epsilon, model }) => unfooled.ensemble({ norm, epsilon, surrogates: [model] })],
+    ['apgd', every, ({ norm, epsilon, quick }) => unfooled.apgd({ norm, epsilon, steps: quick ? 20 : 100 })],
+    [
+      'apgdTargeted',
+      every,
+      ({ norm, epsilon, quick }) => unfooled.apgdTargeted({ norm, epsilon, steps: quick ? 10 : 100 }),
+    ],
+    ['deepFool', [...every, 'l3'], ({ norm }) => unfooled.deepFool({ norm })],
+    ['fab', every, ({ norm, quick }) => unfooled.fab({ norm, steps: quick ? 10 : 100 })],
+    ['fabTargeted', every, ({ norm, quick }) => unfooled.fabTargeted({ norm, steps: quick ? 5 : 100 })],
+    ['lbfgs', ['l2'], ({ quick }) => unfooled.lbfgs(quick ? { bisections: 3 } : {})],
+    ['fastGradientSignSearch', ['linf'], () => unfooled.fastGradientSignSearch()],
+    ['fastGradientValue', ['l2'], () => unfooled.fastGradientValue()],
+    ['hotCold', ['l2'], () => unfooled.hotCold()],
+    ['iterativePerturbation', ['linf'], ({ epsilon }) => unfooled.iterativePerturbation({ stepSize: epsilon / 20 })],
   ]
+  const withoutGradients = [
+    ['randomNoise', every, ({ norm, epsilon }) => unfooled.randomNoise({ norm, epsilon })],
+    [
+      'square',
+      ['linf', 'l2'],
+      ({ norm, epsilon, quick }) => unfooled.square({ norm, epsilon, queries: quick ? 200 : 1000 }),
+    ],
+    ['rayS', ['linf'], ({ quick }) => unfooled.rayS({ queries: quick ? 200 : 1000 })],
+    ['hopSkipJump', ['l2'], ({ quick }) => unfooled.hopSkipJump({ queries: quick ? 200 : 2000 })],
+  ]
+  const ofOthers = [
+    [
+      'transfer',
+      ['linf'],
+      ({ epsilon, model }) => unfooled.transfer({ attack: unfooled.fgsm({ epsilon }), surrogates: [model] }),
+    ],
+    [
+      'firstSuccess',
+      ['linf'],
+      ({ epsilon }) => unfooled.firstSuccess([unfooled.fgsm({ epsilon }), unfooled.bim({ epsilon })]),
+    ],
+  ]
+  /** @type {readonly ListedAttack[]} */
+  const list = [...gradientBased, ...withoutGradients, ...ofOthers].map(([name, norms, make]) => ({
+    name,
+    norms,
+    make,
+  }))
   return list
 }
 

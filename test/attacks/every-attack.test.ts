@@ -39,6 +39,7 @@ const models: Record<string, { bytes: Uint8Array; featureShape: number[]; frozen
   'three classes': { bytes: encodeModel(network([6], 3)), featureShape: [6] },
   '1000 classes': { bytes: encodeModel(network([6], 1000)), featureShape: [6] },
   'batches of one only': { bytes: encodeModel(network([6], 3, 1)), featureShape: [6] },
+  'one score': { bytes: encodeModel(network([6], 1)), featureShape: [6] },
   'one feature': { bytes: encodeModel(denseGraph({ weights: [[4], [-4]], bias: [-2, 2] })), featureShape: [1] },
   'inputs of rank 2': { bytes: encodeModel(network([4, 3], 3)), featureShape: [4, 3] },
   'inputs of rank 3': { bytes: encodeModel(network([2, 3, 3], 3)), featureShape: [2, 3, 3] },
@@ -46,9 +47,18 @@ const models: Record<string, { bytes: Uint8Array; featureShape: number[]; frozen
   'a frozen feature': { bytes: encodeModel(network([6], 3)), featureShape: [6], frozen: 2 },
 }
 
+const epsilons: Partial<Record<unfooled.AttackNorm, number>> = {
+  linf: 0.6,
+  l3: 0.9,
+  l2: 1.2,
+  'l1.5': 1.6,
+  l1: 2.5,
+  l0: 3,
+}
+
 describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen }) => {
   const features = featureShape.reduce((product, size) => product * size, 1)
-  const count = 6
+  const count = 12
   let model: unfooled.Classifier
   let inputs: unfooled.Inputs
 
@@ -66,7 +76,7 @@ describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen })
   afterAll(() => model.close())
 
   test.each(cases)('$name $norm keeps to domain and ball, and its successes are real', async ({ norm, make }) => {
-    const epsilon = norm === 'l0' ? 2 : { linf: 0.4, l2: 0.8, l1: 1.5 }[norm as unfooled.Norm]
+    const epsilon = epsilons[norm]!
     const method = make({ norm, epsilon, quick: true, model })
     const result = await attack(model, method, { inputs, seed })
     expect(result.eligible).toBe(count)
@@ -86,8 +96,8 @@ describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen })
       expect(logits.indexOf(Math.max(...logits))).toBe(sample.adversarialPrediction)
       expect(sample.adversarialPrediction).not.toBe(sample.label)
     }
-    // Not a no-op: these balls are large.
-    if (features > 1 && method.name !== 'randomNoise') expect(result.fooled).toBeGreaterThan(0)
+    // Not a no-op: these balls are large. Noise, and a step that looks at one logit only, may fail all the same.
+    if (features > 1 && !['randomNoise', 'algorithm2'].includes(name)) expect(result.fooled).toBeGreaterThan(0)
   })
 })
 

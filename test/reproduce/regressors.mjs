@@ -42,7 +42,7 @@ const panels = [
     },
   },
   {
-    fixture: 'cifar_colorization',
+    fixture: 'texture_colorization',
     title: 'ℓ∞ (d)',
     parameter: 'ε',
     values: [0.01, 0.02, 0.05, 0.1],
@@ -54,13 +54,15 @@ const panels = [
 export async function reproduceRegressors() {
   for (const { fixture, title, parameter, values, attacks } of panels) {
     const { model, samples } = await open(fixture)
-    console.log(`Mean output PSNR in dB, ${fixture}, ${title}, ${count} samples (Figure 4); lower is a stronger attack`)
+    console.log(
+      `Median output PSNR in dB, ${fixture}, ${title}, ${count} samples (Figure 4); lower is a stronger attack`,
+    )
     const rows = []
     for (const [name, make] of Object.entries(attacks)) {
       const psnr = []
       for (const value of values) {
         const result = await attackRegressor(model, make(value), { ...samples, seed })
-        psnr.push(result.meanOutputPsnr)
+        psnr.push(result.medianOutputPsnr)
       }
       rows.push({ name, psnr })
     }

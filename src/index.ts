@@ -12,7 +12,10 @@ export type {
 } from './attacks/attack.js'
 export { type AutoAttackSettings, autoAttack } from './attacks/auto-attack.js'
 export { type BimSettings, bim } from './attacks/bim.js'
+export { type CarliniWagnerSettings, carliniWagner } from './attacks/carlini-wagner.js'
+export { type DdnSettings, ddn } from './attacks/ddn.js'
 export { type DeepFoolSettings, deepFool } from './attacks/deep-fool.js'
+export { type EadSettings, ead } from './attacks/ead.js'
 export { type EnsembleSettings, ensemble } from './attacks/ensemble.js'
 export { type FabSettings, type FabTargetedSettings, fab, fabTargeted } from './attacks/fab.js'
 export {
@@ -22,6 +25,7 @@ export {
 export { type FastGradientValueSettings, fastGradientValue } from './attacks/fast-gradient-value.js'
 export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
 export { firstSuccess } from './attacks/first-success.js'
+export { type FmnSettings, fmn } from './attacks/fmn.js'
 export { type GnmSettings, gnm } from './attacks/gnm.js'
 export { type HopSkipJumpSettings, hopSkipJump } from './attacks/hop-skip-jump.js'
 export { type HotColdSettings, hotCold } from './attacks/hot-cold.js'

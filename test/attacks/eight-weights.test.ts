@@ -1,7 +1,11 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { apgd } from '../../src/attacks/apgd.js'
+import { carliniWagner } from '../../src/attacks/carlini-wagner.js'
+import { ddn } from '../../src/attacks/ddn.js'
 import { deepFool } from '../../src/attacks/deep-fool.js'
+import { ead } from '../../src/attacks/ead.js'
 import { fab } from '../../src/attacks/fab.js'
+import { fmn } from '../../src/attacks/fmn.js'
 import { pgd } from '../../src/attacks/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
@@ -102,6 +106,26 @@ describe.each(['linf', 'l2', 'l1'] as const)('the eight-weight network, %s', (no
     result.samples.forEach((sample, index) => {
       expect(sample.distance![norm] / exact[index]).toBeGreaterThan(0.998)
       expect(sample.distance![norm] / exact[index]).toBeLessThan(1.02)
+    })
+    await model.close()
+  })
+})
+
+describe.each([
+  ['ddn', 'l2', ddn()],
+  ['fmn', 'l1', fmn({ norm: 'l1' })],
+  ['fmn', 'l2', fmn()],
+  ['fmn', 'linf', fmn({ norm: 'linf' })],
+  ['carliniWagner', 'l2', carliniWagner()],
+  ['ead', 'l1', ead()],
+] as const)('the eight-weight network, %s %s', (_, norm, method) => {
+  test('ends at most 2 % above the gridded optimum', async () => {
+    const model = await loadModel(bytes, { domain: [-5, 5] })
+    const result = await attack(model, method, { inputs, labels, seed })
+    result.samples.forEach((sample, index) => {
+      const exact = nearestFlip(points[index], norm)
+      expect(sample.distance![norm] / exact).toBeGreaterThan(0.998)
+      expect(sample.distance![norm] / exact).toBeLessThan(1.02)
     })
     await model.close()
   })

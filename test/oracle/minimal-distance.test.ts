@@ -1,0 +1,94 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Attack, AttackResult } from '../../src/attacks/attack.js'
+import { carliniWagner } from '../../src/attacks/carlini-wagner.js'
+import { ddn } from '../../src/attacks/ddn.js'
+import { ead } from '../../src/attacks/ead.js'
+import { fmn } from '../../src/attacks/fmn.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { engine } from '../../src/engine/engine.js'
+import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { seed } from '../seed.js'
+import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+
+const count = 100
+
+/** What a Python library reached on the same samples, and with how many gradients of each. */
+interface Reference {
+  readonly fooling_ratio_of_clean_correct: number
+  readonly median_dist_fooled: number
+}
+
+const queries = { advlib_ddn_l2: 100, advlib_fmn_l2: 100, advlib_fmn_linf: 100, foolbox_cw_l2: 5000 } as const
+
+afterAll(() => engine.close())
+
+describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against the Python libraries', (name) => {
+  let model: Classifier
+  let references: Record<string, Reference>
+  let bestKnown: Record<'l2' | 'linf', { readonly best_upper_bound: readonly number[] }>
+  let run: (method: Attack) => ReturnType<typeof attack>
+
+  beforeAll(async () => {
+    model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
+    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
+    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
+    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
+    const reached = readJson('torch', `${name}_attacks.json`)
+    references = reached.attacks
+    bestKnown = reached.best_known
+    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+  })
+  afterAll(() => model.close())
+
+  test.each([
+    ['advlib_ddn_l2', ddn(), 1.02],
+    ['advlib_fmn_linf', fmn({ norm: 'linf' }), 1.02],
+    // The reference stalls at the bounds of the domain: fooled 0.11 and 0.53, at 1.55 and 1.27 times these distances.
+    ['advlib_fmn_l2', fmn(), 0.81],
+    ['foolbox_cw_l2', carliniWagner(), 1],
+  ] as const)('%s: as many fooled, at most as far, with no more gradients', async (name, method, factor) => {
+    const reference = references[name]
+    const result = await run(method)
+    const fooled = Math.round(reference.fooling_ratio_of_clean_correct * result.eligible)
+    expect(result.fooled).toBeGreaterThanOrEqual(fooled - 1)
+    expect(result.medianDistance).toBeLessThanOrEqual(factor * reference.median_dist_fooled)
+    expect(result.gradientQueries).toBeLessThanOrEqual(queries[name] * result.eligible)
+    expect(result.warnings).toEqual([])
+  })
+
+  test('fmn and ead fool everything in l1 and l0, and agree on l1', async () => {
+    const [dense, elastic, sparse] = [await run(fmn({ norm: 'l1' })), await run(ead()), await run(fmn({ norm: 'l0' }))]
+    for (const { fooled, eligible } of [dense, elastic, sparse]) expect(fooled).toBe(eligible)
+    expect(elastic.medianDistance / dense.medianDistance).toBeGreaterThan(0.9)
+    expect(elastic.medianDistance / dense.medianDistance).toBeLessThan(1.1)
+    // A change is at most 1, so that no distance is smaller in l0 than in l1.
+    expect(sparse.medianDistance / dense.medianDistance).toBeGreaterThan(1)
+    expect(sparse.medianDistance / dense.medianDistance).toBeLessThan(2)
+  })
+
+  // The best of eleven attacks, some with 5000 gradients.
+  test.each([
+    {
+      norm: 'l2',
+      methods: [ddn({ steps: 310, targetClasses: 3 })],
+      share: { digits_mlp: 0.95, mnist_lenet: 0.5 },
+    },
+    {
+      norm: 'linf',
+      methods: [10, 30].map((alpha) => fmn({ norm: 'linf', steps: 310, targetClasses: 3, alpha })),
+      share: { digits_mlp: 0.95, mnist_lenet: 0.9 },
+    },
+  ] as const)('$norm: within 0.1 % of the best known distance for most samples', async ({ norm, methods, share }) => {
+    const results: AttackResult[] = []
+    for (const method of methods) results.push(await run(method))
+    const eligible = results[0].samples.flatMap((sample, index) => (sample.eligible ? [index] : []))
+    const closest = eligible.map((index) => Math.min(...results.map(({ samples }) => samples[index].distance![norm])))
+    const reached = closest.filter(
+      (distance, row) => distance <= 1.001 * bestKnown[norm].best_upper_bound[eligible[row]],
+    )
+    expect(reached.length / eligible.length).toBeGreaterThanOrEqual(share[name as keyof typeof share])
+  })
+})

@@ -11,7 +11,8 @@ export async function compileGraph(graph: Graph, oneAtATime: boolean): Promise<C
   const session = await engine.createSession(graph)
   const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
   return {
-    run: (feeds) => (oneAtATime ? runOneAtATime(session, feeds, batched) : session.run(feeds)),
+    // Some graphs are about the model alone, and have no samples.
+    run: (feeds) => (oneAtATime && batched.length > 0 ? runOneAtATime(session, feeds, batched) : session.run(feeds)),
     release: () => session.release(),
   }
 }

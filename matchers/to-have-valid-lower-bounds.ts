@@ -1,6 +1,6 @@
 import type { Attack } from '../src/attacks/attack.js'
-import { deepFool } from '../src/attacks/deep-fool.js'
-import { pgd } from '../src/attacks/pgd.js'
+import { deepFool } from '../src/attacks/perturbation-analysis/deep-fool.js'
+import { pgd } from '../src/attacks/perturbation-analysis/pgd.js'
 import type { Bound, BoundResult } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
 import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../src/budget.js'

@@ -1,7 +1,3 @@
-export { type Algorithm1Settings, algorithm1 } from './attacks/algorithm1.js'
-export { type Algorithm2Settings, algorithm2 } from './attacks/algorithm2.js'
-export { type ApgdSettings, apgd } from './attacks/apgd.js'
-export { type ApgdTargetedSettings, apgdTargeted } from './attacks/apgd-targeted.js'
 export type {
   Attack,
   AttackCandidates,
@@ -10,39 +6,47 @@ export type {
   AttackRequest,
   AttackResult,
 } from './attacks/attack.js'
-export { type AutoAttackSettings, autoAttack } from './attacks/auto-attack.js'
-export { type BimSettings, bim } from './attacks/bim.js'
-export { type CarliniWagnerSettings, carliniWagner } from './attacks/carlini-wagner.js'
-export { type DdnSettings, ddn } from './attacks/ddn.js'
-export { type DeepFoolSettings, deepFool } from './attacks/deep-fool.js'
-export { type EadSettings, ead } from './attacks/ead.js'
-export { type EnsembleSettings, ensemble } from './attacks/ensemble.js'
-export { type FabSettings, type FabTargetedSettings, fab, fabTargeted } from './attacks/fab.js'
+export { type ApgdSettings, apgd } from './attacks/auto-attack/apgd.js'
+export { type ApgdTargetedSettings, apgdTargeted } from './attacks/auto-attack/apgd-targeted.js'
+export { type AutoAttackSettings, autoAttack } from './attacks/auto-attack/auto-attack.js'
+export { type FabSettings, type FabTargetedSettings, fab, fabTargeted } from './attacks/auto-attack/fab.js'
+export { firstSuccess } from './attacks/auto-attack/first-success.js'
 export {
   type FastGradientSignSearchSettings,
   fastGradientSignSearch,
-} from './attacks/fast-gradient-sign-search.js'
-export { type FastGradientValueSettings, fastGradientValue } from './attacks/fast-gradient-value.js'
-export { type FgsmSettings, fgsm } from './attacks/fgsm.js'
-export { firstSuccess } from './attacks/first-success.js'
-export { type FmnSettings, fmn } from './attacks/fmn.js'
-export { type GnmSettings, gnm } from './attacks/gnm.js'
-export { type HopSkipJumpSettings, hopSkipJump } from './attacks/hop-skip-jump.js'
-export { type HotColdSettings, hotCold } from './attacks/hot-cold.js'
-export { type IterativePerturbationSettings, iterativePerturbation } from './attacks/iterative-perturbation.js'
-export { type LbfgsSettings, lbfgs } from './attacks/lbfgs.js'
-export type { MinimumNormSettings } from './attacks/minimum-norm.js'
-export type { NormConstrainedSettings } from './attacks/norm-constrained.js'
-export { type PerturbationAnalysisSettings, perturbationAnalysis } from './attacks/perturbation-analysis.js'
+} from './attacks/line-search/fast-gradient-sign-search.js'
+export { type FastGradientValueSettings, fastGradientValue } from './attacks/line-search/fast-gradient-value.js'
+export { type HotColdSettings, hotCold } from './attacks/line-search/hot-cold.js'
+export {
+  type IterativePerturbationSettings,
+  iterativePerturbation,
+} from './attacks/line-search/iterative-perturbation.js'
 export {
   type PerturbationSequence,
   type PerturbationSequenceRequest,
   type PerturbationSequences,
   perturbationSequence,
-} from './attacks/perturbation-sequence.js'
-export { type PgdSettings, pgd } from './attacks/pgd.js'
-export { type RandomNoiseSettings, randomNoise } from './attacks/random-noise.js'
-export { type RaySSettings, rayS } from './attacks/ray-s.js'
+} from './attacks/line-search/perturbation-sequence.js'
+export { type CarliniWagnerSettings, carliniWagner } from './attacks/minimal-distance/carlini-wagner.js'
+export { type DdnSettings, ddn } from './attacks/minimal-distance/ddn.js'
+export { type EadSettings, ead } from './attacks/minimal-distance/ead.js'
+export { type FmnSettings, fmn } from './attacks/minimal-distance/fmn.js'
+export { type LbfgsSettings, lbfgs } from './attacks/minimal-distance/lbfgs.js'
+export { type Algorithm1Settings, algorithm1 } from './attacks/perturbation-analysis/algorithm1.js'
+export { type Algorithm2Settings, algorithm2 } from './attacks/perturbation-analysis/algorithm2.js'
+export { type BimSettings, bim } from './attacks/perturbation-analysis/bim.js'
+export { type DeepFoolSettings, deepFool } from './attacks/perturbation-analysis/deep-fool.js'
+export { type EnsembleSettings, ensemble } from './attacks/perturbation-analysis/ensemble.js'
+export { type FgsmSettings, fgsm } from './attacks/perturbation-analysis/fgsm.js'
+export { type GnmSettings, gnm } from './attacks/perturbation-analysis/gnm.js'
+export type { MinimumNormSettings } from './attacks/perturbation-analysis/minimum-norm.js'
+export type { NormConstrainedSettings } from './attacks/perturbation-analysis/norm-constrained.js'
+export {
+  type PerturbationAnalysisSettings,
+  perturbationAnalysis,
+} from './attacks/perturbation-analysis/perturbation-analysis.js'
+export { type PgdSettings, pgd } from './attacks/perturbation-analysis/pgd.js'
+export { type RfgsmSettings, rfgsm } from './attacks/perturbation-analysis/rfgsm.js'
 export { type LinearSettings, linear } from './attacks/regression/linear.js'
 export { type LinearPixelSettings, linearPixel } from './attacks/regression/linear-pixel.js'
 export { type QuadraticSettings, quadratic } from './attacks/regression/quadratic.js'
@@ -61,10 +65,12 @@ export type {
 } from './attacks/regression/regression-attack.js'
 export { attackRegressor } from './attacks/regression/run-regression-attack.js'
 export type { SubsetSettings } from './attacks/regression/subsets.js'
-export { type RfgsmSettings, rfgsm } from './attacks/rfgsm.js'
 export { attack } from './attacks/run-attack.js'
-export { type SquareSettings, square } from './attacks/square.js'
-export { type TransferSettings, transfer } from './attacks/transfer.js'
+export { type HopSkipJumpSettings, hopSkipJump } from './attacks/without-gradients/hop-skip-jump.js'
+export { type RandomNoiseSettings, randomNoise } from './attacks/without-gradients/random-noise.js'
+export { type RaySSettings, rayS } from './attacks/without-gradients/ray-s.js'
+export { type SquareSettings, square } from './attacks/without-gradients/square.js'
+export { type TransferSettings, transfer } from './attacks/without-gradients/transfer.js'
 export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
 export { crown, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
 export { type LinearExactSettings, linearExact } from './bounds/linear-exact.js'

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest'
 import type { AttackContext } from '../../src/attacks/attack.js'
-import { moveToBoundary } from '../../src/attacks/boundary-search.js'
+import { moveToBoundary } from '../../src/attacks/iteration/boundary-search.js'
 import { Budget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { emitProjection } from '../../src/attacks/emit-projection.js'
+import { emitProjection } from '../../src/attacks/iteration/emit-projection.js'
 import { engine } from '../../src/engine/engine.js'
 import { distance } from '../../src/geometry/norm.js'
 import { floatTensor, GraphBuilder } from '../../src/graph/builder.js'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fabStep } from '../../src/attacks/fab-step.js'
+import { fabStep } from '../../src/attacks/auto-attack/fab-step.js'
 
 const domain = { lower: Float32Array.of(-10, -10), upper: Float32Array.of(10, 10) }
 const settings = { norm: 'l2', alphaMax: 0.1, eta: 1.05 } as const

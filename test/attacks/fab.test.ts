@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { deepFool } from '../../src/attacks/deep-fool.js'
-import { fab, fabTargeted } from '../../src/attacks/fab.js'
+import { fab, fabTargeted } from '../../src/attacks/auto-attack/fab.js'
+import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { ModelError, SettingsError } from '../../src/errors.js'

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { hotCold } from '../../src/attacks/hot-cold.js'
+import { hotCold } from '../../src/attacks/line-search/hot-cold.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'

@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { iterativePerturbation } from '../../src/attacks/iterative-perturbation.js'
+import { iterativePerturbation } from '../../src/attacks/line-search/iterative-perturbation.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'

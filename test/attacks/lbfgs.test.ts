@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { lbfgs } from '../../src/attacks/lbfgs.js'
+import { lbfgs } from '../../src/attacks/minimal-distance/lbfgs.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { ModelError, SettingsError } from '../../src/errors.js'

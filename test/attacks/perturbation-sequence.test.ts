@@ -1,5 +1,5 @@
 import { afterAll, expect, test } from 'vitest'
-import { perturbationSequence } from '../../src/attacks/perturbation-sequence.js'
+import { perturbationSequence } from '../../src/attacks/line-search/perturbation-sequence.js'
 import { engine } from '../../src/engine/engine.js'
 import { SampleError, SettingsError } from '../../src/errors.js'
 import { distance } from '../../src/geometry/norm.js'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { pgd } from '../../src/attacks/pgd.js'
+import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { randomSource } from '../../src/sampling/random.js'

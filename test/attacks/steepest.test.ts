@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { emitSteepest } from '../../src/attacks/steepest.js'
+import { emitSteepest } from '../../src/attacks/iteration/steepest.js'
 import { engine } from '../../src/engine/engine.js'
 import { type AttackNorm, distance, exponent } from '../../src/geometry/norm.js'
 import { floatTensor, GraphBuilder } from '../../src/graph/builder.js'

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { deepFool } from '../../src/attacks/deep-fool.js'
-import { pgd } from '../../src/attacks/pgd.js'
+import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
+import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { lipschitz } from '../../src/bounds/lipschitz/lipschitz.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Attack } from '../../src/attacks/attack.js'
-import { fab } from '../../src/attacks/fab.js'
+import { fab } from '../../src/attacks/auto-attack/fab.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'

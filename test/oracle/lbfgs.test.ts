@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { lbfgs } from '../../src/attacks/lbfgs.js'
+import { lbfgs } from '../../src/attacks/minimal-distance/lbfgs.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { attack } from '../../src/attacks/run-attack.js'
-import { square } from '../../src/attacks/square.js'
+import { square } from '../../src/attacks/without-gradients/square.js'
 import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'
 import { loadModel } from '../../src/model/load-model.js'

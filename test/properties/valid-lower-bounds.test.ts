@@ -20,7 +20,14 @@ describe.each(norms)('%s', (norm) => {
 /** Certifies more than it may. */
 function inflated(factor: number): Bound {
   const honest = crown({ norm: 'l2', domain: 'ignore' })
-  return { ...honest, margins: (context, epsilon) => honest.margins(context, epsilon.map((radius) => radius / factor)) }
+  return {
+    ...honest,
+    margins: (context, epsilon) =>
+      honest.margins(
+        context,
+        epsilon.map((radius) => radius / factor),
+      ),
+  }
 }
 
 test('a bound that certifies twice too much is refuted, with a counterexample of a few weights', async () => {

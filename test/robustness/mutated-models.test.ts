@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadFixture } from '../../fixtures/index.js'
-import { fgsm } from '../../src/attacks/fgsm.js'
+import { fgsm } from '../../src/attacks/perturbation-analysis/fgsm.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { UnfooledError } from '../../src/errors.js'

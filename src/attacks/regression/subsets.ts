@@ -1,7 +1,7 @@
 import { SettingsError } from '../../errors.js'
 import { elementCount } from '../../graph/graph.js'
 import { range } from '../../sampling/rows.js'
-import type { Subsets } from '../best-subset.js'
+import type { Subsets } from '../perturbation-analysis/best-subset.js'
 
 export interface SubsetSettings {
   /** Features that are changed together, by flat position in one sample. Default: the pixels, all channels of each. */

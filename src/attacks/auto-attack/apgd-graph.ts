@@ -1,0 +1,124 @@
+import type { Norm } from '../../geometry/norm.js'
+import type { GraphBuilder } from '../../graph/builder.js'
+import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
+import { classCount } from '../../passes/gradient-graph.js'
+import { emitLoss, type Loss } from '../../passes/losses.js'
+import type { AscentStep } from '../iteration/ascent.js'
+import { type Carried, loopGraph } from '../iteration/loop-graph.js'
+import { momentumSchedule } from './apgd-momentum.js'
+import { sparseSchedule } from './apgd-sparse.js'
+
+export type ApgdLoss = 'cross-entropy' | 'dlr' | 'margin'
+
+export interface ApgdGraphSettings {
+  readonly norm: Norm
+  readonly loss: ApgdLoss
+  readonly steps: number
+  readonly rho: number
+  /**
+   * Where the loss leads: away from the `labels`, to the `labels` as targets, or to classes of a further input `towards`
+   * (int64, per sample) while any class but the `labels` counts as success.
+   */
+  readonly aim: 'untargeted' | 'targeted' | 'towards'
+}
+
+/** What is known in one iteration: names in the body of the loop. Numbers per sample have axes of size 1 for the features. */
+export interface ApgdIteration {
+  readonly norm: Norm
+  readonly steps: number
+  readonly rho: number
+  readonly ball: Omit<AscentStep, 'size'>
+  readonly point: string
+  readonly uphill: string
+  readonly loss: string
+  /** The point with the largest loss so far, the gradient there and the loss. */
+  readonly highest: string
+  readonly highestGradient: string
+  readonly highestLoss: string
+  readonly iteration: string
+  /** What the iteration before carried on. */
+  readonly before: Readonly<Record<string, string>>
+}
+
+/** How the size of the steps follows the progress. */
+export interface ApgdSchedule {
+  /** Points that it carries on; each starts as the starting point. */
+  readonly points: readonly string[]
+  /** Numbers per sample that it carries on, and what they start as. */
+  memory(epsilon: number, features: number): Readonly<Record<string, number>>
+  advance(builder: GraphBuilder, iteration: ApgdIteration): { point: string; carried: Readonly<Record<string, string>> }
+}
+
+export const apgdSchedules: Record<Norm, ApgdSchedule> = {
+  linf: momentumSchedule,
+  l2: momentumSchedule,
+  l1: sparseSchedule,
+}
+
+/**
+ * Auto-PGD as a {@link loopGraph}. It carries `highest` (the point with the largest loss) and `highestGradient`, both shaped
+ * like a sample, `highestLoss` (float32) and `iteration` (int64), and what its schedule does. Its further inputs: `origin`,
+ * `lower`, `upper` and `epsilon` as in {@link AscentStep}.
+ */
+export function apgdGraph(model: TypedGraph, settings: ApgdGraphSettings): Graph {
+  const { norm, loss: lossName, steps, rho, aim } = settings
+  const shape = model.inputs[0].shape!
+  const featureShape = shape.slice(1) as number[]
+  const ones = featureShape.map(() => 1)
+  const classes = classCount(model)
+  const schedule = apgdSchedules[norm]
+  const carried: Carried[] = [
+    ...['highest', 'highestGradient', ...schedule.points].map((name) => ({ name, type: 'float32' }) as const),
+    ...['highestLoss', ...Object.keys(schedule.memory(1, 1))].map(
+      (name) => ({ name, type: 'float32', shape: ones }) as const,
+    ),
+    { name: 'iteration', type: 'int64', shape: ones },
+  ]
+
+  return loopGraph(model, { targeted: aim === 'targeted', carried }, (builder, labels) => {
+    const ball = {
+      origin: builder.input('origin', 'float32', shape),
+      lower: builder.input('lower', 'float32', shape),
+      upper: builder.input('upper', 'float32', shape),
+      epsilon: builder.input('epsilon', 'float32', ['batch', ...ones]),
+      featureShape,
+    }
+    const aimedAt = aim === 'towards' ? builder.input('towards', 'int64', ['batch']) : labels
+
+    return ({ body, point, carried: before, logits, gradient }) => {
+      const objective = emitObjective(body, lossName, aim !== 'untargeted', logits, aimedAt, classes)
+      const loss = body.add('Reshape', [objective.value, body.ints([0, ...ones])])
+      const uphill = gradient(objective.gradient)
+      const rises = body.add('Greater', [loss, before.highestLoss])
+      const best = {
+        highest: body.add('Where', [rises, point, before.highest]),
+        highestGradient: body.add('Where', [rises, uphill, before.highestGradient]),
+        highestLoss: body.add('Where', [rises, loss, before.highestLoss]),
+      }
+      const { iteration } = before
+      const next = schedule.advance(body, { norm, steps, rho, ball, point, uphill, loss, ...best, iteration, before })
+      const flat = body.add('Reshape', [uphill, body.ints([0, elementCount(featureShape)])])
+      return {
+        point: next.point,
+        carried: { ...best, ...next.carried, iteration: body.add('Add', [iteration, body.int(1)]) },
+        slope: body.add('ReduceL1', [flat, body.ints([1])], { keepdims: 0 }),
+      }
+    }
+  })
+}
+
+/** What the attack raises, to get away from classes or to come to them. */
+function emitObjective(
+  builder: GraphBuilder,
+  loss: ApgdLoss,
+  comes: boolean,
+  logits: string,
+  labels: string,
+  classes: number,
+): Loss {
+  if (loss === 'dlr') return emitLoss(builder, comes ? 'targeted-dlr' : 'dlr', logits, labels, classes)
+  const emitted = emitLoss(builder, loss, logits, labels, classes)
+  // The cross-entropy of a class grows as a sample moves away from it, the margin as it comes nearer.
+  if ((loss === 'margin') === comes) return emitted
+  return { value: builder.add('Neg', [emitted.value]), gradient: builder.add('Neg', [emitted.gradient]) }
+}

@@ -1,0 +1,46 @@
+import type { Domain } from '../../geometry/domain.js'
+import { displacementToHyperplane } from '../../geometry/hyperplane.js'
+import { distance, type Norm } from '../../geometry/norm.js'
+import { clipToDomain } from '../../geometry/projection.js'
+
+export interface FabStepSettings {
+  readonly norm: Norm
+  readonly alphaMax: number
+  readonly eta: number
+}
+
+/** A margin, replaced by its linearisation at some point. */
+export interface LinearisedMargin {
+  readonly margin: number
+  readonly gradient: Float32Array
+}
+
+// Two points that are both on the boundary are weighted evenly.
+const smallestLength = 1e-8
+
+/**
+ * Moves `point`, where a margin was linearised, beyond the boundary where the linearisation is zero: a weighted mean of the
+ * step from the point and of the step from `origin`, which counts the more the nearer the boundary is to it.
+ */
+export function fabStep(
+  point: Float32Array,
+  origin: Float32Array,
+  { margin, gradient }: LinearisedMargin,
+  { norm, alphaMax, eta }: FabStepSettings,
+  domain: Domain,
+): void {
+  let offset = -margin
+  for (let feature = 0; feature < point.length; feature++) offset += gradient[feature] * point[feature]
+  const [step, biased] = [point, origin].map((from) =>
+    displacementToHyperplane(norm, from, { normal: gradient, offset }, domain),
+  )
+  const [length, biasedLength] = [step, biased].map((displacement) =>
+    Math.max(distance(new Float64Array(displacement.length), displacement, norm)[norm], smallestLength),
+  )
+  const alpha = Math.min(length / (length + biasedLength), alphaMax)
+  for (let feature = 0; feature < point.length; feature++) {
+    const next = point[feature] + eta * step[feature]
+    point[feature] = (1 - alpha) * next + alpha * (origin[feature] + eta * biased[feature])
+  }
+  clipToDomain(point, domain)
+}

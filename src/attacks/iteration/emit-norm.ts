@@ -1,0 +1,32 @@
+import { type AttackNorm, exponent } from '../../geometry/norm.js'
+import type { GraphBuilder } from '../../graph/builder.js'
+import { elementTypeNumbers } from '../../graph/element-types.js'
+import { elementCount } from '../../graph/graph.js'
+
+/** Emits the norm (float [batch]) of each sample of `displacement`, whose samples have the given shape. */
+export function emitNorm(
+  builder: GraphBuilder,
+  norm: AttackNorm,
+  displacement: string,
+  sampleShape: readonly number[],
+): string {
+  const flat = builder.add('Reshape', [displacement, builder.ints([0, elementCount(sampleShape)])])
+  const reduce = (operator: string, values: string) =>
+    builder.add(operator, [values, builder.ints([1])], { keepdims: 0 })
+  if (norm === 'l2') return reduce('ReduceL2', flat)
+  if (norm === 'l1') return reduce('ReduceL1', flat)
+  const sizes = builder.add('Abs', [flat])
+  if (norm === 'linf') return reduce('ReduceMax', sizes)
+  if (norm === 'l0') {
+    const changed = builder.add('Greater', [sizes, builder.scalar(0)])
+    return reduce('ReduceSum', builder.add('Cast', [changed], { to: elementTypeNumbers.float32 }))
+  }
+  const power = exponent(norm)
+  // Powers of small numbers would underflow.
+  const largest = builder.add('ReduceMax', [sizes, builder.ints([1])])
+  const isZero = builder.add('Equal', [largest, builder.scalar(0)])
+  const scaled = builder.add('Div', [sizes, builder.add('Where', [isZero, builder.scalar(1), largest])])
+  const sum = builder.add('ReduceSum', [builder.add('Pow', [scaled, builder.scalar(power)]), builder.ints([1])])
+  const length = builder.add('Mul', [largest, builder.add('Pow', [sum, builder.scalar(1 / power)])])
+  return builder.add('Squeeze', [length, builder.ints([1])])
+}

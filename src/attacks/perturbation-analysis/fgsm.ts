@@ -1,0 +1,14 @@
+import type { Attack } from '../attack.js'
+import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
+
+export type FgsmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 'target'>
+
+/**
+ * Fast gradient sign method: one step of size epsilon in the direction of steepest ascent of the cross-entropy (the
+ * gradient's sign for ℓ∞, the gradient for ℓ2, the coordinate with the largest derivative for ℓ1), clipped to the domain.
+ * Goodfellow, Shlens, Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
+ * @throws SettingsError when a setting makes no sense.
+ */
+export function fgsm({ norm = 'linf', epsilon, target }: FgsmSettings): Attack {
+  return normConstrained('fgsm', { norm, epsilon, target }, { loss: 'cross-entropy' })
+}

@@ -1,0 +1,231 @@
+import { distance } from '../../geometry/norm.js'
+import { clipToDomain } from '../../geometry/projection.js'
+import type { PerSample } from '../../sampling/per-sample.js'
+import { range, rowOf } from '../../sampling/rows.js'
+import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
+import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { Decisions } from './decisions.js'
+import { estimateNormals } from './estimate-normals.js'
+import { startingPoints } from './starting-points.js'
+
+export interface HopSkipJumpSettings {
+  /** Most forward passes per sample. Default 5000. */
+  readonly queries?: number
+  /** B₀ of the paper: forward passes of the first gradient estimate; the t-th takes √t times as many. Default 100. */
+  readonly initialEvaluations?: number
+  /** Most forward passes of one gradient estimate. Default 10 000. */
+  readonly maxEvaluations?: number
+  /** γ of the paper: scales the distance of the probes. Default 1. */
+  readonly gamma?: number
+  /** Class to move all samples to, or one per sample. Default: any other class. */
+  readonly target?: PerSample
+}
+
+/**
+ * HopSkipJump in ℓ2: at a point of the boundary, random probes vote on its normal; a step along the normal leads away
+ * from the boundary, and bisection towards the sample back to a point of it that is closer. Needs the predicted class
+ * only. A minimal-distance attack. Unlike the published attack it compares several starting points, stays where it is when a
+ * step leads no closer, and goes on from the next start, and at last from the closest point, when a search has ended. For ℓ∞ take rayS, which comes closer with far fewer queries.
+ * Chen, Jordan, Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack", IEEE S&P 2020.
+ * @throws SettingsError when a setting makes no sense.
+ */
+export function hopSkipJump({
+  queries = 5000,
+  initialEvaluations = 100,
+  maxEvaluations = 10_000,
+  gamma = 1,
+  target,
+}: HopSkipJumpSettings = {}): Attack {
+  checkCount('hopSkipJump', 'queries', queries)
+  checkCount('hopSkipJump', 'initialEvaluations', initialEvaluations)
+  checkCount('hopSkipJump', 'maxEvaluations', maxEvaluations)
+  checkPositive('hopSkipJump', 'gamma', gamma)
+  checkTarget('hopSkipJump', target)
+  const settings = { queries, initialEvaluations, maxEvaluations, gamma }
+  return {
+    name: 'hopSkipJump',
+    kind: 'minimal-distance',
+    norm: 'l2',
+    target,
+    settings: { norm: 'l2', ...settings, ...(target !== undefined && { target: recorded(target) }) },
+    run: (context) => run(context, settings),
+  }
+}
+
+// Searches start at the closest of this many points first; where none is adversarial, more are tried.
+const startsCompared = 8
+const mostStarts = 100
+// θ of the paper is coarse where there are few features.
+const coarsestTolerance = 1e-3
+const mostHalvingsOfStep = 10
+// A search has ended after so many iterations in a row that shorten the distance by less than this fraction.
+const idleIterations = 3
+const leastProgress = 0.005
+
+interface BoundaryPoint {
+  readonly point: Float32Array
+  readonly length: number
+}
+
+/** A search from one starting point. */
+interface Search {
+  current: BoundaryPoint
+  iteration: number
+  idle: number
+}
+
+async function run(
+  context: AttackContext,
+  { queries, initialEvaluations, maxEvaluations, gamma }: Required<Omit<HopSkipJumpSettings, 'target'>>,
+): Promise<AttackCandidates> {
+  const { model, inputs, labels } = context
+  const size = model.domain.lower.length
+  const theta = gamma / size ** 1.5
+  const tolerance = Math.min(theta, coarsestTolerance)
+  const decisions = new Decisions(context, queries)
+  const adversarial = new Float32Array(inputs.data)
+  const closest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
+  const steps = new Int32Array(labels.length)
+  const centerOf = (sample: number) => rowOf(inputs.data, size, sample)
+
+  /** Moves those of the points that are adversarial to the boundary. */
+  async function approach(
+    samples: readonly number[],
+    points: readonly Float32Array[],
+  ): Promise<(BoundaryPoint | undefined)[]> {
+    const answers = await decisions.areAdversarial(samples, joined(points, size))
+    const rows = range(samples.length).filter((row) => answers[row])
+    const write = (path: number, fraction: number, point: Float32Array) => {
+      const [center, end] = [centerOf(samples[rows[path]]), points[rows[path]]]
+      for (let feature = 0; feature < size; feature++) {
+        point[feature] = center[feature] + fraction * (end[feature] - center[feature])
+      }
+    }
+    const fractions = await decisions.bisect(
+      rows.map((row) => samples[row]),
+      tolerance,
+      write,
+    )
+    const reached = samples.map((): BoundaryPoint | undefined => undefined)
+    rows.forEach((row, path) => {
+      const sample = samples[row]
+      const point = new Float32Array(size)
+      write(path, fractions[path], point)
+      const length = distance(centerOf(sample), point).l2
+      reached[row] = { point, length }
+      if (length >= closest[sample]) return
+      closest[sample] = length
+      rowOf(adversarial, size, sample).set(point)
+    })
+    return reached
+  }
+
+  /** One iteration of the paper, on the current points of all given samples. */
+  async function iterate(samples: readonly number[], searches: readonly Search[]): Promise<void> {
+    const normals = await estimateNormals(
+      context,
+      decisions,
+      searches.map(({ current, iteration }, row) => ({
+        sample: samples[row],
+        point: current.point,
+        radius: Math.sqrt(size) * theta * current.length,
+        evaluations: Math.min(
+          Math.round(initialEvaluations * Math.sqrt(iteration)),
+          maxEvaluations,
+          decisions.left(samples[row]) - reserve,
+        ),
+      })),
+    )
+    const before = searches.map(({ current }) => current)
+    let open = range(samples.length)
+    for (let halving = 0; halving < mostHalvingsOfStep && open.length > 0; halving++) {
+      const points = open.map((row) => {
+        const { point, length } = before[row]
+        const step = length / Math.sqrt(searches[row].iteration) / 2 ** halving
+        const stepped = point.map((coordinate, feature) => coordinate + step * normals[row][feature])
+        clipToDomain(stepped, model.domain)
+        return stepped
+      })
+      const reached = await approach(
+        open.map((row) => samples[row]),
+        points,
+      )
+      open.forEach((row, index) => {
+        const point = reached[index]
+        if (point && point.length < before[row].length) searches[row].current = point
+      })
+      open = open.filter((row, index) => !reached[index] && decisions.left(samples[row]) > 0)
+    }
+    searches.forEach((search, row) => {
+      search.iteration++
+      search.idle = search.current.length < (1 - leastProgress) * before[row].length ? 0 : search.idle + 1
+    })
+  }
+
+  // What a step and the bisection after it may take.
+  const reserve = mostHalvingsOfStep + Math.ceil(-Math.log2(tolerance)) + 2
+  const starts = await findStarts(context, decisions, approach)
+  const running = new Map<number, Search>()
+  while (true) {
+    for (const [sample, points] of starts.entries()) {
+      const search = running.get(sample)
+      if (search && search.idle < idleIterations) continue
+      const current = points.shift()
+      if (current) running.set(sample, { current, iteration: 1, idle: 0 })
+      else if (search) {
+        const point = rowOf(adversarial, size, sample).slice()
+        running.set(sample, { current: { point, length: closest[sample] }, iteration: search.iteration, idle: 0 })
+      }
+    }
+    const samples = [...running.keys()].filter((sample) => decisions.left(sample) > reserve && closest[sample] > 0)
+    if (samples.length === 0) break
+    await iterate(
+      samples,
+      samples.map((sample) => running.get(sample)!),
+    )
+    for (const sample of samples) steps[sample]++
+    context.progress(decisions.progress)
+  }
+  return {
+    adversarial,
+    steps,
+    gradientQueries: new Int32Array(labels.length),
+    forwardQueries: decisions.forwardQueries,
+    interrupted: decisions.interrupted,
+  }
+}
+
+/** Points of the boundary to start from, for each sample, closest first. */
+async function findStarts(
+  context: AttackContext,
+  decisions: Decisions,
+  approach: (samples: readonly number[], points: readonly Float32Array[]) => Promise<(BoundaryPoint | undefined)[]>,
+): Promise<BoundaryPoint[][]> {
+  const samples = range(context.labels.length)
+  const sources = samples.map((sample) => startingPoints(context, sample, 'l2'))
+  const starts = samples.map((): BoundaryPoint[] => [])
+  for (let attempt = 0; attempt < mostStarts; attempt++) {
+    const open = samples.filter(
+      (sample) => decisions.left(sample) > 0 && (attempt < startsCompared || starts[sample].length === 0),
+    )
+    if (open.length === 0) break
+    const reached = await approach(
+      open,
+      open.map((sample) => sources[sample].next().value!),
+    )
+    open.forEach((sample, row) => {
+      const point = reached[row]
+      if (point) starts[sample].push(point)
+    })
+  }
+  for (const points of starts) points.sort((left, right) => left.length - right.length)
+  return starts
+}
+
+function joined(points: readonly Float32Array[], size: number): Float32Array {
+  const data = new Float32Array(points.length * size)
+  points.forEach((point, row) => {
+    data.set(point, row * size)
+  })
+  return data
+}

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { attackWarningRules } from '../src/attacks/warnings.js'
+import * as unfooled from '../src/index.js'
+import { attackList } from './attack-list.mjs'
 
 const read = (name: string) => readFileSync(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), 'utf8')
 
@@ -12,3 +14,28 @@ test('docs/warnings.md has a section on every warning of attacks, in the order o
   ]
   expect(sections.map(([, name]) => name)).toEqual(Object.keys(attackWarningRules))
 })
+
+// `npx vitest run test/docs.test.ts -u` writes the table into the page.
+test('docs/attacks.md lists every attack', async () => {
+  const page = read('attacks.md')
+  const [begin, end] = ['<!-- attacks -->', '<!-- /attacks -->']
+  const before = page.slice(0, page.indexOf(begin) + begin.length)
+  const after = page.slice(page.indexOf(end))
+  await expect(`${before}\n\n${attackTable()}\n\n${after}`).toMatchFileSnapshot('../docs/attacks.md')
+})
+
+function attackTable(): string {
+  const model = { description: { name: 'a surrogate' } } as unfooled.Classifier
+  const rows = attackList(unfooled).map(({ name, norms, make }) => {
+    const { kind } = make({ norm: norms[0], epsilon: 0.1, model })
+    const finds = kind === 'fixed-epsilon' ? 'fixed radius' : 'closest'
+    return `| \`${name}\` | ${finds} | ${norms.map(printed).join(', ')} |`
+  })
+  return ['| attack | finds | norms |', '| --- | --- | --- |', ...rows].join('\n')
+}
+
+function printed(norm: string): string {
+  // The list has one exponent as an example where an attack takes any.
+  if (norm === 'linf') return 'ℓ∞'
+  return /^l[012]$/.test(norm) ? `ℓ${norm.slice(1)}` : 'any ℓp with p ≥ 1'
+}

@@ -7,13 +7,17 @@ export function attackList(unfooled) {
   const every = ['linf', 'l2', 'l1']
   const gradientBased = [
     ['fgsm', [...every, 'l3'], ({ norm, epsilon }) => unfooled.fgsm({ norm, epsilon })],
-    ['rfgsm', every, ({ norm, epsilon }) => unfooled.rfgsm({ norm, epsilon })],
-    ['bim', every, ({ norm, epsilon }) => unfooled.bim({ norm, epsilon })],
-    ['pgd', every, ({ norm, epsilon, quick }) => unfooled.pgd({ norm, epsilon, steps: quick ? 10 : 40 })],
-    ['gnm', every, ({ norm, epsilon }) => unfooled.gnm({ norm, epsilon })],
+    ['rfgsm', [...every, 'l3'], ({ norm, epsilon }) => unfooled.rfgsm({ norm, epsilon })],
+    ['bim', [...every, 'l3'], ({ norm, epsilon }) => unfooled.bim({ norm, epsilon })],
+    ['pgd', [...every, 'l3'], ({ norm, epsilon, quick }) => unfooled.pgd({ norm, epsilon, steps: quick ? 10 : 40 })],
+    ['gnm', [...every, 'l3'], ({ norm, epsilon }) => unfooled.gnm({ norm, epsilon })],
     ['algorithm1', [...every, 'l1.5'], ({ norm, epsilon }) => unfooled.algorithm1({ norm, epsilon })],
-    ['algorithm2', every, ({ norm, epsilon }) => unfooled.algorithm2({ norm, epsilon })],
-    ['ensemble', every, ({ norm, epsilon, model }) => unfooled.ensemble({ norm, epsilon, surrogates: [model] })],
+    ['algorithm2', [...every, 'l3'], ({ norm, epsilon }) => unfooled.algorithm2({ norm, epsilon })],
+    [
+      'ensemble',
+      [...every, 'l3'],
+      ({ norm, epsilon, model }) => unfooled.ensemble({ norm, epsilon, surrogates: [model] }),
+    ],
     ['apgd', every, ({ norm, epsilon, quick }) => unfooled.apgd({ norm, epsilon, steps: quick ? 20 : 100 })],
     [
       'apgdTargeted',

@@ -29,13 +29,13 @@ function attackTable(): string {
   const rows = attackList(unfooled).map(({ name, norms, make }) => {
     const { kind } = make({ norm: norms[0], epsilon: 0.1, model })
     const finds = kind === 'fixed-epsilon' ? 'fixed radius' : 'closest'
-    return `| \`${name}\` | ${finds} | ${norms.map(printed).join(', ')} |`
+    return `| \`${name}\` | ${finds} | ${printed(norms)} |`
   })
   return ['| attack | finds | norms |', '| --- | --- | --- |', ...rows].join('\n')
 }
 
-function printed(norm: string): string {
+function printed(norms: readonly string[]): string {
   // The list has one exponent as an example where an attack takes any.
-  if (norm === 'linf') return 'ℓ∞'
-  return /^l[012]$/.test(norm) ? `ℓ${norm.slice(1)}` : 'any ℓp with p ≥ 1'
+  if (norms.some((norm) => !/^l(inf|[012])$/.test(norm))) return 'ℓp with p ≥ 1, ℓ∞'
+  return norms.map((norm) => (norm === 'linf' ? 'ℓ∞' : `ℓ${norm.slice(1)}`)).join(', ')
 }

@@ -1,10 +1,11 @@
+import { alphaCrown } from '../../dist/esm/src/bounds/alpha-crown.js'
 import { bound, crown, marginBounds } from '../../dist/esm/src/index.js'
 import { interleave } from './measure.mjs'
 import { bareSession, feeds, modelWithBatch } from './models.mjs'
 
 /** Certified radii to 1 % and margins at one radius, per sample. */
 export async function benchBounds() {
-  console.log('CROWN per sample (milliseconds; in forward runs per sample)')
+  console.log('CROWN and α-CROWN per sample (milliseconds; in forward runs per sample)')
   for (const [name, count] of [
     ['iris_mlp', 50],
     ['digits_mlp', 100],
@@ -23,12 +24,14 @@ export async function benchBounds() {
           forward: () => forward.run(batch),
           margins: () => marginBounds(model, crown({ norm }), { inputs, labels, epsilon }),
           radius: () => bound(model, crown({ norm }), { inputs, labels }),
+          optimised: () => marginBounds(model, alphaCrown({ norm }), { inputs, labels, epsilon }),
         },
         3,
       )
       const cost = (task) =>
         `${(times[task] / count).toFixed(2)} ms (${Math.round(times[task] / times.forward)} forwards)`
-      console.log(`  ${name.padEnd(14)} ${norm.padEnd(4)} radius ${cost('radius')}, margins ${cost('margins')}`)
+      const parts = [`radius ${cost('radius')}`, `margins ${cost('margins')}`, `of alphaCrown ${cost('optimised')}`]
+      console.log(`  ${name.padEnd(14)} ${norm.padEnd(4)} ${parts.join(', ')}`)
     }
     await model.close()
   }

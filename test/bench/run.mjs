@@ -4,6 +4,7 @@ import { benchBounds } from './bounds.mjs'
 import { benchGradients } from './gradients.mjs'
 import { benchProjectedGradientDescent } from './pgd.mjs'
 import { benchStart } from './start.mjs'
+import { benchSteps } from './steps.mjs'
 
 console.log(
   `Node ${process.version}, ${availableParallelism()} threads. Medians of interleaved runs; lower is better.\n`,
@@ -12,6 +13,7 @@ const only = process.argv.slice(2)
 const benches = {
   gradients: benchGradients,
   pgd: benchProjectedGradientDescent,
+  steps: benchSteps,
   bounds: benchBounds,
   start: benchStart,
 }

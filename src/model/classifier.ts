@@ -2,7 +2,6 @@ import type { LossName } from '../passes/losses.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { ClassifierOutput, Model, ModelDescription } from './model.js'
 
-
 /** A classifier under test: inputs in a box, one logit per class. */
 export interface Classifier extends Model {
   readonly description: ModelDescription & { readonly output: ClassifierOutput }

@@ -61,7 +61,9 @@ export async function inferTypes(graph: Graph, oneAtATime = false): Promise<Type
     const [{ type }] = results
     const shapes = results.map(({ shape }) => shape)
     const follows = activations.has(name)
-    const shape = oneAtATime && follows ? [{ batch: 1 }, ...shapes[0].slice(1)] : batchShape(name, shapes)
+    // A first axis of another size is not the batch's alone: rules that tell samples apart refuse it.
+    const [first, ...rest] = shapes[0]
+    const shape = oneAtATime && follows && first !== undefined ? [{ batch: first }, ...rest] : batchShape(name, shapes)
     values.set(name, { type: type as ElementType, shape })
     if (!follows && results.every((result) => sameData(result, results[0]))) constants.set(name, results[0])
   }

@@ -2,7 +2,7 @@ import { featureShape, type GraphNode, type Tensor, type TypedGraph } from '../g
 
 /** Whether a model gives one number per sample: the score of class 1 against class 0. */
 export function isSingleScore(shape: readonly number[] | undefined): boolean {
-  return shape !== undefined && shape.every((size) => size === 1) && shape.length <= 1
+  return shape?.length === 0 || (shape?.length === 1 && shape[0] === 1)
 }
 
 /**

@@ -227,6 +227,23 @@ describe('batch size', () => {
   })
 })
 
+test('a model of one sample at a time that drops the batch axis predicts, and says why it has no gradient', async () => {
+  const graph = graphOf(
+    [2],
+    (builder, input) => {
+      const vector = builder.add('Reshape', [input, builder.ints([2])])
+      const doubled = builder.add('Add', [vector, vector])
+      return builder.add('Reshape', [doubled, builder.ints([1, 2])])
+    },
+    1,
+  )
+  const model = await loadModel(encodeModel(graph), { domain })
+  expect(model.description.batching).toBe('one at a time')
+  expect(Array.from(await model.predict(point))).toEqual([0.5, 2])
+  await expect(model.inputGradient(point, [1], 'margin')).rejects.toThrow('the batch does not stay the first axis')
+  await model.close()
+})
+
 describe('other precisions and inputs', () => {
   test('float64 and float16 are refused', async () => {
     const typed = (elemType: number) =>

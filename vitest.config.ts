@@ -8,7 +8,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/oracle/**'],
-          testTimeout: 30_000,
+          testTimeout: 120_000,
         },
       },
       {

@@ -5,3 +5,9 @@ export function checkChoice(bound: string, name: string, value: string, choices:
   if (choices.includes(value)) return
   throw new SettingsError(`${bound} takes for ${name} one of ${choices.join(', ')}; it is ${JSON.stringify(value)}.`)
 }
+
+/** @throws SettingsError unless `value` is a whole number of at least 0. */
+export function checkRounds(bound: string, name: string, value: number): void {
+  if (Number.isInteger(value) && value >= 0) return
+  throw new SettingsError(`${bound}: ${name} must be a whole number of at least 0; it is ${value}.`)
+}

@@ -3,6 +3,8 @@ const relativeTolerance = 0.01
 /** Radii below this part of the largest one are not looked for. */
 const smallestPart = 1e-7
 const mostEvaluations = 80
+/** Margins below this part of that at the sample say that they are positive, not how large they are. */
+const leastTelling = 1e-9
 
 /** The search for the largest certified radius of one sample: false position on the smallest margin. */
 export class RadiusSearch {
@@ -12,6 +14,8 @@ export class RadiusSearch {
   next: number | undefined
   readonly #largest: number
   #failed: number | undefined
+  /** The failure before the last one. */
+  #failedBefore: { readonly radius: number; readonly margin: number } | undefined
   #marginAtCertified: number
   #marginAtFailed = Number.NEGATIVE_INFINITY
   #sameSide = 0
@@ -20,6 +24,8 @@ export class RadiusSearch {
   /** How steeply the margin fell in the last certified step, and where it reaches zero if it goes on like this. */
   #fall = 0
   #reach = 0
+  /** How far beyond a radius whose margin says nothing to look for one that fails. */
+  #growth = 0.04
 
   /** `largest` is the radius that covers the domain, `margin` the smallest margin at the sample itself. */
   constructor(largest: number, margin: number) {
@@ -38,6 +44,13 @@ export class RadiusSearch {
   }
 
   #succeed(radius: number, margin: number): void {
+    if (margin < leastTelling * this.#marginAtSample) {
+      this.#growth *= 2
+      this.#reach = radius * (1 + this.#growth)
+      this.certified = radius
+      this.#marginAtCertified = 0
+      return
+    }
     const fall = (this.#marginAtCertified - margin) / (radius - this.certified)
     // Relaxations lose the faster the larger the ball is: half of the way is likely, unless the last steps say otherwise.
     const part = fall < 1.1 * this.#fall ? 1 : 0.5
@@ -53,6 +66,7 @@ export class RadiusSearch {
   #fail(radius: number, margin: number): void {
     this.#sameSide = this.#sameSide < 0 ? this.#sameSide - 1 : -1
     if (this.#sameSide < -1) this.#marginAtCertified /= 2
+    if (this.#failed !== undefined) this.#failedBefore = { radius: this.#failed, margin: this.#marginAtFailed }
     this.#failed = radius
     // Far beyond the root margins fall without end; they say no more than that it is not near.
     this.#marginAtFailed = Math.max(margin, -this.#marginAtSample)
@@ -68,11 +82,19 @@ export class RadiusSearch {
     if (high - low <= relativeTolerance * low || high < smallestPart * this.#largest) return undefined
     const [ahead, behind] = [this.#marginAtCertified, this.#marginAtFailed]
     const part = ahead > 0 && Number.isFinite(ahead) && Number.isFinite(behind) ? ahead / (ahead - behind) : 0.5
-    const root = low + part * (high - low)
+    const root = (ahead === 0 ? this.#extrapolate(low, high) : undefined) ?? low + part * (high - low)
     if (low === 0) return Math.min(Math.max(root, high / 20), high / 2)
     // A step just beyond the root that is nearly known closes the bracket at once.
     const step = 0.9 * relativeTolerance * low
     if (high - low <= 2 * step) return (low + high) / 2
     return Math.min(Math.max(root, low + step), high - step)
+  }
+
+  /** Where the line through the last two failures reaches zero, if that is between the radii. */
+  #extrapolate(low: number, high: number): number | undefined {
+    if (!this.#failedBefore) return undefined
+    const { radius, margin } = this.#failedBefore
+    const root = high - (this.#marginAtFailed * (radius - high)) / (margin - this.#marginAtFailed)
+    return root > low && root < high ? root : undefined
   }
 }

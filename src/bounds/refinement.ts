@@ -1,57 +1,130 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
-import { GraphBuilder } from '../graph/builder.js'
-import type { Tensor, TypedGraph } from '../graph/graph.js'
+import type { Tensor } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { elementsPerSample } from '../model/predict-classes.js'
-import { findOperator } from '../operators/registry.js'
 import {
   dualNormsName,
+  halfSpaceNames,
   hasDualNorms,
   intervalGraph,
   isExactInterval,
+  type LowerLines,
   lowerName,
+  nextShares,
   relaxationGraph,
   upperName,
 } from '../passes/bound-graphs.js'
-import { ruleContext } from '../passes/context.js'
+import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
 import { cropAround } from '../passes/crop.js'
 import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
-import { croppedRows, marginRows, type Rows, rowFeeds } from './rows.js'
+import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
+import { croppedRows, marginRows, marginsOf, type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
+
+/** Samples with what is known of them so far. */
+interface State {
+  readonly count: number
+  readonly feeds: Readonly<Record<string, Tensor>>
+  readonly known: ReadonlySet<string>
+  readonly isCut: boolean
+}
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
 export class Refinement {
   readonly #model: Classifier
   readonly #settings: BallSettings
+  readonly #budget: Budget
   readonly #count: number
-  readonly #feeds: Record<string, Tensor> = {}
-  readonly #known = new Set<string>()
+  readonly #feeds: Record<string, Tensor>
+  readonly #known: Set<string>
+  readonly #isCut: boolean
 
-  constructor(model: Classifier, inputs: Inputs, epsilon: ArrayLike<number>, settings: BallSettings) {
+  private constructor(model: Classifier, settings: BallSettings, budget: Budget, state: State) {
     this.#model = model
     this.#settings = settings
-    this.#count = inputs.shape[0]
-    const { centre, radius, lower, upper } = inputBall(inputs, epsilon, model.domain, settings)
-    const [{ name }] = model.graph.inputs
-    this.#feeds.centre = this.#tensor(centre, inputs.shape)
-    this.#feeds.radius = this.#tensor(radius, [this.#count])
-    this.#feeds[lowerName(name)] = this.#tensor(lower, inputs.shape)
-    this.#feeds[upperName(name)] = this.#tensor(upper, inputs.shape)
+    this.#budget = budget
+    this.#count = state.count
+    this.#feeds = { ...state.feeds }
+    this.#known = new Set(state.known)
+    this.#isCut = state.isCut
   }
 
-  /** CROWN's intermediate bounds: of the inputs of all nonlinear nodes, in order. */
-  async refine(budget: Budget): Promise<void> {
+  static around(
+    model: Classifier,
+    inputs: Inputs,
+    epsilon: ArrayLike<number>,
+    settings: BallSettings,
+    budget: Budget,
+  ): Refinement {
+    const { centre, radius, lower, upper } = inputBall(inputs, epsilon, model.domain, settings)
+    const tensor = (data: FloatArray, shape: readonly number[]): Tensor => ({ type: settings.precision, shape, data })
+    const [{ name }] = model.graph.inputs
+    const [count] = inputs.shape
+    const feeds = {
+      centre: tensor(centre, inputs.shape),
+      radius: tensor(radius, [count]),
+      [lowerName(name)]: tensor(lower, inputs.shape),
+      [upperName(name)]: tensor(upper, inputs.shape),
+    }
+    return new Refinement(model, settings, budget, { count, feeds, known: new Set(), isCut: false })
+  }
+
+  /** How many samples to bound together: more of them pay off for small models only. */
+  get mostSamples(): number {
+    return samplesPerRun(this.#model)
+  }
+
+  /** Each of the given samples (an index may come several times) where a function of its own is not positive. */
+  within(samples: readonly number[], { coefficients, constants }: LinearFunctions): Refinement {
+    const perSample = Object.entries(this.#feeds).filter(([, { shape }]) => shape[0] === this.#count)
+    const taken = perSample.map(([name, { shape, data }]) => {
+      const size = data.length / this.#count
+      const rows = floatArray(this.#settings.precision, samples.length * size)
+      samples.forEach((sample, row) => {
+        rows.set((data as FloatArray).subarray(sample * size, (sample + 1) * size), row * size)
+      })
+      return [name, this.#tensor(rows, [samples.length, ...shape.slice(1)])] as const
+    })
+    const shape = [samples.length, ...this.#model.featureShape]
+    const feeds = {
+      ...Object.fromEntries(taken),
+      [halfSpaceNames.coefficients]: this.#tensor(coefficients, shape),
+      [halfSpaceNames.constant]: this.#tensor(constants, [samples.length]),
+    }
+    const state = { count: samples.length, feeds, known: this.#known, isCut: true }
+    return new Refinement(this.#model, this.#settings, this.#budget, state)
+  }
+
+  /** Values of linear functions at the centres of the balls of the given samples. */
+  atCentres(samples: readonly number[], { coefficients, constants }: LinearFunctions): Float64Array {
+    const centres = this.#feeds.centre.data as FloatArray
+    const size = coefficients.length / samples.length
+    return Float64Array.from(samples, (sample, row) => {
+      let value = constants[row]
+      for (let feature = 0; feature < size; feature++) {
+        value += coefficients[row * size + feature] * centres[sample * size + feature]
+      }
+      return value
+    })
+  }
+
+  /**
+   * CROWN's intermediate bounds: of the inputs of all nonlinear nodes, in order. Called once more, it tightens what is
+   * still loose; with `iterations`, by as many steps of the lines below.
+   */
+  async refine(iterations = 0): Promise<void> {
     const { graph } = this.#model
     for (const value of nonlinearInputs(graph)) {
-      if (!(await budget.next())) return
-      const isExact = isExactInterval(graph, value, this.#settings)
+      if (!(await this.#budget.next())) return
+      // In a half-space no interval is exact.
+      const isExact = !this.#isCut && isExactInterval(graph, value, this.#settings)
       const { lower, upper, loose } = await this.#intervals(value, !isExact)
       const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
-      if (!isExact) await this.#tighten(value, bounds, loose.data as Uint8Array)
+      if (!isExact) await this.#tighten(value, bounds, loose.data as Uint8Array, iterations)
       this.#know(value, bounds, lower.shape)
     }
   }
@@ -59,23 +132,26 @@ export class Refinement {
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
   async refineLinear(): Promise<void> {
     const { graph } = this.#model
-    for (const value of nonlinearInputs(graph)) {
-      if (!hasDualNorms(graph, value, this.#settings)) continue
+    for (const value of lastLinearValues(graph).filter((value) => hasDualNorms(graph, value, this.#settings))) {
       const { lower, upper } = await this.#intervals(value, false)
       this.#know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
     }
   }
 
-  /** Lower bounds of f_label − f_j, [n, classes], 0 in the column of the label; −∞ where the arithmetic broke down. */
+  /**
+   * Lower bounds of f_label − f_j, [n, classes], 0 in the column of the label; −∞ where the arithmetic broke down or the
+   * budget ended.
+   */
   async margins(labels: Int32Array, frontier: Frontier): Promise<Float64Array> {
     const { classes, graph } = this.#model
     const rows = marginRows(labels, classes)
-    const bounds = await this.#bound(graph.outputs[0].name, rows, frontier)
-    const margins = new Float64Array(this.#count * classes)
-    bounds.forEach((bound, row) => {
-      margins[rows.sample[row] * classes + rows.minus[row]] = Number.isFinite(bound) ? bound : Number.NEGATIVE_INFINITY
-    })
-    return margins
+    const { bounds } = await this.#bound(graph.outputs[0].name, rows, frontier, 0)
+    return marginsOf(rows, bounds, labels.length, classes)
+  }
+
+  /** Lower bounds of linear functions of the logits, after so many steps of the lines below. */
+  boundLogits(rows: Rows, iterations: number): Promise<RowBounds> {
+    return this.#bound(this.#model.graph.outputs[0].name, rows, 'input', iterations)
   }
 
   #know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
@@ -102,7 +178,12 @@ export class Refinement {
     return stage.run(this.#feeds)
   }
 
-  async #tighten(value: string, { lower, upper }: { lower: FloatArray; upper: FloatArray }, loose: Uint8Array) {
+  async #tighten(
+    value: string,
+    { lower, upper }: { lower: FloatArray; upper: FloatArray },
+    loose: Uint8Array,
+    iterations: number,
+  ) {
     const width = lower.length / this.#count
     const rows = { sample: [] as number[], plus: [] as number[], minus: [] as number[] }
     loose.forEach((isLoose, index) => {
@@ -112,7 +193,7 @@ export class Refinement {
       rows.plus.push(index % width, -1)
       rows.minus.push(-1, index % width)
     })
-    const bounds = await this.#bound(value, rows, 'input')
+    const { bounds } = await this.#bound(value, rows, 'input', iterations)
     // A bound that is NaN is not larger, so that the interval stays.
     bounds.forEach((bound, row) => {
       const [sample, plus, minus] = [rows.sample[row], rows.plus[row], rows.minus[row]]
@@ -126,23 +207,36 @@ export class Refinement {
     })
   }
 
-  async #bound(target: string, rows: Rows, frontier: Frontier): Promise<FloatArray> {
+  async #bound(target: string, rows: Rows, frontier: Frontier, iterations: number): Promise<RowBounds> {
     const total = rows.sample.length
-    const bounds = floatArray(this.#settings.precision, total)
-    if (total === 0) return bounds
+    const best = new BestRows(total, this.#settings.precision)
+    if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
-    const key = `relaxation ${target} to ${frontier} ${describe(this.#settings)} given ${[...this.#known].join()}`
-    const stage = await stageOf(this.#model, key, () =>
-      relaxationGraph(graph, target, this.#known, this.#settings, frontier),
-    )
+    const known = [...this.#known].join()
+    const stage = (lowerLines: LowerLines) => {
+      const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
+      const key = `relaxation ${target} to ${frontier} ${lowerLines} ${where} given ${known}`
+      const task = { frontier, lowerLines, isCut: this.#isCut }
+      return stageOf(this.#model, key, () => relaxationGraph(graph, target, this.#known, this.#settings, task))
+    }
+    const start = await stage(iterations === 0 ? 'adaptive' : 'adaptive and next')
     const crop = cropAround(graph, target)
     const placed = crop ? croppedRows(rows, crop.positions) : rows
     const most = rowsPerRun(crop?.graph ?? graph)
-    for (let start = 0; start < total; start += most) {
-      const { bound } = await stage.run({ ...this.#feeds, ...rowFeeds(placed, start, most) })
-      bounds.set(bound.data as FloatArray, start)
+    for (let first = 0; first < total && (await this.#budget.next()); first += most) {
+      const feeds = { ...this.#feeds, ...rowFeeds(placed, first, most) }
+      let results = await start.run(feeds)
+      best.take(results, first)
+      for (let iteration = 1; iteration <= iterations && (await this.#budget.next()); iteration++) {
+        const shares = nextShares(results)
+        if (Object.keys(shares).length === 0) break
+        // Frank and Wolfe's steps for a function of which nothing is known.
+        const step = this.#tensor(floatArray(this.#settings.precision, 1).fill(2 / (iteration + 2)), [])
+        results = await (await stage('given and next')).run({ ...feeds, ...shares, step })
+        best.take(results, first)
+      }
     }
-    return bounds
+    return best
   }
 
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {
@@ -152,22 +246,6 @@ export class Refinement {
 
 function describe({ norm, domain, rounding, precision }: BallSettings): string {
   return `${norm} ${domain} ${rounding} ${precision}`
-}
-
-/**
- * What goes into operators that are not linear, in topological order. Where it comes out of an elementwise one, bounds
- * of what went into that are as good.
- */
-function nonlinearInputs(graph: TypedGraph): string[] {
-  const context = ruleContext(graph, new GraphBuilder(graph.opset))
-  const nonlinear = graph.nodes
-    .filter(({ outputs }) => outputs.some((output) => context.isActivation(output)))
-    .filter((node) => !findOperator(node)?.linear?.(node, context))
-  const elementwise = new Set(
-    nonlinear.filter((node) => findOperator(node)?.relaxation?.lines).flatMap(({ outputs }) => outputs),
-  )
-  const values = nonlinear.flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
-  return [...new Set(values)].filter((value) => !elementwise.has(value))
 }
 
 /** How many samples to bound together: more of them pay off for small models only. */

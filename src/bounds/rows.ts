@@ -21,6 +21,15 @@ export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
   return rows
 }
 
+/** Bounds of {@link marginRows} as margins [n, classes]: 0 in the column of the label, −∞ where nothing is known. */
+export function marginsOf(rows: Rows, bounds: ArrayLike<number>, count: number, classes: number): Float64Array {
+  const margins = new Float64Array(count * classes)
+  rows.sample.forEach((sample, row) => {
+    margins[sample * classes + rows.minus[row]] = Number.isFinite(bounds[row]) ? bounds[row] : Number.NEGATIVE_INFINITY
+  })
+  return margins
+}
+
 /** The same rows with pairs of sample and position as samples, and channels as positions: those of a crop. */
 export function croppedRows({ sample, plus, minus }: Rows, positions: number): Rows {
   return {

@@ -11,27 +11,39 @@ const average: LinearRules = {
     if (builder.precision === 'float32') {
       return [builder.add('AveragePool', [input], Object.fromEntries(node.attributes))]
     }
-    const { channels, convolution } = describe(node, context)
-    const { geometry } = convolution
-    const planes = builder.add('Reshape', [input, builder.ints([-1, 1, ...geometry.inputSizes])])
-    const sums = emitConvolution(planes, ones(geometry, builder), undefined, convolution, builder)
-    const shaped = builder.add('Reshape', [sums, builder.ints([-1, channels, ...windowOutputSizes(geometry)])])
-    return [builder.add('Div', [shaped, divisors(node, geometry, builder)])]
+    const { geometry } = describe(node, context).convolution
+    return [builder.add('Div', [emitWindowSums(node, input, context), divisors(node, geometry, builder)])]
   },
 
   transpose(node, [gradient], context) {
     const { builder } = context
-    const { channels, convolution } = describe(node, context)
-    const { geometry } = convolution
-    const shared = builder.add('Div', [gradient!, divisors(node, geometry, builder)])
-    const planes = builder.add('Reshape', [shared, builder.ints([-1, 1, ...windowOutputSizes(geometry)])])
-    const spread = emitTransposedConvolution(planes, ones(geometry, builder), undefined, convolution, builder)
-    return [builder.add('Reshape', [spread, builder.ints([-1, channels, ...geometry.inputSizes])])]
+    const { geometry } = describe(node, context).convolution
+    return [emitWindowSpread(node, builder.add('Div', [gradient!, divisors(node, geometry, builder)]), context)]
   },
 
   // One more for the division.
   terms: (node) => elementCount(intsAttribute(node, 'kernel_shape')!) + 1,
   fanOut: (node) => elementCount(intsAttribute(node, 'kernel_shape')!) + 1,
+}
+
+/** The sum of each window of a pooling node. */
+export function emitWindowSums(node: GraphNode, value: string, context: RuleContext): string {
+  const { builder } = context
+  const { channels, convolution } = describe(node, context)
+  const { geometry } = convolution
+  const planes = builder.add('Reshape', [value, builder.ints([-1, 1, ...geometry.inputSizes])])
+  const sums = emitConvolution(planes, ones(geometry, builder), undefined, convolution, builder)
+  return builder.add('Reshape', [sums, builder.ints([-1, channels, ...windowOutputSizes(geometry)])])
+}
+
+/** The transpose of {@link emitWindowSums}: the sum over all windows that an element is in. */
+export function emitWindowSpread(node: GraphNode, perWindow: string, context: RuleContext): string {
+  const { builder } = context
+  const { channels, convolution } = describe(node, context)
+  const { geometry } = convolution
+  const planes = builder.add('Reshape', [perWindow, builder.ints([-1, 1, ...windowOutputSizes(geometry)])])
+  const spread = emitTransposedConvolution(planes, ones(geometry, builder), undefined, convolution, builder)
+  return builder.add('Reshape', [spread, builder.ints([-1, channels, ...geometry.inputSizes])])
 }
 
 /** The sum over the windows as a convolution of one channel: channels join the rows, one kernel of ones serves all. */

@@ -1,18 +1,38 @@
 import type { GraphBuilder } from '../graph/builder.js'
+import { monotone } from './monotone.js'
 import type { Operator } from './operator.js'
+import { sShapeRelaxation } from './s-shape.js'
+
+const steepest = 2 / Math.sqrt(Math.PI)
 
 /** y = 2/√π · ∫₀ˣ e^(−t²) dt */
 export const erf: Operator = {
   name: 'Erf',
   elementwise: {
-    derivative(node, { builder, value }) {
-      const input = value(node.inputs[0])
-      const power = builder.add('Exp', [builder.add('Neg', [builder.add('Mul', [input, input])])])
-      return builder.add('Mul', [power, builder.scalar(2 / Math.sqrt(Math.PI))])
-    },
+    derivative: (node, { builder, value }) => emitSlope(value(node.inputs[0]), builder),
   },
+  interval: monotone(
+    (input, _node, { builder }) => emitErf(input, builder),
+    ({ rounding }) => 2 * rounding.kernelError('Erf'),
+  ),
+  relaxation: sShapeRelaxation({
+    kernel: 'Erf',
+    sum: 0,
+    steepest,
+    evaluate: emitErf,
+    derivative: emitSlope,
+    whereSteep(slope, builder) {
+      const share = builder.add('Min', [builder.add('Mul', [slope, builder.scalar(1 / steepest)]), builder.scalar(1)])
+      return builder.add('Sqrt', [builder.add('Neg', [builder.add('Log', [share])])])
+    },
+  }),
 
   lower: (_node, [input], { builder }) => [emitErf(input, builder)],
+}
+
+function emitSlope(input: string, builder: GraphBuilder): string {
+  const power = builder.add('Exp', [builder.add('Neg', [builder.add('Mul', [input, input])])])
+  return builder.add('Mul', [power, builder.scalar(steepest)])
 }
 
 /** Beyond this erf is 1 in float64. */
@@ -27,7 +47,7 @@ export function emitErf(input: string, builder: GraphBuilder): string {
   const integrand = builder.add('Exp', [builder.add('Neg', [builder.add('Mul', [points, points])])])
   const weighted = builder.add('Mul', [integrand, builder.floats(weights)])
   const integral = builder.add('ReduceSum', [weighted, builder.ints([-1])], { keepdims: 0 })
-  const scaled = builder.add('Mul', [clipped, builder.scalar(2 / Math.sqrt(Math.PI))])
+  const scaled = builder.add('Mul', [clipped, builder.scalar(steepest)])
   return builder.add('Mul', [scaled, integral])
 }
 

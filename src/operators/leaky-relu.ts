@@ -104,8 +104,14 @@ function leakyLines({ lower, upper }: Interval, below: string, context: Interval
   const atUpper = builder.add('Mul', [builder.add('Sub', [one, slope]), highest])
   const exact = builder.add('Where', [crosses, builder.add('Max', [atLower, atUpper]), zero])
   const lowerSlope = builder.add('Where', [mostlyPositive, one, below])
+  const highestSlope = builder.add('Where', [builder.add('Greater', [upper, zero]), one, below])
   if (rounding.mode === 'ignored') {
-    return { lower: { slope: lowerSlope }, upper: { slope, intercept: exact }, flattest: { slope: outside } }
+    return {
+      lower: { slope: lowerSlope },
+      upper: { slope, intercept: exact },
+      flattest: { slope: outside },
+      steepest: { slope: highestSlope },
+    }
   }
   // The model's product and the roundings above, all of them relative to the largest input.
   const magnitude = builder.add('Max', [builder.add('Neg', [lower]), upper])
@@ -115,5 +121,6 @@ function leakyLines({ lower, upper }: Interval, below: string, context: Interval
     lower: { slope: lowerSlope, intercept: downwards },
     upper: { slope, intercept: builder.add('Add', [exact, error]) },
     flattest: { slope: outside, intercept: downwards },
+    steepest: { slope: highestSlope, intercept: downwards },
   }
 }

@@ -7,6 +7,7 @@ import type {
   RelaxationContext,
   RelaxationRules,
   RowContext,
+  RuleContext,
 } from './operator.js'
 import { sampleShape } from './samples.js'
 
@@ -18,12 +19,14 @@ export function lineRelaxation(
   const lines = (node: GraphNode, context: RelaxationContext): Lines => {
     const [input] = node.inputs
     const interval = context.interval(input)
-    const { lower, upper, flattest } = linesOf(interval, node, context)
+    const { lower, upper, flattest, steepest } = linesOf(interval, node, context)
     const offset = context.offset(input)
+    const below = (line: Line) => completed(line, interval, offset?.lower, -1, context)
     return {
-      lower: completed(lower, interval, offset?.lower, -1, context),
+      lower: below(lower),
       upper: completed(upper, interval, offset?.upper, 1, context),
-      flattest: flattest && completed(flattest, interval, offset?.lower, -1, context),
+      flattest: flattest && below(flattest),
+      steepest: steepest && below(steepest),
     }
   }
   return {
@@ -31,14 +34,25 @@ export function lineRelaxation(
     lines,
     backward(node, gradient, context) {
       const { rows } = context
-      const { lower, upper } = lines(node, context)
+      const found = lines(node, context)
+      const [lower, upper] = [context.lowerLine(found), found.upper]
       return {
         input: node.inputs[0],
         gradient: emitBySign(gradient, rows(lower.slope), rows(upper.slope), context),
         constant: emitIntercepts(gradient, lower.intercept, upper.intercept, outputShape(node, context), context),
       }
     },
+    at(node, [points], context) {
+      const found = lines(node, context)
+      const [lower, upper] = [context.lowerLine(found), found.upper].map((line) => emitLineAt(points, line, context))
+      return { lower, upper }
+    },
   }
+}
+
+function emitLineAt(points: string, { slope, intercept }: Line, { builder, rows }: RowContext): string {
+  const product = builder.add('Mul', [points, rows(slope)])
+  return intercept === undefined ? product : builder.add('Add', [product, rows(intercept)])
 }
 
 /** The line with the offset of its input in it, moved outwards by what the product of slope and coefficient loses. */
@@ -73,7 +87,7 @@ export function outwards(
 }
 
 /** Coefficients times `below` where they are positive and times `above` where they are negative. */
-export function emitBySign(coefficients: string, below: string, above: string, { builder }: RowContext): string {
+export function emitBySign(coefficients: string, below: string, above: string, { builder }: RuleContext): string {
   // One of both is always zero, so that the sum is exact. Where, which would say it, is slow in onnxruntime.
   const positive = builder.once(`${coefficients} above 0`, () => builder.add('Relu', [coefficients]))
   const negative = builder.once(`${coefficients} below 0`, () => builder.add('Sub', [coefficients, positive]))

@@ -1,7 +1,16 @@
 import type { GraphNode } from '../graph/graph.js'
 import { broadcastFanOut, operand, reduceToShape, sumOf } from './broadcast.js'
 import { coefficient, foldedRoundings } from './coefficient.js'
-import type { DerivativeRules, LinearRules, Operator, RuleContext } from './operator.js'
+import { emitIntercepts } from './lines.js'
+import type {
+  DerivativeRules,
+  IntervalContext,
+  LinearRules,
+  Operator,
+  RelaxationRules,
+  RuleContext,
+} from './operator.js'
+import { emitCentreAndReach, emitLargest } from './ranges.js'
 import { refuse } from './refuse.js'
 import { sampleShape } from './samples.js'
 
@@ -38,6 +47,57 @@ const product: DerivativeRules = {
       ),
     ]
   },
+}
+
+/**
+ * A·B between M·B + A·N − M·N ± R·S, where A lies within R of M and B within S of N: the mean of the planes of McCormick
+ * for each product.
+ */
+const productRelaxation: RelaxationRules = {
+  backward(node, gradient, context) {
+    const { rows } = context
+    const { centres, lower, upper } = emitExpansion(node, context)
+    const factor = (value: string) => rows(centres[node.inputs.indexOf(value)])
+    const gradients = factorGradients(node, gradient, factor, context)
+    const [first, ...others] = node.inputs.map((input, index) => ({ input, gradient: gradients[index]! }))
+    const shape = sampleShape(node.outputs[0], node, context)
+    return { ...first, others, constant: emitIntercepts(gradient, lower, upper, shape, context) }
+  },
+
+  at(node, [left, right], context) {
+    const { builder, rows } = context
+    const { centres, lower, upper } = emitExpansion(node, context)
+    const both = builder.add('Add', [
+      builder.add('MatMul', [left, rows(centres[1])]),
+      builder.add('MatMul', [rows(centres[0]), right]),
+    ])
+    return { lower: builder.add('Add', [both, rows(lower)]), upper: builder.add('Add', [both, rows(upper)]) }
+  },
+}
+
+/** The middles of both factors, and the intercepts below and above the expansion of the product there. */
+function emitExpansion(node: GraphNode, context: IntervalContext): { centres: string[]; lower: string; upper: string } {
+  const { builder } = context
+  const ranges = node.inputs.map((input) => emitCentreAndReach(context.interval(input), context))
+  const centres = ranges.map(({ centre }) => centre)
+  const product = builder.add('MatMul', centres)
+  const reached = builder.add(
+    'MatMul',
+    ranges.map(({ reach }) => reach),
+  )
+  const remainder = builder.add('Add', [reached, emitProductError(node, context)])
+  const negated = builder.add('Neg', [product])
+  return { centres, lower: builder.add('Sub', [negated, remainder]), upper: builder.add('Sub', [remainder, product]) }
+}
+
+/** What rounding may do to a product, in the model, in the coefficients that travel backwards through it, and here. */
+function emitProductError(node: GraphNode, context: IntervalContext): string {
+  const { builder, rounding } = context
+  const magnitudes = node.inputs.map((input) => emitLargest(context.interval(input), context))
+  const size = builder.add('MatMul', magnitudes)
+  const terms = innerSize(node, context)
+  const allowance = 4 * rounding.gamma(terms + broadcastFanOut(node, context) * terms + 64)
+  return builder.add('Add', [builder.add('Mul', [size, builder.scalar(allowance)]), builder.scalar(rounding.underflow)])
 }
 
 /** Gradients g·Bᵀ of A and Aᵀ·g of B; `factor` names the other factor. */
@@ -90,4 +150,20 @@ export const matMul: Operator = {
     return node.inputs.every((input) => context.isActivation(input)) ? undefined : constantProduct
   },
   derivative: product,
+  interval(node, context) {
+    const { builder } = context
+    const ranges = node.inputs.map((input) => emitCentreAndReach(context.interval(input), context))
+    const [left, right] = ranges
+    const centre = builder.add('MatMul', [left.centre, right.centre])
+    const size = ({ centre: middle, reach }: typeof left) => builder.add('Add', [builder.add('Abs', [middle]), reach])
+    // |M|·S + R·(|N| + S)
+    const parts = [
+      builder.add('MatMul', [builder.add('Abs', [left.centre]), right.reach]),
+      builder.add('MatMul', [left.reach, size(right)]),
+      emitProductError(node, context),
+    ]
+    const radius = sumOf(parts, context)
+    return { lower: builder.add('Sub', [centre, radius]), upper: builder.add('Add', [centre, radius]) }
+  },
+  relaxation: productRelaxation,
 }

@@ -60,6 +60,21 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
         constant: emitIntercepts(gradient, shaped(lower), shaped(upper), outputShape, context),
       }
     },
+
+    at(node, [points], context) {
+      const { builder, rows } = context
+      const pools = describe(node, context)
+      const planes = emitPlanes(node, context.linesBefore(node.inputs[0]), pools, context)
+      const outputShape = sampleShape(node.outputs[0], node, context)
+      const elements = underWindows(points, pools, 0, context)
+      const value = ({ slopes, intercept }: Plane) => {
+        const products = builder.add('Mul', [elements, rows(slopes)])
+        const sum = builder.add('ReduceSum', [products, builder.ints([1])], { keepdims: 1 })
+        const moved = intercept === undefined ? sum : builder.add('Add', [sum, rows(intercept)])
+        return builder.add('Reshape', [moved, builder.ints([0, ...outputShape])])
+      }
+      return { lower: value(planes.lower), upper: value(planes.upper) }
+    },
   }
 }
 
@@ -78,7 +93,7 @@ function emitPlanes(
     upper: emitUpperPlane(bounds, pools, context),
   }
   if (!folded) return planes
-  const { lower, upper } = folded.lines
+  const [lower, upper] = [context.lowerLine(folded.lines), folded.lines.upper]
   const { lower: lowest, upper: highest } = context.interval(folded.input)
   const { builder } = context
   const magnitude = builder.add('Max', [builder.add('Neg', [lowest]), highest])
@@ -150,7 +165,7 @@ function throughLine(
   const intercept = plane.intercept === undefined ? part : builder.add('Add', [plane.intercept, part])
   if (rounding.mode === 'ignored') return { slopes, intercept }
   // The products of both slopes and of slope and intercept round, and so do the sums.
-  const reached = overElements(builder.add('Mul', [slopes, gathered(magnitude)]))
+  const reached = overElements(builder.add('Mul', [builder.add('Abs', [slopes]), gathered(magnitude)]))
   const sizes = [reached, builder.add('Abs', [part]), builder.add('Abs', [intercept])]
   const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))
   const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(windowsPerElement(pools) + 16))])

@@ -1,5 +1,6 @@
 import type { GraphNode } from '../graph/graph.js'
 import { reduceToShape, refuseMovedBatch, sumOf } from './broadcast.js'
+import { extremeInterval, extremeRelaxation } from './min-max-relaxation.js'
 import type { DerivativeContext, DerivativeRules, Operator } from './operator.js'
 
 /** Of several equal inputs the first counts. */
@@ -39,5 +40,7 @@ function firstExtremes(node: GraphNode, context: DerivativeContext): string[] {
   })
 }
 
-export const min: Operator = { name: 'Min', derivative: selection }
-export const max: Operator = { name: 'Max', derivative: selection }
+const rules = { derivative: selection, interval: extremeInterval, relaxation: extremeRelaxation }
+
+export const min: Operator = { name: 'Min', ...rules }
+export const max: Operator = { name: 'Max', ...rules }

@@ -1,6 +1,17 @@
+import type { GraphNode } from '../graph/graph.js'
 import { broadcastFanOut, operand, reduceToShape, refuseMovedBatch, sumOf } from './broadcast.js'
 import { coefficient } from './coefficient.js'
-import type { DerivativeRules, LinearRules, Operator } from './operator.js'
+import { type Bend, convexRelaxation } from './convex-relaxation.js'
+import type { DerivativeRules, Interval, IntervalContext, LinearRules, Operator, RelaxationRules } from './operator.js'
+import {
+  emitProductInterval,
+  emitProductPlanes,
+  emitProductSize,
+  emitRounded,
+  operandInterval,
+  planeRelaxation,
+} from './product-relaxation.js'
+import { emitLargest, emitNearest } from './ranges.js'
 
 /** y = x·c, the constant on either side. */
 const scaling: LinearRules = {
@@ -41,6 +52,28 @@ const product: DerivativeRules = {
   },
 }
 
+/** x·x, which is more than the product of two factors. */
+const square: Bend = {
+  kernel: 'Pow',
+  curvature: () => 'convex',
+  evaluate: (input, _node, { builder }) => builder.add('Mul', [input, input]),
+  derivative: (input, _node, { builder }) => builder.add('Mul', [input, builder.scalar(2)]),
+}
+
+const squareRelaxation = convexRelaxation(square)
+const productRelaxation = planeRelaxation(
+  (node, context) => emitProductPlanes(...factors(node, context), context),
+  (node, context) => emitProductSize(...factors(node, context), context),
+)
+
+function factors(node: GraphNode, context: IntervalContext): [Interval, Interval] {
+  return [operandInterval(node.inputs[0], context), operandInterval(node.inputs[1], context)]
+}
+
+function relaxationOf({ inputs: [left, right] }: GraphNode): RelaxationRules {
+  return left === right ? squareRelaxation : productRelaxation
+}
+
 export const mul: Operator = {
   name: 'Mul',
   linear(node, context) {
@@ -48,4 +81,16 @@ export const mul: Operator = {
     return node.inputs.every((input) => context.isActivation(input)) ? undefined : scaling
   },
   derivative: product,
+  interval(node, context) {
+    const [left, right] = factors(node, context)
+    if (node.inputs[0] !== node.inputs[1]) return emitProductInterval(left, right, context)
+    const { builder } = context
+    const nearest = emitNearest(builder.scalar(0), left, context)
+    const [lower, upper] = [nearest, emitLargest(left, context)].map((x) => builder.add('Mul', [x, x]))
+    return emitRounded({ lower, upper }, 8, context)
+  },
+  relaxation: {
+    backward: (node, gradient, context) => relaxationOf(node).backward(node, gradient, context),
+    at: (node, points, context) => relaxationOf(node).at(node, points, context),
+  },
 }

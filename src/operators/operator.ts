@@ -88,6 +88,8 @@ export interface RelaxationContext extends RowContext {
   offset(value: string): Interval | undefined
   /** Lines of the elementwise operator that makes `value` from `input`, where no other operator needs the value. */
   linesBefore(value: string): { readonly input: string; readonly lines: Lines } | undefined
+  /** The line below to take, where there is a choice. */
+  lowerLine(lines: Lines): Line
 }
 
 /** A line over one neuron's input, one per sample and element: names in the built graph. */
@@ -97,24 +99,28 @@ export interface Line {
   readonly intercept?: string
 }
 
-/** Lines below and above y = σ(x) for all x between the bounds of the input; their slopes are not negative. */
+/** Lines below and above y = σ(x) for all x between the bounds of the input. */
 export interface Lines {
   readonly lower: Line
   readonly upper: Line
   /** Where there is a choice: the flattest line below, which is least wrong at the lower bound of the input. */
   readonly flattest?: Line
+  /** Where there is a choice: the steepest line below, which is least wrong at the upper bound of the input. */
+  readonly steepest?: Line
 }
 
 /** Linear relaxation of an operator that is not linear. */
 export interface RelaxationRules {
-  /** Bool per element of the input: whether tighter bounds of it would tighten the relaxation. */
-  loose(node: GraphNode, context: IntervalContext): string
+  /** Bool per element of the input: whether tighter bounds of it would tighten the relaxation. Default: all would. */
+  loose?(node: GraphNode, context: IntervalContext): string
   /** Bool per element of the input: whether it can have any influence on the output. Default: all can. */
   matters?(node: GraphNode, context: IntervalContext): string
   /** Of elementwise operators, y_i = σ(x_i): lines with all allowances, and the offset of the input, in them. */
   lines?(node: GraphNode, context: RelaxationContext): Lines
   /** Replaces linear functions of the output, with coefficients `gradient`, by functions that are nowhere larger. */
   backward(node: GraphNode, gradient: string, context: RelaxationContext): Relaxed
+  /** The linear functions below and above the output at points of the inputs that {@link backward} names, one row each. */
+  at(node: GraphNode, points: readonly string[], context: RelaxationContext): Interval
 }
 
 /** Linear functions of `input` with coefficients `gradient`, plus one number per row. */
@@ -122,6 +128,8 @@ export interface Relaxed {
   readonly input: string
   readonly gradient: string
   readonly constant?: string
+  /** The other inputs, of an operator that takes several activations. */
+  readonly others?: readonly { readonly input: string; readonly gradient: string }[]
   /** The same coefficients before they were put in place, for a convolution that can take them like this. */
   readonly tiles?: Tiles
 }

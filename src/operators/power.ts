@@ -1,13 +1,43 @@
-import { isBatch, type Tensor } from '../graph/graph.js'
+import { type GraphNode, isBatch, type Tensor } from '../graph/graph.js'
+import { type Bend, convexRelaxation, increasingInterval } from './convex-relaxation.js'
 import { finiteSlope } from './finite-slope.js'
-import type { Operator, RuleContext } from './operator.js'
+import { itself } from './monotone.js'
+import type { IntervalContext, Operator, RuleContext } from './operator.js'
+import { emitKernelRange, emitNearest } from './ranges.js'
 import { refuse } from './refuse.js'
+
+/** Bounds below 0 give NaN, which certifies nothing. */
+const root: Bend = {
+  kernel: 'Sqrt',
+  curvature: () => 'concave',
+  evaluate: itself,
+  derivative: (input, _node, { builder }) => builder.add('Div', [builder.scalar(0.5), builder.add('Sqrt', [input])]),
+}
 
 export const sqrt: Operator = {
   name: 'Sqrt',
   elementwise: {
     derivative: (node, { builder, value }) =>
       finiteSlope(builder.add('Div', [builder.scalar(0.5), value(node.outputs[0])]), builder),
+  },
+  interval: increasingInterval(root),
+  relaxation: convexRelaxation(root),
+}
+
+const power: Bend = {
+  kernel: 'Pow',
+  curvature(node, context) {
+    const exponent = exponentOf(node, context)
+    return exponent > 0 && exponent < 1 ? 'concave' : 'convex'
+  },
+  evaluate(input, node, context) {
+    const exponent = exponentOf(node, context)
+    return emitPower(isEven(exponent) ? input : emitNotNegative(input, context), exponent, context)
+  },
+  derivative(input, node, context) {
+    const exponent = exponentOf(node, context)
+    const lowered = emitPower(input, exponent - 1, context)
+    return context.builder.add('Mul', [lowered, context.builder.scalar(exponent)])
   },
 }
 
@@ -33,6 +63,41 @@ export const pow: Operator = {
       return finiteSlope(builder.add('Mul', [builder.add('Pow', [input, lowered]), factor]), builder)
     },
   },
+
+  interval(node, context) {
+    const exponent = exponentOf(node, context)
+    const { builder, interval } = context
+    const { lower, upper } = interval(node.inputs[0])
+    const ends = [lower, upper].map((x) => power.evaluate(x, node, context))
+    const lowest = isEven(exponent)
+      ? power.evaluate(emitNearest(builder.scalar(0), { lower, upper }, context), node, context)
+      : builder.add('Min', ends)
+    return emitKernelRange('Pow', { lower: lowest, upper: builder.add('Max', ends) }, context)
+  },
+  relaxation: convexRelaxation(power),
+}
+
+/** The exponent of a power that bends one way where it is defined or, for odd ones, above 0. */
+function exponentOf(node: GraphNode, context: RuleContext): number {
+  const exponents = context.constant(node.inputs[1])
+  if (!exponents) return refuse(node, 'its exponent is not a constant')
+  if (enlarges(node.inputs[0], exponents, context)) refuse(node, 'its exponent has more elements than its base')
+  const [first, ...others] = Array.from<number | bigint, number>(exponents.data, Number)
+  return others.every((other) => other === first) ? first : refuse(node, 'its exponents differ')
+}
+
+function isEven(exponent: number): boolean {
+  return exponent >= 0 && exponent % 2 === 0
+}
+
+/** x^p with as few roundings as there are. */
+function emitPower(input: string, exponent: number, { builder }: IntervalContext): string {
+  return builder.add('Pow', [input, builder.scalar(exponent)])
+}
+
+/** NaN in place of a negative bound: below 0 odd powers bend the other way and others are not defined. */
+function emitNotNegative(bound: string, { builder }: IntervalContext): string {
+  return builder.add('Where', [builder.add('Less', [bound, builder.scalar(0)]), builder.scalar(Number.NaN), bound])
 }
 
 function enlarges(base: string, exponent: Tensor, context: RuleContext): boolean {

@@ -21,6 +21,7 @@ import { globalAveragePool } from './global-average-pool.js'
 import { hardSigmoid, hardSwish } from './hard-sigmoid.js'
 import { identity } from './identity.js'
 import { leakyRelu, pRelu } from './leaky-relu.js'
+import { lpPool } from './lp-pool.js'
 import { lrn } from './lrn.js'
 import { matMul } from './matmul.js'
 import { globalMaxPool, maxPool } from './max-pool.js'
@@ -84,6 +85,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     hardSwish,
     leakyRelu,
     pRelu,
+    lpPool,
     lrn,
     globalMaxPool,
     maxPool,

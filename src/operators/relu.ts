@@ -35,7 +35,7 @@ export function isUnstable({ lower, upper }: Interval, _node: unknown, { builder
 
 /**
  * The lower line through the origin that leaves the smaller area, and the chord above (Zhang et al. 2018, Table 2,
- * "CROWN-Ada"). The flattest line is 0 where the input can have either sign.
+ * "CROWN-Ada"). Where the input can have either sign, the flattest line is 0 and the steepest one the identity.
  */
 function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines {
   const { builder, rounding } = context
@@ -57,5 +57,6 @@ function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines 
     lower: { slope: builder.add('Where', [mostlyPositive, one, zero]) },
     upper: { slope, intercept },
     flattest: { slope: asNumber(builder.add('GreaterOrEqual', [lower, zero]), builder) },
+    steepest: { slope: asNumber(builder.add('Greater', [upper, zero]), builder) },
   }
 }

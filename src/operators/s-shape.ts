@@ -9,6 +9,7 @@ export interface SShape {
   /** σ(x) + σ(−x). */
   readonly sum: number
   readonly steepest: number
+  evaluate(input: string, builder: GraphBuilder): string
   derivative(input: string, builder: GraphBuilder): string
   /** The positive input where the derivative is `slope`, which is at most {@link steepest}. */
   whereSteep(slope: string, builder: GraphBuilder): string
@@ -25,7 +26,7 @@ const negligibleRange = 1e-5
  */
 export function sShapeRelaxation(shape: SShape): RelaxationRules {
   const isLoose = ({ lower, upper }: Interval, _node: unknown, { builder }: IntervalContext) => {
-    const [low, high] = [lower, upper].map((bound) => builder.add(shape.kernel, [bound]))
+    const [low, high] = [lower, upper].map((bound) => shape.evaluate(bound, builder))
     return builder.add('Greater', [builder.add('Sub', [high, low]), builder.scalar(negligibleRange)])
   }
   return lineRelaxation(isLoose, ({ lower, upper }, _node, context) => {
@@ -47,7 +48,7 @@ export function sShapeRelaxation(shape: SShape): RelaxationRules {
 function lineAbove({ lower, upper }: Interval, shape: SShape, context: IntervalContext) {
   const { builder, rounding } = context
   const scalar = (value: number) => builder.scalar(value)
-  const sigma = (value: string) => builder.add(shape.kernel, [value])
+  const sigma = (value: string) => shape.evaluate(value, builder)
   const zero = scalar(0)
   const middle = builder.add('Mul', [builder.add('Add', [lower, upper]), scalar(0.5)])
   const floor = builder.add('Max', [lower, zero])

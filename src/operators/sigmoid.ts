@@ -23,6 +23,7 @@ export const sigmoid: Operator = {
     kernel: 'Sigmoid',
     sum: 1,
     steepest: 0.25,
+    evaluate: (input, builder) => builder.add('Sigmoid', [input]),
     derivative: logisticSlope,
     whereSteep: steepLogistic,
   }),
@@ -41,6 +42,7 @@ export const tanh: Operator = {
     kernel: 'Tanh',
     sum: 0,
     steepest: 1,
+    evaluate: (input, builder) => builder.add('Tanh', [input]),
     derivative: tanhSlope,
     // tanh′(x) = 4σ′(2x)
     whereSteep: (slope, builder) =>

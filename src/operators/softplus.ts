@@ -1,19 +1,32 @@
 import type { GraphBuilder } from '../graph/builder.js'
+import { type Bend, convexRelaxation, increasingInterval } from './convex-relaxation.js'
 import type { Operator } from './operator.js'
+
+/** Not onnxruntime's Softplus, so that bounds of saturated units keep their relative accuracy. */
+const bend: Bend = {
+  kernel: 'Softplus',
+  curvature: () => 'convex',
+  evaluate: (input, _node, { builder }) => emitSoftplus(input, builder),
+  derivative: (input, _node, { builder }) => logistic(input, builder),
+}
 
 /** y = log(1 + e^x) */
 export const softplus: Operator = {
   name: 'Softplus',
-  elementwise: {
-    // Not onnxruntime's Sigmoid, whose float32 kernel has no relative accuracy for negative inputs. Where e^−x
-    // overflows, its reciprocal is the right 0.
-    derivative(node, { builder, value }) {
-      const power = builder.add('Exp', [builder.add('Neg', [value(node.inputs[0])])])
-      return builder.add('Reciprocal', [builder.add('Add', [power, builder.scalar(1)])])
-    },
-  },
+  elementwise: { derivative: (node, { builder, value }) => logistic(value(node.inputs[0]), builder) },
+  interval: increasingInterval(bend),
+  relaxation: convexRelaxation(bend),
 
   lower: (_node, [input], { builder }) => [emitSoftplus(input, builder)],
+}
+
+/**
+ * 1 / (1 + e^−x). Not onnxruntime's Sigmoid, whose float32 kernel has no relative accuracy for negative inputs. Where
+ * e^−x overflows, its reciprocal is the right 0.
+ */
+function logistic(input: string, builder: GraphBuilder): string {
+  const power = builder.add('Exp', [builder.add('Neg', [input])])
+  return builder.add('Reciprocal', [builder.add('Add', [power, builder.scalar(1)])])
 }
 
 /** log(1 + e^x) with relative accuracy everywhere, which onnxruntime's Softplus lacks for negative inputs. */

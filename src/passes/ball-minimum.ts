@@ -1,6 +1,7 @@
 import { elementCount } from '../graph/graph.js'
+import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
-import { emitBoxMinimum, emitSum } from './row-sums.js'
+import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
@@ -17,27 +18,37 @@ export interface Ball {
 const multiplierSteps = 2
 const largestCoefficients = 16
 
-/** Lower bound of Σ coefficients·x per row over the ball and its box. */
+/** Lower bounds, and changes of the centre that come close to them. */
+interface Changes {
+  readonly bounds: readonly string[]
+  readonly nearest: string
+}
+
+/** Lower bound of Σ coefficients·x per row over the ball and its box, and a point that comes close to it. */
 export function emitBallMinimum(
   coefficients: string,
   ball: Ball,
   shape: readonly number[],
   context: RowContext,
-): string {
+): Minimum {
   const { builder } = context
   const overBox = emitBoxMinimum(coefficients, ball.box, shape, context)
   const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, shape, context)
   const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
-  const changes =
+  const { bounds, nearest } =
     ball.norm === 'l2' ? emitEuclidean(flat, ball, shape, context) : emitManhattan(flat, ball, shape, context)
-  return builder.add('Max', [overBox, ...changes.map((change) => builder.add('Add', [atCentre, change]))])
+  const change = builder.add('Reshape', [nearest, builder.ints([-1, ...shape])])
+  return {
+    bound: builder.add('Max', [overBox, ...bounds.map((bound) => builder.add('Add', [atCentre, bound]))]),
+    point: builder.add('Add', [context.rows(ball.centre), change]),
+  }
 }
 
 /**
  * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
  * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
  */
-function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RowContext): string[] {
+function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RowContext): Changes {
   const { builder, rounding, rows } = context
   const count = [elementCount(shape)]
   const scalar = (value: number) => builder.scalar(value)
@@ -49,10 +60,12 @@ function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context:
   const squares = builder.add('Add', [sum(builder.add('Mul', [a, a])), scalar(rounding.underflow)])
   const length = builder.add('Mul', [builder.add('Sqrt', [squares]), upwards])
   const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
-  if (!ball.clipped) return [builder.add('Mul', [overBall, upwards])]
-
-  const { lower, upper } = changesWithinBox(ball, count, context)
   const column = (value: string) => builder.add('Unsqueeze', [value, builder.ints([1])])
+  if (!ball.clipped) {
+    const share = builder.add('Neg', [builder.add('Div', [radius, builder.add('Max', [length, scalar(1e-30)])])])
+    return { bounds: [builder.add('Mul', [overBall, upwards])], nearest: builder.add('Mul', [a, column(share)]) }
+  }
+  const { lower, upper } = changesWithinBox(ball, count, context)
   const reach = builder.add('Max', [radius, scalar(1e-12)])
   let multiplier = builder.add('Div', [length, builder.add('Mul', [reach, scalar(2)])])
   let change = ''
@@ -68,23 +81,30 @@ function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context:
   const least = sum(builder.add('Mul', [change, inner]))
   const penalty = builder.add('Mul', [multiplier, builder.add('Mul', [radius, radius])])
   const overBoth = builder.add('Sub', [least, penalty])
-  return [overBall, overBoth].map((bound) => allowUnderflow(builder.add('Mul', [bound, upwards]), context))
+  const bounds = [overBall, overBoth].map((bound) => allowUnderflow(builder.add('Mul', [bound, upwards]), context))
+  return { bounds, nearest: change }
 }
 
 /**
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RowContext): string[] {
+function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RowContext): Changes {
   const { builder, rounding, rows } = context
   const count = elementCount(shape)
   const scalar = (value: number) => builder.scalar(value)
   const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
   const radius = builder.add('Unsqueeze', [rows(ball.radius), builder.ints([1])])
   const size = builder.add('Abs', [a])
+  const downhill = builder.add('Neg', [builder.add('Sign', [a])])
   if (!ball.clipped) {
-    const largest = builder.add('ReduceMax', [size, builder.ints([1])], { keepdims: 0 })
-    return [builder.add('Neg', [builder.add('Mul', [builder.add('Mul', [rows(ball.radius), largest]), upwards])])]
+    const largest = builder.add('ReduceMax', [size, builder.ints([1])], { keepdims: 1 })
+    const bound = builder.add('Neg', [builder.add('Mul', [builder.add('Mul', [radius, largest]), upwards])])
+    const isLargest = asNumber(builder.add('Equal', [size, largest]), builder)
+    return {
+      bounds: [builder.add('Squeeze', [bound, builder.ints([1])])],
+      nearest: builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill]),
+    }
   }
   const { lower, upper } = changesWithinBox(ball, [count], context)
   const isPositive = builder.add('Greater', [a, scalar(0)])
@@ -105,7 +125,18 @@ function emitManhattan(a: string, ball: Ball, shape: readonly number[], context:
   )
   const total = builder.add('Add', [moved, builder.add('Mul', [largest, radius])])
   const least = builder.add('ReduceMin', [total, builder.ints([1])], { keepdims: 0 })
-  return [allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)]
+  const best = builder.add('ArgMin', [total], { axis: 1 })
+  const multiplier = builder.add('GatherElements', [largest, best], { axis: 1 })
+  // All that is steeper than the multiplier moves as far as it can; what is as steep takes the rest.
+  const part = (operator: string, most: string) =>
+    builder.add('Where', [builder.add(operator, [movable, multiplier]), builder.add('Min', [room, most]), scalar(0)])
+  const steeper = part('Greater', radius)
+  const used = builder.add('ReduceSum', [steeper, builder.ints([1])])
+  const rest = builder.add('Max', [builder.add('Sub', [radius, used]), scalar(0)])
+  return {
+    bounds: [allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)],
+    nearest: builder.add('Mul', [builder.add('Add', [steeper, part('Equal', rest)]), downhill]),
+  }
 }
 
 /** Box minus centre, rounded outwards; one row each. */

@@ -1,24 +1,59 @@
 import type { BallSettings } from '../bounds/input-ball.js'
+import type { Results } from '../engine/engine.js'
 import { GraphBuilder } from '../graph/builder.js'
-import { featureShape, type Graph, type TypedGraph } from '../graph/graph.js'
-import type { Interval, IntervalContext, Line, Lines } from '../operators/operator.js'
+import { featureShape, type Graph, type GraphNode, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { emitBySign } from '../operators/lines.js'
+import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
+import { findOperator } from '../operators/registry.js'
 import { roundingOf } from '../operators/rounding.js'
 import { emitBallMinimum } from './ball-minimum.js'
 import { ruleContext } from './context.js'
-import { cropAround } from './crop.js'
+import { type Crop, cropAround } from './crop.js'
 import { emitCropped, emitCrops, emitMasks, emitRepeated } from './emit-crop.js'
+import { emitHalfSpaceMinimum, type HalfSpace } from './half-space-minimum.js'
 import { intervalContext } from './interval.js'
 import { dependenceOnInput, emitBallInterval } from './linear-prefix.js'
+import { emitSteeper } from './linearised-forward.js'
 import { emitLoose } from './loose.js'
-import { emitRelaxation, type Frontier } from './relaxation.js'
+import {
+  adaptiveLine,
+  emitRelaxation,
+  type Frontier,
+  flattestLine,
+  type LowerLine,
+  type Relaxation,
+} from './relaxation.js'
 import { rowContext } from './row-context.js'
-import { emitBoxMinimum } from './row-sums.js'
-import { emitSeed } from './seed.js'
+import { emitBoxMinimiser, emitBoxMinimum, type Minimum } from './row-sums.js'
 
 /** Names of the graph inputs that hold the bounds of a value. */
 export const lowerName = (value: string) => `bound:lower ${value}`
 export const upperName = (value: string) => `bound:upper ${value}`
 export const dualNormsName = (value: string) => `bound:dual norms ${value}`
+
+const shareName = (value: string) => `bound:share ${value}`
+const next = 'next '
+
+/** The shares of the steepest lines that a relaxation graph returned, under the names of its inputs. */
+export function nextShares(results: Results): Record<string, Tensor> {
+  const found = Object.entries(results).filter(([name]) => name.startsWith(next))
+  return Object.fromEntries(found.map(([name, shares]) => [name.slice(next.length), shares]))
+}
+
+/**
+ * Which lines below the relaxation takes: CROWN's; those, and where to go from there; or given shares of the steepest
+ * and the flattest line, and where to go from there.
+ */
+export type LowerLines = 'adaptive' | 'adaptive and next' | 'given and next'
+
+export interface RelaxationTask {
+  readonly frontier: Frontier
+  readonly lowerLines: LowerLines
+  /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
+  readonly isCut: boolean
+}
+
+export const halfSpaceNames = { coefficients: 'half-space:coefficients', constant: 'half-space:constant' }
 
 /** What a bound graph is given: bounds of these values, besides those of the model's input. */
 export type Known = ReadonlySet<string>
@@ -36,7 +71,7 @@ export function intervalGraph(
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
   const declared = declareKnown(graph, builder, known)
-  const isTarget = (name: string) => name === value && hasDualNorms(graph, value, settings)
+  const isTarget = (name: string) => name === value && !known.has(name) && hasDualNorms(graph, value, settings)
   const context: IntervalContext = intervalContext(graph, builder, roundingOf(settings.rounding), (name) =>
     isTarget(name) ? emitPrefixInterval(name, graph, builder, declared, settings) : declared(name),
   )
@@ -80,7 +115,8 @@ function emitPrefixInterval(
 
 /**
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
- * and −1 at `minus`, where a position of −1 means none. `sampleOfRow` tells the sample of each row. Where there is a
+ * and −1 at `minus`, where a position of −1 means none. `sampleOfRow` tells the sample of each row. With lower lines that
+ * change, also `coefficients` and `constant` of the linear functions of the input that the model's outputs are above. Where there is a
  * {@link cropAround}, samples are pairs of a sample and a position of the target, and `plus` and `minus` its channels.
  */
 export function relaxationGraph(
@@ -88,7 +124,7 @@ export function relaxationGraph(
   target: string,
   known: Known,
   settings: BallSettings,
-  frontier: Frontier,
+  { frontier, lowerLines, isCut }: RelaxationTask,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
   const rowInput = (name: string) => builder.input(name, 'int32', ['rows'])
@@ -101,9 +137,12 @@ export function relaxationGraph(
   const masks = crop && emitMasks(crop, graph, settings.norm !== 'linf', sampleOfRow, builder)
   const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sampleOfRow, masks)
   const inputShape = shapeOf(input, analysed)
-  const minimize = (coefficients: string) => {
+  const minimizeOverBall = (coefficients: string): Minimum => {
     const box = context.interval(input)
-    if (settings.norm === 'linf') return emitBoxMinimum(coefficients, box, inputShape, context)
+    if (settings.norm === 'linf') {
+      const bound = emitBoxMinimum(coefficients, box, inputShape, context)
+      return { bound, point: emitBoxMinimiser(coefficients, box, context) }
+    }
     const { centre, radius } = declareBall(graph, builder)
     const ball = {
       norm: settings.norm,
@@ -114,24 +153,63 @@ export function relaxationGraph(
     }
     return emitBallMinimum(coefficients, ball, inputShape, context)
   }
-  const seed = emitSeed(plus, minus, shapeOf(target, analysed), builder)
-  const relax = (lowerLine?: (lines: Lines) => Line) =>
-    emitRelaxation(analysed, target, seed, context, minimize, frontier, lowerLine)
-  builder.output('bound', target === graph.outputs[0].name ? emitLarger(relax, builder) : relax())
+  const minimize = (coefficients: string): Minimum => {
+    if (!isCut) return minimizeOverBall(coefficients)
+    const halfSpace = declareHalfSpace(graph, crop, whole(input)!, context)
+    return emitHalfSpaceMinimum(coefficients, halfSpace, minimizeOverBall, context.interval(input), inputShape, context)
+  }
+  const share = (node: GraphNode) => {
+    const [output] = node.outputs
+    const given = builder.input(shareName(output), builder.precision, ['rows', ...shapeOf(output, analysed)])
+    return builder.add('Clip', [given, builder.scalar(0), builder.scalar(1)])
+  }
+  const relax = (lowerLine: LowerLine) =>
+    emitRelaxation(
+      analysed,
+      {
+        target,
+        rows: { sample: sampleOfRow, plus, minus },
+        frontier,
+        minimize,
+        lowerLine,
+        share: lowerLines === 'given and next' ? share : undefined,
+      },
+      context,
+    )
+  const relaxation = relax(adaptiveLine)
+  const isLarger = target === graph.outputs[0].name && lowerLines !== 'given and next' && hasMaximum(analysed)
+  builder.output(
+    'bound',
+    isLarger ? builder.add('Max', [relaxation.bound, relax(flattestLine).bound]) : relaxation.bound,
+  )
+  if (lowerLines === 'adaptive') return builder.build()
+  emitNextShares(analysed, relaxation, context)
+  const coefficients = relaxation.gradients.get(input)
+  if (target === graph.outputs[0].name && !crop && coefficients !== undefined) {
+    builder.output('coefficients', coefficients)
+    builder.output('constant', relaxation.constant)
+  }
   return builder.build()
 }
 
-/**
- * The larger one of two bounds where a maximum follows a Relu or the like: which of the two lines below it suits a
- * maximum better depends on the row. Few rows are final ones, and the two relaxations are the same down to that maximum.
- */
-function emitLarger(relax: (lowerLine: (lines: Lines) => Line) => string, builder: GraphBuilder): string {
-  let hasChoice = false
-  const adaptive = relax(({ lower, flattest }) => {
-    hasChoice ||= flattest !== undefined
-    return lower
-  })
-  return hasChoice ? builder.add('Max', [adaptive, relax(({ lower, flattest }) => flattest ?? lower)]) : adaptive
+/** A step of Frank and Wolfe: every share moves to what would be best if the bound were linear in the shares. */
+function emitNextShares(graph: TypedGraph, relaxation: Relaxation, context: RowContext): void {
+  const { builder } = context
+  if (relaxation.minimiser === undefined) return
+  for (const [node, best] of emitSteeper(graph, relaxation, relaxation.minimiser, context)) {
+    const share = relaxation.relaxed.get(node)!.share
+    builder.output(`${next}${shareName(node.outputs[0])}`, share === undefined ? best : emitStep(share, best, builder))
+  }
+}
+
+function emitStep(from: string, to: string, builder: GraphBuilder): string {
+  const step = builder.once('step', () => builder.input('step', builder.precision, []))
+  return builder.add('Add', [from, builder.add('Mul', [step, builder.add('Sub', [to, from])])])
+}
+
+/** Whether the better line below depends so much on the row that taking the larger of two bounds pays off. */
+function hasMaximum({ nodes }: TypedGraph): boolean {
+  return nodes.some((node) => findOperator(node)?.relaxation?.matters !== undefined)
 }
 
 /** Declares a graph input when the bounds that it holds are first asked for. */
@@ -139,10 +217,8 @@ function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (
   return (value) => {
     if (!known.has(value) && value !== graph.inputs[0].name) return undefined
     const shape = ['samples', ...shapeOf(value, graph)]
-    return {
-      lower: builder.input(lowerName(value), builder.precision, shape),
-      upper: builder.input(upperName(value), builder.precision, shape),
-    }
+    const declare = (name: string) => builder.once(name, () => builder.input(name, builder.precision, shape))
+    return { lower: declare(lowerName(value)), upper: declare(upperName(value)) }
   }
 }
 
@@ -152,6 +228,42 @@ function declareBall(graph: TypedGraph, builder: GraphBuilder): { centre: string
     centre: builder.once('centre', () => builder.input('centre', builder.precision, ['samples', ...inputShape])),
     radius: builder.once('radius', () => builder.input('radius', builder.precision, ['samples'])),
   }
+}
+
+/** The half-space of each row. In a crop, what is around it adds at least its own minimum over the box. */
+function declareHalfSpace(graph: TypedGraph, crop: Crop | undefined, box: Interval, context: RowContext): HalfSpace {
+  const { builder, rows } = context
+  const names = halfSpaceNames
+  const input = graph.inputs[0].name
+  const shape = shapeOf(input, graph)
+  const whole = builder.once(names.coefficients, () =>
+    builder.input(names.coefficients, builder.precision, ['samples', ...shape]),
+  )
+  const constant = builder.once(names.constant, () => builder.input(names.constant, builder.precision, ['samples']))
+  if (!crop) return { coefficients: rows(whole), constant: rows(constant) }
+  const coefficients = rows(builder.once('half-space of crops', () => emitCropped(whole, input, crop, graph, builder)))
+  const error = builder.add('Mul', [builder.add('Abs', [constant]), builder.scalar(context.rounding.gamma(8))])
+  const least = builder.add('Add', [builder.add('Sub', [constant, error]), emitSumOver(box, whole, shape, -1, context)])
+  const ends = context.interval(input)
+  const within = { lower: rows(ends.lower), upper: rows(ends.upper) }
+  const inside = emitSumOver(within, coefficients, shapeOf(input, crop.graph), 1, context)
+  return { coefficients, constant: builder.add('Sub', [rows(emitRepeated(least, crop.positions, builder)), inside]) }
+}
+
+/** Least Σ coefficients·x over a box with the same layout, rounded down (−1) or up (1). */
+function emitSumOver(
+  { lower, upper }: Interval,
+  coefficients: string,
+  shape: readonly number[],
+  direction: 1 | -1,
+  context: RowContext,
+): string {
+  const { builder, rounding, sum } = context
+  const least = sum(emitBySign(coefficients, lower, upper, context), shape)
+  const magnitude = builder.add('Max', [builder.add('Neg', [lower]), upper])
+  const size = sum(builder.add('Mul', [builder.add('Abs', [coefficients]), magnitude]), shape)
+  const error = builder.add('Mul', [size, builder.scalar(direction * rounding.gamma(context.sumRoundings(shape) + 16))])
+  return builder.add('Add', [least, error])
 }
 
 function shapeOf(value: string, graph: TypedGraph): readonly number[] {

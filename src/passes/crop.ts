@@ -9,6 +9,7 @@ import {
   type TypedGraph,
   type ValueType,
 } from '../graph/graph.js'
+import type { RuleContext } from '../operators/operator.js'
 import { type WindowGeometry, windowGeometry } from '../operators/windows.js'
 import { ruleContext } from './context.js'
 import { unravel } from './transposed-rows.js'
@@ -39,6 +40,15 @@ const elementwise = new Set([
   'PRelu',
   'Sigmoid',
   'Tanh',
+  'Abs',
+  'Clip',
+  'Elu',
+  'Erf',
+  'Exp',
+  'Gelu',
+  'HardSigmoid',
+  'HardSwish',
+  'Softplus',
   'Identity',
   'BatchNormalization',
   'Add',
@@ -80,6 +90,7 @@ function makeCrop(graph: TypedGraph, target: string): Crop | undefined {
     if (!needs || spatialSizes(output, graph)?.length !== spatial.length) return undefined
     const inputs = node.inputs.map((input) => (context.isActivation(input) ? needs : undefined))
     if (node.inputs.some((input) => !context.isActivation(input) && variesInSpace(input, node, graph))) return undefined
+    if (elementwise.has(node.operator) && !isSeparate(node, context)) return undefined
     node.inputs.forEach((input, index) => {
       if (!inputs[index]) return
       const united = unite(wanted.get(input), needs)
@@ -135,6 +146,16 @@ function slidingWindow(node: GraphNode, graph: TypedGraph): WindowGeometry | und
   // Outside of a pooling window's input there are no zeros.
   const isInside = intAttribute(node, 'ceil_mode', 0) === 0 && geometry.pads.every((pad) => pad === 0)
   return isInside && node.outputs.length === 1 ? geometry : undefined
+}
+
+/** Whether each position of an elementwise node needs its activations at the same position only, and may be outside of them. */
+function isSeparate({ operator, inputs, outputs }: GraphNode, context: RuleContext): boolean {
+  // Outside of a divisor there would be zeros.
+  if (operator === 'Div' && context.isActivation(inputs[1])) return false
+  const sizes = spatialSizes(outputs[0], context.graph)!
+  return inputs
+    .filter((input) => context.isActivation(input))
+    .every((input) => spatialSizes(input, context.graph)?.every((size, axis) => size === sizes[axis]))
 }
 
 /** Whether a constant operand of an elementwise node is not the same at all positions. */

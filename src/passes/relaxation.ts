@@ -1,35 +1,86 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { emitIntercepts } from '../operators/lines.js'
-import type { Interval, Line, LinearRules, Lines, RelaxationContext, RowContext, Tiles } from '../operators/operator.js'
+import type {
+  Interval,
+  Line,
+  LinearRules,
+  Lines,
+  RelaxationContext,
+  RelaxationRules,
+  RowContext,
+  Tiles,
+} from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
-import { emitMagnitude, emitSizes, noBoundRule } from './interval.js'
-import { emitBoxMinimum } from './row-sums.js'
+import { emitMagnitude, emitSizes } from './interval.js'
+import { emitBoxMinimum, type Minimum } from './row-sums.js'
+import { emitAtSeeds, emitSeed, type SeedRows } from './seed.js'
 import { emitTranspose } from './transposed-rows.js'
 
 /** Where the linear functions stop: at the model's input, or already at the outputs of the last nonlinear operators. */
 export type Frontier = 'input' | 'last nonlinear outputs'
 
+/** Which line to take below an elementwise operator. */
+export type LowerLine = (lines: Lines) => Line
+
+export const adaptiveLine: LowerLine = ({ lower }) => lower
+export const flattestLine: LowerLine = ({ lower, flattest }) => flattest ?? lower
+export const steepestLine: LowerLine = ({ lower, steepest }) => steepest ?? lower
+
+/** What to relax, and how. */
+export interface RelaxationRequest {
+  /** The linear functions are of this value. */
+  readonly target: string
+  readonly rows: SeedRows
+  readonly frontier: Frontier
+  /** The last step at the input: a lower bound of each row's linear function there. */
+  minimize(coefficients: string): Minimum
+  readonly lowerLine: LowerLine
+  /**
+   * For nodes with a choice of lines: how much of each positive coefficient takes the steepest line, the rest taking the
+   * flattest; one row each. Without it, all of them take `lowerLine`.
+   */
+  share?(node: GraphNode): string
+}
+
+/** Linear functions on their way back, with all that {@link emitSteeper} needs to follow points the other way. */
+export interface Relaxation {
+  /** A lower bound of each row. */
+  readonly bound: string
+  /** The bound less what depends on the input: rows are at least this and their coefficients times the input. */
+  readonly constant: string
+  /** Where each row's function of the input is smallest; undefined where there is none. */
+  readonly minimiser: string | undefined
+  /** Coefficients of the rows over all values on the way. */
+  readonly gradients: ReadonlyMap<string, string>
+  /** Which values each nonlinear node was relaxed over, and the share of the steepest line where there is a choice. */
+  readonly relaxed: ReadonlyMap<GraphNode, RelaxedNode>
+  /** Values of linear nodes whose constant part is in the relaxation of what follows them. */
+  readonly taken: ReadonlySet<string>
+  contextWith(lowerLine: LowerLine): RelaxationContext
+}
+
+export interface RelaxedNode {
+  readonly rules: RelaxationRules
+  readonly inputs: readonly string[]
+  readonly hasChoice: boolean
+  readonly share?: string
+}
+
 /**
- * CROWN (Zhang et al. 2018, Algorithm 1), any graph: carries one linear function per row, whose coefficients over
- * `target` are `seed`, back to the frontier, and returns a lower bound of each over all inputs that the intervals of the
- * context allow. `minimize` does the last step at the input: a lower bound of each row's linear function there.
- * `lowerLine` chooses the line below an elementwise operator that a maximum folds into its own relaxation.
+ * CROWN (Zhang et al. 2018, Algorithm 1), any graph: carries one linear function per row back to the frontier, and gives
+ * a lower bound of each over all inputs that the intervals of the context allow.
  */
-export function emitRelaxation(
-  graph: TypedGraph,
-  target: string,
-  seed: string,
-  outer: RowContext,
-  minimize: (coefficients: string) => string,
-  frontier: Frontier = 'input',
-  lowerLine: (lines: Lines) => Line = ({ lower }) => lower,
-): string {
+export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, outer: RowContext): Relaxation {
+  const { target, rows, frontier, minimize, lowerLine, share } = request
   const { builder, rounding } = outer
+  const seed = emitSeed(rows.plus, rows.minus, valueShape(target, outer), builder)
   const gradients = new Map([[target, seed]])
   const summands: string[] = []
   const taken = new Set<string>()
   const tiles = new Map<string, Tiles>()
+  const relaxed = new Map<GraphNode, RelaxedNode>()
+  const contextWith = (chosen: LowerLine): RelaxationContext => ({ ...context, lowerLine: chosen })
   const context: RelaxationContext = {
     ...outer,
     offset(value) {
@@ -42,8 +93,9 @@ export function emitRelaxation(
     linesBefore(value) {
       const node = soleProducer(value, target, graph)
       const lines = node && findOperator(node)?.relaxation?.lines?.(node, context)
-      return lines && { input: node.inputs[0], lines: { ...lines, lower: lowerLine(lines) } }
+      return lines && { input: node.inputs[0], lines }
     },
+    lowerLine,
   }
 
   const accumulate = (value: string, gradient: string) => {
@@ -54,10 +106,30 @@ export function emitRelaxation(
     }
     const total = builder.add('Add', [known, gradient])
     gradients.set(value, total)
+    const [tilesOfKnown, tilesOfGradient] = [tiles.get(known), tiles.get(gradient)]
+    if (tilesOfKnown && tilesOfGradient) {
+      const perElement = builder.add('Add', [tilesOfKnown.perElement, tilesOfGradient.perElement])
+      tiles.set(total, { ...tilesOfKnown, perElement })
+    }
+    charge(value, total)
+  }
+
+  /** Pays for one rounding of coefficients over a value. */
+  const charge = (value: string, coefficients: string) => {
     if (rounding.mode === 'ignored') return
     const error = builder.add('Mul', [emitMagnitude(value, context), builder.scalar(rounding.gamma(8))])
-    const charge = emitIntercepts(total, builder.add('Neg', [error]), error, valueShape(value, context), context)
-    summands.push(charge!)
+    const shape = valueShape(value, context)
+    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), error, shape, context)!)
+  }
+
+  const relax = (node: GraphNode, rules: RelaxationRules, gradient: string, chosen: LowerLine) => {
+    const replaced = rules.backward(node, gradient, contextWith(chosen))
+    const { input, gradient: before, constant, others = [], tiles: unplaced } = replaced
+    if (constant !== undefined) summands.push(constant)
+    if (unplaced) tiles.set(before, unplaced)
+    accumulate(input, before)
+    for (const other of others) accumulate(other.input, other.gradient)
+    return [input, ...others.map((other) => other.input)]
   }
 
   for (const node of graph.nodes.toReversed()) {
@@ -70,33 +142,58 @@ export function emitRelaxation(
         if (gradient === undefined || !offsets) return
         const { lower, upper } = offsets[index]
         const shape = valueShape(node.outputs[index], context)
-        summands.push(emitIntercepts(gradient, lower, upper, shape, context)!)
+        const isSeed = gradient === seed
+        summands.push(
+          isSeed
+            ? emitAtSeeds(rows, lower, upper, elementCount(shape), context)
+            : emitIntercepts(gradient, lower, upper, shape, context)!,
+        )
       })
-      emitTranspose(node, linear, outputs, tiles.get(outputs[0] ?? ''), context).forEach((gradient, index) => {
-        const input = node.inputs[index]
-        if (gradient === undefined || !context.isActivation(input)) return
-        // Only what sums over windows reaches into the padding.
-        const mask = node.operator === 'Conv' ? context.mask(input) : undefined
-        accumulate(input, mask === undefined ? gradient : builder.add('Mul', [gradient, mask]))
-      })
+      const tiled = tiles.get(outputs[0] ?? '')
+      emitTranspose(node, linear, outputs, tiled, context, outputs[0] === seed ? rows : undefined).forEach(
+        (gradient, index) => {
+          const input = node.inputs[index]
+          if (gradient === undefined || !context.isActivation(input)) return
+          // Only what sums over windows reaches into the padding.
+          const mask = node.operator === 'Conv' ? context.mask(input) : undefined
+          accumulate(input, mask === undefined ? gradient : builder.add('Mul', [gradient, mask]))
+        },
+      )
       continue
     }
     const [output] = node.outputs
-    if (frontier === 'last nonlinear outputs') {
+    const rules = findOperator(node)?.relaxation
+    // Without a rule for lines the interval is what is known.
+    if (!rules || frontier === 'last nonlinear outputs') {
       summands.push(emitBoxMinimum(outputs[0]!, context.interval(output), valueShape(output, context), context))
       continue
     }
-    const rules = findOperator(node)?.relaxation
-    if (!rules) throw noBoundRule(node)
-    const { input, gradient, constant, tiles: before } = rules.backward(node, outputs[0]!, context)
-    if (constant !== undefined) summands.push(constant)
-    if (before) tiles.set(gradient, before)
-    accumulate(input, gradient)
+    const gradient = outputs[0]!
+    const hasChoice = isChoice(node, rules, context)
+    const shareHere = hasChoice ? share?.(node) : undefined
+    if (shareHere === undefined) {
+      relaxed.set(node, { rules, hasChoice, inputs: relax(node, rules, gradient, lowerLine) })
+      continue
+    }
+    const steep = builder.add('Mul', [builder.add('Relu', [gradient]), shareHere])
+    charge(output, gradient)
+    relax(node, rules, builder.add('Sub', [gradient, steep]), flattestLine)
+    relaxed.set(node, { rules, hasChoice, share: shareHere, inputs: relax(node, rules, steep, steepestLine) })
   }
   const atInput = gradients.get(graph.inputs[0].name)
-  if (atInput !== undefined) summands.push(minimize(atInput))
-  const bound = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
-  return rounding.mode === 'covered' ? builder.add('Sub', [bound, emitUnderflow(gradients.keys(), context)]) : bound
+  const minimum = atInput === undefined ? undefined : minimize(atInput)
+  const exact = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
+  const constant =
+    rounding.mode === 'covered' ? builder.add('Sub', [exact, emitUnderflow(gradients.keys(), context)]) : exact
+  const bound = minimum ? builder.add('Add', [constant, minimum.bound]) : constant
+  return { bound, constant, minimiser: minimum?.point, gradients, relaxed, taken, contextWith }
+}
+
+/** Whether a node, or the elementwise one that it folds into itself, has several lines below. */
+function isChoice(node: GraphNode, rules: RelaxationRules, context: RelaxationContext): boolean {
+  const folded = () => (rules.matters ? context.linesBefore(node.inputs[0])?.lines : undefined)
+  const lines = rules.lines ? rules.lines(node, context) : folded()
+  return lines?.flattest !== undefined && lines.steepest !== undefined
 }
 
 /** The node that makes a value which one node alone uses. */

@@ -2,6 +2,12 @@ import { elementCount } from '../graph/graph.js'
 import { emitBySign } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 
+/** A lower bound of each row's linear function over a set, and a point (one row each) where it is about as small. */
+export interface Minimum {
+  readonly bound: string
+  readonly point: string
+}
+
 /** Sums each row in two steps, which rounds every number far fewer times than one long sum may. */
 export function emitSum(
   value: string,
@@ -42,6 +48,12 @@ export function emitBoxMinimum(
 ): string {
   const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
   return context.sum(emitBySign(coefficients, context.rows(lower), context.rows(upper), context), shape)
+}
+
+/** Where Σ coefficients·x is smallest over x in a box, one row each. */
+export function emitBoxMinimiser(coefficients: string, box: Interval, { builder, rows }: RowContext): string {
+  const isPositive = builder.add('Greater', [coefficients, builder.scalar(0)])
+  return builder.add('Where', [isPositive, rows(box.lower), rows(box.upper)])
 }
 
 /** Moves both ends outwards by the rounding error of a sum of products with them. */

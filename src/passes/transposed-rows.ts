@@ -3,9 +3,12 @@ import { describeConvolution } from '../operators/conv.js'
 import { type Convolution, emitTransposedConvolution } from '../operators/convolution.js'
 import type { LinearRules, RowContext, Tiles } from '../operators/operator.js'
 import { sampleShape } from '../operators/samples.js'
+import { emitSeedProduct, type SeedRows } from './seed.js'
 
 // Above this a matrix costs more than the convolution that it replaces.
 const largestMatrix = 2 ** 19
+// Above this it takes too long to make a matrix of a dense layer.
+const largestDense = 2 ** 21
 
 /**
  * Wᵀ times the rows, in the way that is fastest for many rows. In crops W is so small that one product with it as a
@@ -17,8 +20,17 @@ export function emitTranspose(
   gradients: readonly (string | undefined)[],
   tiles: Tiles | undefined,
   context: RowContext,
+  seed?: SeedRows,
 ): (string | undefined)[] {
   const { builder } = context
+  if (seed && node.operator === 'Gemm') {
+    const [from, to] = [node.inputs[0], node.outputs[0]].map((value) => sampleShape(value, node, context))
+    const inputs = elementCount(from)
+    if (inputs * elementCount(to) <= largestDense) {
+      const matrix = emitMatrix((value) => linear.transpose(node, [value], context)[0]!, inputs, to, context)
+      return [emitSeedProduct(seed, matrix, inputs, builder)]
+    }
+  }
   const [input, output] = [node.inputs[0], node.outputs[0]]
   const isConvolution = node.operator === 'Conv' || node.operator === 'AveragePool'
   if (!isConvolution) return linear.transpose(node, gradients, context)
@@ -32,12 +44,23 @@ export function emitTranspose(
   }
   const [inputs, outputs] = [inputShape, outputShape].map(elementCount)
   if (!context.isCrop || inputs * outputs > largestMatrix) return [transpose(gradient)]
-  // onnxruntime folds this into a constant.
+  const matrix = emitMatrix(transpose, inputs, outputShape, context)
+  const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
+  const product = seed ? emitSeedProduct(seed, matrix, inputs, builder) : builder.add('MatMul', [flat, matrix])
+  return [builder.add('Reshape', [product, builder.ints([-1, ...inputShape])])]
+}
+
+/** A linear map of rows as a matrix [outputs, inputs]; onnxruntime folds it into a constant. */
+function emitMatrix(
+  transpose: (value: string) => string,
+  inputs: number,
+  outputShape: readonly number[],
+  { builder }: RowContext,
+): string {
+  const outputs = elementCount(outputShape)
   const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([outputs, outputs])])
   const identity = builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([outputs, ...outputShape])])
-  const matrix = builder.add('Reshape', [transpose(identity), builder.ints([outputs, inputs])])
-  const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
-  return [builder.add('Reshape', [builder.add('MatMul', [flat, matrix]), builder.ints([-1, ...inputShape])])]
+  return builder.add('Reshape', [transpose(identity), builder.ints([outputs, inputs])])
 }
 
 interface TiledConvolution {

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { alphaCrown } from '../../src/bounds/alpha-crown.js'
 import { crown } from '../../src/bounds/crown.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
@@ -43,6 +44,11 @@ describe.each(Object.keys(functions) as (keyof typeof functions)[])('%s', (opera
           labels,
           epsilon,
         })
+        const tilted = await marginBounds(model, alphaCrown({ norm: 'linf', iterations: 3 }), {
+          inputs,
+          labels,
+          epsilon,
+        })
         for (let range = 0; range < count; range++) {
           const combined = (x: number) => sign * functions[operator].evaluate(x) + tilt * x
           const [low, high] = [centres[range] - epsilon[range], centres[range] + epsilon[range]]
@@ -51,6 +57,7 @@ describe.each(Object.keys(functions) as (keyof typeof functions)[])('%s', (opera
             least = Math.min(least, combined(low + ((high - low) * index) / samplesPerRange))
           }
           expect(margins[2 * range + 1]).toBeLessThanOrEqual(least)
+          expect(tilted[2 * range + 1]).toBeLessThanOrEqual(least)
           expect(naive[2 * range + 1]).toBeLessThanOrEqual(least + 1e-9)
           // Never worse than the range of σ, and of the input, on their own.
           const ends = [low, high].map((x) => sign * functions[operator].evaluate(x))

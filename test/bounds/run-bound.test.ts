@@ -54,6 +54,10 @@ describe('the search for the radius', () => {
     ['concave', (epsilon: number) => 1 - (epsilon / 0.37) ** 4],
     ['steep at the end', (epsilon: number) => (epsilon < 0.37 ? 1 : -100)],
     ['without value beyond', (epsilon: number) => (epsilon < 0.37 ? 1 - epsilon : Number.NEGATIVE_INFINITY)],
+    [
+      'only known to be positive towards the end',
+      (epsilon: number) => (epsilon < 0.3 ? 1 - epsilon / 0.3 : epsilon < 0.37 ? 2 ** -149 : 0.37 - 2 * epsilon),
+    ],
     ['NaN beyond', (epsilon: number) => (epsilon < 0.37 ? 1 - epsilon : Number.NaN)],
   ])('comes within one percent below the root of a margin that is %s', async (_name, margin) => {
     const { method, evaluations } = fakeBound(margin)

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { crown, intervalPropagation } from '../../src/bounds/crown.js'
+import { crown, crownIbp, intervalPropagation } from '../../src/bounds/crown.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import type { Norm } from '../../src/geometry/norm.js'
@@ -28,7 +28,8 @@ describe.each(Object.keys(architectures))('%s', (name) => {
       const sampled = await sampledMargins(model, inputs, labels, epsilon, { norm, domain, points: 300 }, random)
       const tight = await marginBounds(model, crown({ norm, domain }), { inputs, labels, epsilon })
       const loose = await marginBounds(model, intervalPropagation({ norm, domain }), { inputs, labels, epsilon })
-      for (const bounds of [tight, loose]) {
+      const between = await marginBounds(model, crownIbp({ norm, domain }), { inputs, labels, epsilon })
+      for (const bounds of [tight, between, loose]) {
         expect(bounds.every((bound, index) => bound <= sampled[index])).toBe(true)
         expect(bounds.every(Number.isFinite)).toBe(true)
       }
@@ -38,6 +39,7 @@ describe.each(Object.keys(architectures))('%s', (name) => {
       // Of large balls neither bound knows anything.
       const small = (margins: Float64Array) => sum(margins.subarray(0, 3 * classes))
       expect(small(tight)).toBeGreaterThan(small(loose))
+      expect(small(between)).toBeGreaterThan(small(loose))
     }
     await model.close()
   })

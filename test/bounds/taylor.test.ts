@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { deepFool } from '../../src/attacks/deep-fool.js'
+import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { lipschitz } from '../../src/bounds/lipschitz/lipschitz.js'
 import { hessianBound, type SmoothActivation, trailingMlp } from '../../src/bounds/lipschitz/mlp.js'

@@ -37,6 +37,7 @@ test('the tarball has what it needs and nothing else', () => {
     'fixtures/models',
     'fixtures/samples',
     'package.json',
+    'reporters/report.schema.json',
   ])
   expect(statSync(tarball).size).toBeLessThan(1_000_000)
 })

@@ -112,7 +112,7 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
     },
   )
 
-  // Both only come close to the best slopes: single margins may be looser, all together are not.
+  // Each intermediate bound has its own slopes here, while auto_LiRPA takes those that suit the margin: either may be tighter.
   test.each(runs('digits_mlp', 'CROWN-Optimized').map((run) => [run.norm, run.eps, run] as const))(
     'digits_mlp α-CROWN %s %d: no looser on average, hardly for any sample, and sound',
     async (norm, eps, run) => {
@@ -120,7 +120,7 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
       const domain = run.clip01 ? 'intersect' : 'ignore'
       const model = models.get('digits_mlp')!
       const least = async (settings: Partial<RelaxationSettings>) => {
-        const method = alphaCrown({ norm, domain, iterations: 20, ...settings })
+        const method = alphaCrown({ norm, domain, iterations: 20, cuts: 0, ...settings })
         return smallestMargins(await marginBounds(model, method, request), request.labels)
       }
       const [margins, covered] = [await least({ rounding: 'ignored' }), await least({})]
@@ -128,7 +128,7 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
       const expected = run.min_margin_lb
       expect(mean(margins)).toBeGreaterThan(mean(expected) - 1e-4 * Math.abs(mean(expected)))
       margins.forEach((margin, sample) => {
-        expect(margin).toBeGreaterThan(expected[sample] - 1e-3 * Math.max(1, Math.abs(expected[sample])))
+        expect(margin).toBeGreaterThan(expected[sample] - 2.5e-3 * Math.max(1, Math.abs(expected[sample])))
       })
       const epsilon = expected.map(() => eps)
       const options = { norm, domain, points: 60 } as const
@@ -155,6 +155,26 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
     })
   })
 
+  test.each([
+    ['linf', 'linf_clip_CROWN', 1, 1.15],
+    ['l2', 'l2_CROWN', 1.12, 1.28],
+  ] as const)('digits_mlp α-CROWN %s: larger radii than %s, none beyond an attack', async (norm, name, plain, cut) => {
+    const { radius } = readJson('torch', 'digits_mlp_bounds.json').radius[name]
+    const [attacked] = Object.values<number[]>(readJson('torch', 'digits_mlp_attacks.json').best_known[norm])
+    const request = firstSamples('digits_mlp', radius.length)
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+    const radii = async (cuts: number) => {
+      const method = alphaCrown({ norm, iterations: 2, cuts })
+      const { samples } = await bound(models.get('digits_mlp')!, method, request)
+      samples.forEach((sample, index) => {
+        if (sample.eligible) expect(sample.radius).toBeLessThan(attacked[index])
+      })
+      return mean(samples.map((sample) => sample.radius))
+    }
+    expect(await radii(0)).toBeGreaterThan(plain * mean(radius))
+    expect(await radii(2)).toBeGreaterThan(cut * mean(radius))
+  })
+
   test.each(
     runs('mnist_lenet', 'CROWN')
       .filter(({ norm, eps }) => (norm === 'linf' ? eps < 0.02 : eps < 0.2))
@@ -177,7 +197,7 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
 })
 
 describe.skipIf(!hasSharedData)("auto_LiRPA's own test data", () => {
-  const optimised = (settings: RelaxationSettings) => alphaCrown({ ...settings, iterations: 20 })
+  const optimised = (settings: RelaxationSettings) => alphaCrown({ ...settings, iterations: 20, cuts: 0 })
 
   /** Bounds of every output of a network, from margins against one more logit that is always 0. */
   async function outputBounds(model: Classifier, settings: RelaxationSettings, inputs: Inputs, epsilon: number) {
@@ -321,7 +341,7 @@ describe.skipIf(!hasSharedData)("auto_LiRPA's own test data", () => {
 })
 
 describe.skipIf(!hasSharedData)('MIPVerify on WK17a, ℓ∞ 0.1', () => {
-  test('of the 242 robust ones α-CROWN certifies 99 % and CROWN 98 %, and none of those that are not', async () => {
+  test('of the 242 robust images α-CROWN certifies all, CROWN 98 %, and neither any that is not', async () => {
     const folder = join(sharedData, 'verified', 'mipverify')
     const model = await loadModel(join(folder, 'WK17a_linf0.1.onnx'), { domain: [0, 1] })
     const count = 250
@@ -343,7 +363,7 @@ describe.skipIf(!hasSharedData)('MIPVerify on WK17a, ℓ∞ 0.1', () => {
       return certified.filter(Boolean).length
     }
     expect(await certify(crown({ norm: 'linf' }))).toBeGreaterThanOrEqual(0.98 * 242)
-    expect(await certify(alphaCrown({ norm: 'linf', iterations: 2 }))).toBeGreaterThanOrEqual(0.99 * 242)
+    expect(await certify(alphaCrown({ norm: 'linf', iterations: 2 }))).toBe(242)
     await model.close()
   })
 })

@@ -1,0 +1,90 @@
+import { batches, range } from '../sampling/rows.js'
+import type { FloatArray } from './input-ball.js'
+import type { Refinement } from './refinement.js'
+import type { LinearFunctions, RowBounds } from './row-bounds.js'
+import type { Rows } from './rows.js'
+
+// The least positive float32 number: all that a proof by contradiction says of a difference of logits.
+const leastPositive = 2 ** -149
+
+/** A row that is not known to be positive, and its sample in the refinement at hand. */
+interface OpenRow {
+  readonly row: number
+  readonly sample: number
+}
+
+/**
+ * Bounds once more, `rounds` times, the rows that are not known to be positive: only over the inputs that their own
+ * linear functions do not rule out. Where a row is below zero, its function is as well; if the row is positive on that
+ * half-space, it is so everywhere. Near the largest certified radius little more than a corner of the ball is left.
+ * (Intermediate bounds under output constraints: Kotha, Brix, Kolter, Dvijotham and Zhang, "Provably bounding neural
+ * network preimages", NeurIPS 2023.)
+ */
+export async function boundWithinHalfSpaces(
+  refinement: Refinement,
+  rows: Rows,
+  { bounds, functions }: RowBounds,
+  iterations: number,
+  rounds: number,
+): Promise<FloatArray> {
+  const best = bounds.slice()
+  const cut = async (whole: Refinement, open: readonly OpenRow[], known: LinearFunctions, round: number) => {
+    for (const places of batches(worthwhile(whole, open, rows, best, known), whole.mostSamples)) {
+      const part = whole.within(
+        places.map((place) => open[place].sample),
+        selected(known, places),
+      )
+      const openHere = places.map((place, sample) => ({ row: open[place].row, sample }))
+      await part.refine()
+      const found = await part.boundLogits(selectedRows(rows, openHere), iterations)
+      openHere.forEach(({ row, sample }) => {
+        const bound = found.bounds[sample]
+        if (Number.isFinite(bound)) best[row] = Math.max(best[row], Math.min(bound, leastPositive))
+      })
+      if (round < rounds && found.functions) await cut(part, openHere, found.functions, round + 1)
+    }
+  }
+  const all = rows.sample.map((sample, row) => ({ row, sample }))
+  if (rounds > 0 && functions) await cut(refinement, all, functions, 1)
+  return best
+}
+
+/**
+ * The places in `open` of rows of samples all of whose open rows rule out the centre of their ball: farther away, most of
+ * the ball is left; and of samples with a hopeless row nothing is certified.
+ */
+function worthwhile(
+  refinement: Refinement,
+  open: readonly OpenRow[],
+  rows: Rows,
+  best: FloatArray,
+  functions: LinearFunctions,
+): number[] {
+  const samples = open.map(({ sample }) => sample)
+  const centres = refinement.atCentres(samples, functions)
+  const places = range(open.length).filter((place) => !(best[open[place].row] > 0))
+  const isHopeless = (place: number) => !(centres[place] > -best[open[place].row])
+  const hopeless = new Set(places.filter(isHopeless).map((place) => rows.sample[open[place].row]))
+  return places.filter((place) => !hopeless.has(rows.sample[open[place].row]))
+}
+
+function selectedRows(rows: Rows, open: readonly OpenRow[]): Rows {
+  return {
+    sample: open.map(({ sample }) => sample),
+    plus: open.map(({ row }) => rows.plus[row]),
+    minus: open.map(({ row }) => rows.minus[row]),
+  }
+}
+
+function selected({ coefficients, constants }: LinearFunctions, places: readonly number[]): LinearFunctions {
+  const size = coefficients.length / constants.length
+  const rows = places.map((place) => coefficients.subarray(place * size, (place + 1) * size))
+  const joined = coefficients.slice(0, places.length * size)
+  rows.forEach((row, index) => {
+    joined.set(row, index * size)
+  })
+  return {
+    coefficients: joined,
+    constants: constants.slice(0, places.length).map((_, index) => constants[places[index]]),
+  }
+}

@@ -1,109 +1,82 @@
-import { readFile } from 'node:fs/promises'
-import { unzipSync } from 'fflate'
-import { type NpyArray, parse } from 'npyjs'
-import { SampleError } from '../errors.js'
+import { open, stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { SampleError, SettingsError } from '../errors.js'
+import { elementCount } from '../graph/graph.js'
+import { csv } from './formats/csv.js'
+import { type LoadSamplesOptions, readingOf, type SampleFormat } from './formats/format.js'
+import { idx, looksLikeIdx } from './formats/idx.js'
+import { imageFolder } from './formats/image-folder.js'
+import { npy } from './formats/npy.js'
+import { npz } from './formats/npz.js'
 import type { Inputs, Samples } from './samples.js'
 
-export interface LoadSamplesOptions {
-  /** Name of the array with the inputs; by default the first of `inputs`, `x`, `images` that exists. */
-  inputs?: string
-  /** Name of the array with the labels; by default `labels` or `y`, and none when neither exists. */
-  labels?: string
-  /** Name of the array with the outputs that would be right; by default `targets`, and none when it does not exist. */
-  targets?: string
-}
+export type { LoadSamplesOptions } from './formats/format.js'
 
-/** Reads inputs, and labels or target outputs, from a NumPy `.npz` file, as `numpy.savez` and `numpy.savez_compressed` write it. */
+/**
+ * Reads inputs, and labels or target outputs, from a NumPy `.npz` or `.npy` file, a `.csv` or `.tsv` file, an IDX file as of
+ * MNIST (also `.gz`), or a folder with a subfolder of PNG images for each class.
+ * @throws SampleError when anything is wrong with the samples: the message names the file and the place in it.
+ * @throws SettingsError for options that make no sense, or that the format does not have.
+ */
 export async function loadSamples(path: string, options: LoadSamplesOptions = {}): Promise<Samples> {
-  const file = await readFile(path).catch((cause: unknown) => {
-    throw new SampleError(`${path}: cannot be read: ${messageOf(cause)}`, { cause })
-  })
-  const entries = unzip(path, file)
-  const inputsName = arrayName(path, entries, options.inputs, ['inputs', 'x', 'images'])
-  if (inputsName === undefined) {
-    const names = Object.keys(entries).map((name) => name.replace(/\.npy$/, ''))
-    throw new SampleError(
-      `${path}: no array named inputs, x or images; the file has ${names.join(', ') || 'none'}. Name it with { inputs }.`,
-    )
-  }
-  const inputs = readBatch(path, inputsName, entries)
-  const targetsName = arrayName(path, entries, options.targets, ['targets'])
-  const targets = targetsName === undefined ? undefined : readBatch(path, targetsName, entries)
-  if (targets && targets.shape[0] !== inputs.shape[0]) {
-    throw new SampleError(
-      `${path}: ${targetsName} has ${targets.shape[0]} entries for ${inputs.shape[0]} ${inputsName}`,
-    )
-  }
-  const samples = { inputs, ...(targets && { targets }) }
-
-  const labelsName = arrayName(path, entries, options.labels, ['labels', 'y'])
-  if (labelsName === undefined) return samples
-  const labels = readArray(path, labelsName, entries, ['i4', 'i8', 'u1'])
-  if (labels.shape.length !== 1 || labels.shape[0] !== inputs.shape[0]) {
-    throw new SampleError(
-      `${path}: ${labelsName} has shape [${labels.shape}], expected [${inputs.shape[0]}]: one label for each of the ${inputsName}`,
-    )
-  }
-  return { ...samples, labels: toInt32(path, labelsName, labels.data) }
+  const format = await formatOf(path)
+  checkOptions(format, options)
+  const samples = await format.read(path, options)
+  if (samples.inputs.shape[0] === 0) throw new SampleError(`${path}: there are no samples in it`)
+  if (!options.featureShape) return samples
+  return { ...samples, inputs: reshape(path, samples.inputs, options.featureShape) }
 }
 
-function readBatch(path: string, name: string, entries: Record<string, Uint8Array>): Inputs {
-  const { data, shape } = readArray(path, name, entries, ['f4', 'f8', 'u1'])
-  if (shape.length === 0) throw new SampleError(`${path}: ${name} is a single number, not a batch`)
-  return { data: toFloat32(data), shape }
+const formatsByExtension: Readonly<Record<string, SampleFormat>> = {
+  '.npz': npz,
+  '.npy': npy,
+  '.csv': csv,
+  '.tsv': csv,
 }
 
-function unzip(path: string, file: Uint8Array): Record<string, Uint8Array> {
+async function formatOf(path: string): Promise<SampleFormat> {
+  const info = await readingOf(path, stat(path))
+  if (info.isDirectory()) return imageFolder
+  if (!info.isFile()) throw new SampleError(`${path}: neither a file nor a folder`)
+  const known = formatsByExtension[extname(path).toLowerCase()]
+  if (known) return known
+  const start = await firstBytes(path)
+  if (looksLikeIdx(start)) return idx
+  throw new SampleError(
+    `${path}: not of a format that is read, which are .npz, .npy, .csv and .tsv files, IDX files (also .gz), and folders of PNG images`,
+  )
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  const file = await readingOf(path, open(path))
   try {
-    return unzipSync(file)
-  } catch (cause) {
-    throw new SampleError(`${path}: not an .npz file, or a damaged one: ${messageOf(cause)}`, { cause })
+    const { buffer, bytesRead } = await readingOf(path, file.read(new Uint8Array(4), 0, 4))
+    return buffer.subarray(0, bytesRead)
+  } finally {
+    await file.close()
   }
 }
 
-function arrayName(path: string, entries: object, wanted: string | undefined, usual: string[]): string | undefined {
-  if (wanted === undefined) return usual.find((name) => Object.hasOwn(entries, `${name}.npy`))
-  if (!Object.hasOwn(entries, `${wanted}.npy`)) throw new SampleError(`${path}: no array named ${wanted}`)
-  return wanted
-}
-
-function readArray(path: string, name: string, entries: Record<string, Uint8Array>, dtypes: string[]): NpyArray {
-  const array = parseArray(path, name, entries[`${name}.npy`]!)
-  if (!dtypes.includes(array.dtype)) {
-    throw new SampleError(`${path}: ${name} has dtype ${array.dtype}, expected ${dtypes.join(', ')}`)
-  }
-  if (array.fortranOrder && array.shape.length > 1) {
-    throw new SampleError(`${path}: ${name} is in Fortran order; save numpy.ascontiguousarray(${name})`)
-  }
-  const expected = array.shape.reduce((product, size) => product * size, 1)
-  const found = (array.data as Float32Array).length
-  if (found !== expected) {
-    throw new SampleError(`${path}: ${name} has shape [${array.shape}] but ${found} values: the file is damaged`)
-  }
-  return array
-}
-
-function parseArray(path: string, name: string, bytes: Uint8Array): NpyArray {
-  try {
-    // A copy: the parser wants an ArrayBuffer that begins with the header.
-    return parse(new Uint8Array(bytes).buffer)
-  } catch (cause) {
-    throw new SampleError(`${path}: array ${name} cannot be read: ${messageOf(cause)}`, { cause })
+function checkOptions(format: SampleFormat, options: LoadSamplesOptions): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || name === 'featureShape') continue
+    if (!(format.options as readonly string[]).includes(name)) {
+      throw new SettingsError(
+        `${format.name} has no option "${name}"; it has ${[...format.options, 'featureShape'].join(', ')}.`,
+      )
+    }
   }
 }
 
-function toFloat32(data: ArrayBufferView): Float32Array {
-  return Float32Array.from(data as Float32Array)
-}
-
-function toInt32(path: string, name: string, data: ArrayBufferView): Int32Array {
-  return Int32Array.from(data as unknown as ArrayLike<number | bigint>, (label) => {
-    if (Number(label) !== (Number(label) | 0))
-      throw new SampleError(`${path}: ${name} has ${label}, not a class number`)
-    return Number(label)
-  })
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+/** Names the axes anew, where that reorders nothing. */
+function reshape(path: string, { data, shape }: Inputs, wanted: readonly number[]): Inputs {
+  const features = shape.slice(1)
+  const withoutOnes = (sizes: readonly number[]) => sizes.filter((size) => size !== 1)
+  const [found, asked] = [withoutOnes(features), withoutOnes(wanted)]
+  const isFlat = found.length <= 1 || asked.length <= 1
+  const isAlike = isFlat ? elementCount(features) === elementCount(wanted) : String(found) === String(asked)
+  if (isAlike) return { data, shape: [shape[0], ...wanted] }
+  throw new SampleError(
+    `${path}: samples have shape [${features.join(', ')}], which cannot be read as [${wanted.join(', ')}] without reordering or inventing numbers`,
+  )
 }

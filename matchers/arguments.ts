@@ -48,6 +48,11 @@ export function requireAttack(attack: unknown): Attack {
   )
 }
 
+/** @throws SettingsError when it is neither an attack on classifiers nor a bound. */
+export function requireMethod(method: unknown): Attack | Bound {
+  return isRecord(method) && typeof method.margins === 'function' ? requireBound(method) : requireAttack(method)
+}
+
 /** @throws SettingsError when it is no attack on regressors. */
 export function requireRegressionAttack(attack: unknown): RegressionAttack {
   if (isRecord(attack) && typeof attack.run === 'function' && attack.kind === 'regression') {

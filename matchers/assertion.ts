@@ -1,12 +1,15 @@
 import type { BudgetSettings } from '../src/budget.js'
-import type { Evidence } from '../src/evidence.js'
+import type { Evidence, ShardOfSamples } from '../src/evidence.js'
+import { shardAlone } from '../src/reasons.js'
 import { holds, passes } from '../src/verdict.js'
 import { failureMessage } from './message.js'
+import type { BaselinePlace } from './to-match-robustness-baseline.js'
 
 /** The test that a matcher runs in, as far as matchers need to know it. */
 export interface RunningTest {
   /** What the test has left of its time, and how it is cancelled. */
   readonly budget: BudgetSettings
+  readonly baselines: BaselinePlace
   record(evidence: Evidence): void
 }
 
@@ -17,12 +20,33 @@ export interface MatcherResult {
 }
 
 /** Records a check and turns its verdict into what the runner expects. */
-export function conclude(evidence: Evidence, negated: boolean, test: RunningTest): MatcherResult {
-  const asserted: Evidence = { ...evidence, assertion: { negated, passed: passes(evidence.verdict, negated) } }
+export function conclude(
+  evidence: Evidence,
+  negated: boolean,
+  test: RunningTest,
+  shard?: ShardOfSamples,
+): MatcherResult {
+  if (shard && isForMerging(evidence)) {
+    const reason = shardAlone(shard)
+    // The test goes on, and nobody who reads the record alone takes it for passed.
+    test.record({ ...evidence, shard, verdict: 'inconclusive', reason, assertion: { negated, passed: false } })
+    return { pass: !negated, message: () => reason }
+  }
+  const asserted: Evidence = {
+    ...evidence,
+    ...(shard && { shard }),
+    assertion: { negated, passed: passes(evidence.verdict, negated) },
+  }
   test.record(asserted)
   return {
     // An inconclusive check fails both forms: runners turn `pass` around for the negated one.
     pass: holds(evidence.verdict) ?? negated,
     message: () => failureMessage(asserted),
   }
+}
+
+/** Whether the shard has done its part: then the others decide, too. */
+function isForMerging({ finding, interrupted, verdict, ...check }: Evidence): boolean {
+  if (!finding || (interrupted && verdict === 'inconclusive')) return false
+  return check.kind !== 'baseline' || check.baseline.state === 'compared'
 }

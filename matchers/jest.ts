@@ -1,7 +1,7 @@
 import { afterAll, expect } from '@jest/globals'
 import { engine } from '../src/engine/engine.js'
 import type { RunningTest } from './assertion.js'
-import { createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
+import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
 import { recordInFile } from './record.js'
 import { testBudget } from './test-budget.js'
 
@@ -23,14 +23,11 @@ afterAll(() => engine.close())
 
 expect.extend(createMatchers(runningTest))
 
-interface JestContext extends MatcherContext {
-  readonly testPath?: string
-  readonly currentTestName?: string
-}
-
-function runningTest({ testPath = '', currentTestName }: JestContext): RunningTest {
+function runningTest(context: MatcherContext): RunningTest {
+  const { testPath = '', currentTestName } = context
   return {
     budget: testBudget(testTime(currentTestName)),
+    baselines: baselinePlace(context),
     record: (evidence) => recordInFile({ file: testPath, name: currentTestName }, evidence),
   }
 }

@@ -1,11 +1,16 @@
 import type { Attack } from '../src/attacks/attack.js'
 import type { RegressionAttack } from '../src/attacks/regression/regression-attack.js'
-import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../src/budget.js'
+import type { Bound } from '../src/bounds/bound.js'
+import { type BudgetRequest, budgetSettings } from '../src/budget.js'
+import { SettingsError } from '../src/errors.js'
 import type { Evidence } from '../src/evidence.js'
+import type { Samples } from '../src/sampling/samples.js'
 import { isRegressor } from './arguments.js'
 import { conclude, type MatcherResult, type RunningTest } from './assertion.js'
+import { type PartOfCheck, partOfCheck } from './shard.js'
 import { checkLowerBound, type LowerBoundAboveOptions } from './to-have-lower-bound-above.js'
 import { checkBoundValidity, type ValidLowerBoundsOptions } from './to-have-valid-lower-bounds.js'
+import { type BaselinePlace, checkBaseline, type RobustnessBaselineOptions } from './to-match-robustness-baseline.js'
 import { checkAttackResistance, type ResistAttackOptions } from './to-resist-attack.js'
 import { checkRegressionResistance, type ResistRegressionAttackOptions } from './to-resist-regression-attack.js'
 
@@ -20,6 +25,11 @@ export interface RobustnessMatchers {
   toHaveLowerBoundAbove(radius: number, options: LowerBoundAboveOptions): Promise<void>
   /** Neither an attack nor a random perturbation finds an adversarial example within a certified radius. */
   toHaveValidLowerBounds(options: ValidLowerBoundsOptions): Promise<void>
+  /**
+   * The model withstands the attack, or is certified by the bound, as well as when the baseline was stored: in
+   * `__robustness__` beside the test file, where it is written and updated (-u) as snapshots are.
+   */
+  toMatchRobustnessBaseline(method: Attack | Bound, options: RobustnessBaselineOptions): Promise<void>
 }
 
 // A union instead of overloads: the types of `resolves` see only the last overload.
@@ -29,32 +39,65 @@ type RegressorCheck = [attack: RegressionAttack, options: ResistRegressionAttack
 /** What a runner binds to `this` in a matcher. */
 export interface MatcherContext {
   readonly isNot?: boolean
+  readonly testPath?: string
+  readonly currentTestName?: string
+  readonly snapshotState?: object
+}
+
+interface CheckOptions {
+  readonly samples: Samples
+  readonly budget?: BudgetRequest
 }
 
 /** The matchers for one runner. `runningTest` is called before anything is awaited, while the test is still current. */
 export function createMatchers<Context extends MatcherContext>(runningTest: (context: Context) => RunningTest) {
-  async function assertCheck(
+  async function assertCheck<Options extends CheckOptions>(
     context: Context,
-    budget: BudgetRequest | undefined,
-    check: (budget: BudgetSettings) => Promise<Evidence>,
+    given: Options,
+    check: (options: Options, part: PartOfCheck, test: RunningTest) => Promise<Evidence>,
   ): Promise<MatcherResult> {
     const test = runningTest(context)
-    return conclude(await check({ ...test.budget, ...budgetSettings(budget) }), context.isNot === true, test)
+    const options = { ...given, budget: { ...test.budget, ...budgetSettings(given?.budget) } }
+    const part = partOfCheck(options)
+    return conclude(await check(options, part, test), context.isNot === true, test, part.shard)
   }
 
   return {
-    toResistAttack(this: Context, received: unknown, ...[attack, options]: ClassifierCheck | RegressorCheck) {
-      return assertCheck(this, options?.budget, (budget) =>
-        isRegressor(received)
-          ? checkRegressionResistance(received, attack, { ...options, budget })
-          : checkAttackResistance(received, attack, { ...options, budget }),
-      )
+    toResistAttack(this: Context, received: unknown, ...[attack, given]: ClassifierCheck | RegressorCheck) {
+      return assertCheck<ResistAttackOptions & ResistRegressionAttackOptions>(this, given, async (options, part) => {
+        if (!isRegressor(received)) return checkAttackResistance(received, part.attack(attack), part.options(options))
+        if (!part.shard) return checkRegressionResistance(received, attack, options)
+        throw new SettingsError('Checks of regressors have no shards: run them without UNFOOLED_SHARD.')
+      })
     },
-    toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, options: LowerBoundAboveOptions) {
-      return assertCheck(this, options?.budget, (budget) => checkLowerBound(received, radius, { ...options, budget }))
+    toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, given: LowerBoundAboveOptions) {
+      return assertCheck(this, given, (options, part) => checkLowerBound(received, radius, part.options(options)))
     },
-    toHaveValidLowerBounds(this: Context, received: unknown, options: ValidLowerBoundsOptions) {
-      return assertCheck(this, options?.budget, (budget) => checkBoundValidity(received, { ...options, budget }))
+    toHaveValidLowerBounds(this: Context, received: unknown, given: ValidLowerBoundsOptions) {
+      return assertCheck(this, given, (options, part) => {
+        const { attacks, ...others } = part.options(options)
+        return checkBoundValidity(received, { ...others, ...(attacks && { attacks: attacks.map(part.attack) }) })
+      })
+    },
+    toMatchRobustnessBaseline(
+      this: Context,
+      received: unknown,
+      method: Attack | Bound,
+      given: RobustnessBaselineOptions,
+    ) {
+      return assertCheck(this, given, async (options, part, { baselines }) => {
+        const circumstances = { place: baselines, negated: this.isNot === true, part }
+        const { baseline, warnings, ...evidence } = await checkBaseline(received, method, options, circumstances)
+        // What an update accepts is to be seen even where no reporter shows the warnings of a test that passed.
+        if (baseline.state === 'updated') for (const warning of warnings) console.warn(`unfooled: ${warning}`)
+        return { ...evidence, baseline, warnings }
+      })
     },
   }
+}
+
+/** Where the test keeps its baselines, as both runners tell matchers. */
+export function baselinePlace({ testPath, currentTestName, snapshotState }: MatcherContext): BaselinePlace {
+  const update = (snapshotState as { readonly _updateSnapshot?: unknown } | undefined)?._updateSnapshot
+  return { testFile: testPath, test: currentTestName, update: update === 'all' || update === 'new' ? update : 'none' }
 }

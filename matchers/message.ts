@@ -1,7 +1,9 @@
-import type { UnfooledError } from '../src/errors.js'
+import type { Comparison, PairedComparison } from '../src/baseline/compare.js'
 import type {
   AttackEvidence,
   AttackFinding,
+  BaselineEvidence,
+  BaselineFinding,
   BoundValidityEvidence,
   BoundValidityFinding,
   ErrorLimit,
@@ -11,13 +13,12 @@ import type {
   RegressionAttackEvidence,
   RegressionFinding,
 } from '../src/evidence.js'
-import { formatCount, formatDuration, formatNumber, formatPercent } from '../src/format.js'
+import { formatCount, formatNumber, formatPercent } from '../src/format.js'
+import { beyond, decibels } from '../src/reasons.js'
 import type { Interval } from '../src/statistics/binomial.js'
 
 /** How many samples a message shows before it only counts the rest. */
 const shownSamples = 5
-
-const moreTime = 'Allow more time (the timeout of the test, or the option budget), or check fewer samples.'
 
 /** Why an assertion failed: what was asked, what was found, and how to see it again. */
 export function failureMessage(evidence: Evidence): string {
@@ -26,61 +27,6 @@ export function failureMessage(evidence: Evidence): string {
     .map((lines) => lines.join('\n'))
     .filter((paragraph) => paragraph !== '')
     .join('\n\n')
-}
-
-// Reasons for an inconclusive verdict.
-
-export function couldNotRun(error: UnfooledError): string {
-  return error.message
-}
-
-export function nothingEligible(samples: number): string {
-  if (samples === 0) return 'There are no samples.'
-  return `None of the ${formatCount(samples, 'sample')} is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.`
-}
-
-export function nothingWithinLimit(samples: number, limit: ErrorLimit): string {
-  if (samples === 0) return 'There are no samples.'
-  return `All ${formatCount(samples, 'output')} have ${beyond(limit)} without any attack, so there is nothing to check. Look at targets, preprocessing and domain, or set another limit.`
-}
-
-export function notFinite(quantity: string): string {
-  return `A ${quantity} is not a finite number.`
-}
-
-export function attackInterrupted(
-  { fooled, eligible }: AttackFinding | RegressionFinding,
-  { maxFoolingRatio, milliseconds }: { maxFoolingRatio: number; milliseconds: number },
-): string {
-  // What to do about it is in the attack's own warning.
-  return `The time was up after ${formatDuration(milliseconds)}, with ${fooled} of ${formatCount(eligible, 'sample')} fooled: the rest of the attack might have fooled more than the accepted ${formatPercent(maxFoolingRatio)}.`
-}
-
-export function tooFewSamples(
-  { fooled, eligible }: AttackFinding,
-  { low, high }: Interval,
-  maxFoolingRatio: number,
-  confidence: number,
-): string {
-  const needed = Math.ceil(Math.log(1 - confidence) / Math.log(1 - maxFoolingRatio))
-  const atLeast = eligible < needed ? `, at least ${needed} if none of them is fooled` : ''
-  return `At ${formatPercent(confidence)} confidence, ${fooled} of ${formatCount(eligible, 'sample')} fooled means a fooling ratio from ${formatPercent(low)} to ${formatPercent(high)}: the limit of ${formatPercent(maxFoolingRatio)} lies between. Check more samples${atLeast}.`
-}
-
-export function boundInterrupted(certified: number, eligible: number, milliseconds: number): string {
-  return `The time was up after ${formatDuration(milliseconds)}, with ${certified} of ${formatCount(eligible, 'sample')} certified; the others were not all decided. ${moreTime}`
-}
-
-export function nothingCertified(eligible: number): string {
-  return `The bound certifies none of the ${formatCount(eligible, 'eligible sample')}, so there is no radius to refute.`
-}
-
-export function nothingTried(): string {
-  return 'There were no attacks and no runs, so nothing tried to refute the bound.'
-}
-
-export function validityInterrupted({ runs }: BoundValidityFinding, milliseconds: number): string {
-  return `The time was up after ${formatDuration(milliseconds)} and ${formatCount(runs, 'random perturbation')}, without a violation so far. ${moreTime}`
 }
 
 // What was asked.
@@ -95,6 +41,8 @@ function hint(evidence: Evidence): string {
       return `expect(model)${not}.toHaveLowerBoundAbove(${formatNumber(evidence.radius)})`
     case 'bound-validity':
       return `expect(model)${not}.toHaveValidLowerBounds(${evidence.bound.name})`
+    case 'baseline':
+      return `expect(model)${not}.toMatchRobustnessBaseline(${evidence.method.name})`
   }
 }
 
@@ -116,6 +64,8 @@ function explain(evidence: Evidence): string[] {
       return explainLowerBound(evidence, evidence.finding!)
     case 'bound-validity':
       return explainValidity(evidence, evidence.finding!)
+    case 'baseline':
+      return explainBaseline(evidence, evidence.finding!, evidence.finding!.comparison!)
   }
 }
 
@@ -245,6 +195,72 @@ function explainValidity(evidence: BoundValidityEvidence, finding: BoundValidity
   ]
 }
 
+function explainBaseline(evidence: BaselineEvidence, finding: BaselineFinding, comparison: Comparison): string[] {
+  const { model, method, confidence, baseline } = evidence
+  const source = [
+    describeMethod(method),
+    `Baseline: ${baseline.file}, recorded ${describeRecording(evidence)} by unfooled ${baseline.version}`,
+  ]
+  const level = `${formatPercent(confidence)} confidence`
+  if (evidence.verdict === 'kept') {
+    return [
+      `${model.name} is no weaker than its baseline: ${compared(comparison)}.`,
+      `Expected: a regression at ${level}.`,
+      ...source,
+    ]
+  }
+  return [
+    `${model.name} is weaker than its baseline: ${compared(comparison)}.`,
+    `Accepted: what chance makes of the same model, at ${level}.`,
+    ...source,
+    ...(comparison.paired ? ['Weaker than before:', ...weakerSamples(finding, comparison, method)] : []),
+  ]
+}
+
+function compared(comparison: Comparison): string {
+  if (!comparison.paired) {
+    const share = ({ value, low, high }: Interval) =>
+      `${formatPercent(value)} (interval ${formatPercent(low)} to ${formatPercent(high)})`
+    return `${share(comparison.now)} of the samples withstand, before ${share(comparison.before)} of others`
+  }
+  const { worse, better, pValue } = comparison
+  return `${formatCount(worse.length, 'sample')} withstand${worse.length === 1 ? 's' : ''} less than before, ${better.length} more (exact McNemar test, p = ${formatNumber(pValue)})`
+}
+
+function describeRecording({ baseline, model }: BaselineEvidence): string {
+  return baseline.model?.sha256 === model.sha256 ? 'of the same model' : 'of another version of the model'
+}
+
+function weakerSamples(
+  { perSample }: BaselineFinding,
+  { worse }: PairedComparison,
+  method: BaselineEvidence['method'],
+): string[] {
+  const before = perSample.before!
+  const withstands = (value: number) => {
+    if (method.kind === 'fixed-epsilon') return value > 0 ? 'withstood' : 'fooled'
+    if (value === Number.POSITIVE_INFINITY) return 'no adversarial example'
+    return `${method.kind === 'bound' ? 'certified radius' : 'distance'} ${formatNumber(value)}`
+  }
+  const lines = Array.from(worse, (sample) => {
+    const now = perSample.eligible[sample] ? withstands(perSample.withstood[sample]) : 'misclassified'
+    return `sample ${sample}: ${now}, before ${withstands(before[sample])}`
+  })
+  return shorten(lines, lines.length)
+}
+
+/** Warning that an update has replaced a baseline that could not be compared. */
+export function baselineReplaced(file: string, reason: string): string {
+  return `The baseline was replaced without a comparison: ${reason} Review the change of ${file}.`
+}
+
+/** Warning that an update has made a baseline worse; none where it has not. */
+export function baselineWeakened(file: string, comparison: Comparison): string[] {
+  const worse = comparison.paired ? comparison.worse.length > 0 : comparison.now.value < comparison.before.value
+  if (!worse) return []
+  return [`The update of the baseline accepts a weaker model: ${compared(comparison)}. Review the change of ${file}.`]
+}
+
 /** A verdict is about the eligible samples; says how many were left out. */
 function excluded(finding: AttackFinding | LowerBoundFinding): string[] {
   const { eligible, labels, predictions } = finding.perSample
@@ -265,6 +281,11 @@ function advice({ model, warnings, finding }: Evidence): string[] {
 }
 
 function replay(evidence: Evidence): string[] {
+  if (evidence.kind === 'baseline') {
+    const replay = evidence.seed === undefined ? [] : [`Replay with { seed: ${evidence.seed} }.`]
+    const accept = 'If this is intended, run with -u, and have the change of the baseline reviewed.'
+    return evidence.verdict === 'regressed' ? [accept, ...replay] : replay
+  }
   if (evidence.kind === 'lower-bound') return []
   const path =
     evidence.kind === 'bound-validity' ? evidence.finding?.violations.find((found) => found.path)?.path : undefined
@@ -282,18 +303,14 @@ function describeAttack(attack: AttackEvidence['attack'] | RegressionAttackEvide
   return `Attack: ${attack.name} (${[attack.norm, ...epsilonOf(attack), ...settingsOf(attack.settings)].join(', ')})`
 }
 
-function beyond({ quantity, value }: ErrorLimit): string {
-  if (quantity === 'psnr') return `a PSNR below ${decibels(value)}`
-  return `${quantity === 'mse' ? 'an MSE' : 'a loss'} above ${formatNumber(value)}`
+function describeMethod({ kind, ...method }: BaselineEvidence['method']): string {
+  const settings = [method.norm, ...epsilonOf(method), ...settingsOf(method.settings)].join(', ')
+  return `${kind === 'bound' ? 'Bound' : 'Attack'}: ${method.name} (${settings})`
 }
 
 function amount({ quantity }: ErrorLimit, error: number): string {
   if (quantity === 'psnr') return `PSNR ${decibels(error)}`
   return `${quantity === 'mse' ? 'MSE' : 'loss'} ${formatNumber(error)}`
-}
-
-function decibels(value: number): string {
-  return `${value === Number.POSITIVE_INFINITY ? '∞' : formatNumber(value)} dB`
 }
 
 function epsilonOf({ epsilon }: Pick<AttackEvidence['attack'], 'epsilon'>): string[] {

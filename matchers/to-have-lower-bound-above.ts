@@ -1,18 +1,17 @@
+import { analyse } from '../src/analysis.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { marginBounds } from '../src/bounds/run-bound.js'
 import { Budget, type BudgetRequest } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 import { describeCheck, type LowerBoundEvidence, type LowerBoundFinding } from '../src/evidence.js'
 import type { Norm } from '../src/geometry/norm.js'
+import { judgeLowerBound } from '../src/judgement.js'
 import { checkInputs, checkLabels } from '../src/model/check-inputs.js'
 import type { Classifier } from '../src/model/classifier.js'
 import { predictClasses } from '../src/model/predict-classes.js'
 import { takeSamples } from '../src/sampling/rows.js'
 import type { Samples } from '../src/sampling/samples.js'
-import type { Verdict } from '../src/verdict.js'
-import { analyse } from './analysis.js'
 import { requireBound, requireClassifier, requireNumber, requireSamples } from './arguments.js'
-import * as message from './message.js'
 
 export interface LowerBoundAboveOptions {
   readonly samples: Samples
@@ -57,21 +56,7 @@ export async function checkLowerBound(
     milliseconds: performance.now() - start,
   } as const
   if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judge(finding, evidence) }
-}
-
-function judge(
-  { eligible, certified, perSample }: LowerBoundFinding,
-  { fraction, interrupted, milliseconds }: { fraction: number; interrupted: boolean; milliseconds: number },
-): { verdict: Verdict; reason?: string } {
-  if (eligible === 0) return { verdict: 'inconclusive', reason: message.nothingEligible(perSample.eligible.length) }
-  if (certified / eligible >= fraction) return { verdict: 'certified' }
-  if (perSample.margins.some((margin, sample) => perSample.eligible[sample] && Number.isNaN(margin))) {
-    return { verdict: 'inconclusive', reason: message.notFinite('margin') }
-  }
-  if (interrupted)
-    return { verdict: 'inconclusive', reason: message.boundInterrupted(certified, eligible, milliseconds) }
-  return { verdict: 'uncertified' }
+  return { ...evidence, ...judgeLowerBound(finding, evidence) }
 }
 
 interface Certification {

@@ -1,19 +1,11 @@
 import type { Attack } from '../src/attacks/attack.js'
-import { deepFool } from '../src/attacks/perturbation-analysis/deep-fool.js'
-import { pgd } from '../src/attacks/perturbation-analysis/pgd.js'
-import type { Bound, BoundResult } from '../src/bounds/bound.js'
-import { bound as runBound } from '../src/bounds/run-bound.js'
-import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../src/budget.js'
-import { type BoundValidityEvidence, type BoundValidityFinding, describeCheck } from '../src/evidence.js'
-import type { Classifier } from '../src/model/classifier.js'
-import { refuteAtRandom, refuteWithAttack, type Violation } from '../src/refutation.js'
+import { boundValidityEvidence } from '../src/bound-validity-evidence.js'
+import type { Bound } from '../src/bounds/bound.js'
+import type { BudgetRequest } from '../src/budget.js'
+import type { BoundValidityEvidence } from '../src/evidence.js'
 import { freshSeed } from '../src/sampling/random.js'
-import { takeSamples } from '../src/sampling/rows.js'
 import type { Samples } from '../src/sampling/samples.js'
-import type { Verdict } from '../src/verdict.js'
-import { analyse } from './analysis.js'
 import { requireAttack, requireBound, requireClassifier, requireNumber, requireSamples } from './arguments.js'
-import * as message from './message.js'
 
 export interface ValidLowerBoundsOptions {
   readonly samples: Samples
@@ -42,133 +34,5 @@ export async function checkBoundValidity(
   const { runs = 100, seed = freshSeed() } = options
   requireNumber('runs', runs, 'a whole number from 0', (count) => Number.isInteger(count) && count >= 0)
 
-  const start = performance.now()
-  const search = new RefutationSearch(model, samples, bound, { ...options, runs, seed })
-  const { finding, reason } = await analyse(() => search.run())
-  const evidence = {
-    kind: 'bound-validity',
-    ...describeCheck(model.description, samples),
-    bound: { name: bound.name, norm: bound.norm, sound: bound.sound, settings: bound.settings },
-    attacks: search.attacks.map(({ name, norm, settings }) => ({ name, norm, settings })),
-    seed,
-    finding,
-    warnings: [...search.warnings],
-    interrupted: search.interrupted,
-    milliseconds: performance.now() - start,
-  } as const
-  if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judge(finding, evidence) }
-}
-
-function judge(
-  finding: BoundValidityFinding,
-  { attacks, interrupted, milliseconds }: Omit<BoundValidityEvidence, 'verdict'>,
-): { verdict: Verdict; reason?: string } {
-  const { eligible, violations, perSample } = finding
-  if (violations.length > 0) return { verdict: 'violated' }
-  if (eligible === 0) return { verdict: 'inconclusive', reason: message.nothingEligible(perSample.eligible.length) }
-  if (!perSample.radii.every((radius) => Number.isFinite(radius) && radius >= 0)) {
-    return { verdict: 'inconclusive', reason: message.notFinite('certified radius') }
-  }
-  if (interrupted) return { verdict: 'inconclusive', reason: message.validityInterrupted(finding, milliseconds) }
-  if (!perSample.radii.some((radius) => radius > 0)) {
-    return { verdict: 'inconclusive', reason: message.nothingCertified(eligible) }
-  }
-  if (attacks.length === 0 && finding.runs === 0) return { verdict: 'inconclusive', reason: message.nothingTried() }
-  return { verdict: 'valid' }
-}
-
-/** One search for violations; what it has seen outlives a failure of one of its steps. */
-class RefutationSearch {
-  readonly warnings = new Set<string>()
-  interrupted = false
-  attacks: readonly Attack[]
-  readonly #deadline: number
-
-  constructor(
-    private readonly model: Classifier,
-    private readonly samples: Samples,
-    private readonly bound: Bound,
-    private readonly settings: ValidLowerBoundsOptions & { readonly runs: number; readonly seed: number },
-  ) {
-    this.attacks = settings.attacks ?? []
-    this.#deadline = performance.now() + (budgetSettings(settings.budget).milliseconds ?? Number.POSITIVE_INFINITY)
-  }
-
-  async run(): Promise<BoundValidityFinding> {
-    const bounded = await runBound(this.model, this.bound, { ...this.samples, budget: this.#budget(0.5) })
-    this.#warn(bounded.warnings)
-    const summary = summarize(bounded)
-    const certified = bounded.samples.flatMap(({ eligible, radius }, index) => (eligible && radius > 0 ? [index] : []))
-    if (certified.length === 0) {
-      // Smaller radii than there could be are still radii to refute; none at all may be for want of time.
-      this.interrupted ||= bounded.interrupted
-      return { ...summary, runs: 0, violations: [] }
-    }
-
-    const claims = {
-      inputs: takeSamples(this.samples.inputs, certified),
-      labels: Int32Array.from(certified, (index) => bounded.samples[index].label),
-      norm: this.bound.norm,
-      radii: Float64Array.from(certified, (index) => bounded.samples[index].radius),
-    }
-    const original = (violation: Violation) => ({ ...violation, sample: certified[violation.sample] })
-    const { seed, runs, path } = this.settings
-    this.attacks = this.settings.attacks ?? defaultAttacks(this.bound, claims.radii)
-    const closest = new Map<number, Violation>()
-    for (const attack of this.attacks) {
-      const refutation = await refuteWithAttack(this.model, attack, claims, { seed, budget: this.#budget() })
-      this.#warn(refutation.warnings)
-      this.interrupted ||= refutation.interrupted
-      for (const violation of refutation.violations.map(original)) {
-        const known = closest.get(violation.sample)
-        if (!known || violation.distance < known.distance) closest.set(violation.sample, violation)
-      }
-      keepClosest(
-        summary.perSample.distances,
-        certified.map((index, position) => [index, refutation.distances[position]]),
-      )
-    }
-    if (closest.size > 0 || runs === 0) return { ...summary, runs: 0, violations: [...closest.values()] }
-
-    const search = await refuteAtRandom(this.model, claims, { runs, seed, path, budget: this.#budget() })
-    this.interrupted ||= search.interrupted
-    return { ...summary, runs: search.tried, violations: search.violation ? [original(search.violation)] : [] }
-  }
-
-  #warn(warnings: readonly string[]): void {
-    for (const warning of warnings) this.warnings.add(warning)
-  }
-
-  #budget(share = 1): BudgetSettings {
-    const left = Math.max(0, this.#deadline - performance.now())
-    return { ...budgetSettings(this.settings.budget), milliseconds: share * left }
-  }
-}
-
-function defaultAttacks({ norm }: Bound, radii: Float64Array): Attack[] {
-  // DeepFool has no ℓ1 form; what it finds in ℓ2 is judged by its ℓ1 distance all the same.
-  return [pgd({ norm, epsilon: radii }), deepFool({ norm: norm === 'l1' ? 'l2' : norm })]
-}
-
-function keepClosest(distances: Float64Array, reached: readonly (readonly [number, number])[]): void {
-  for (const [index, distance] of reached) {
-    if (Number.isNaN(distances[index]) || distance < distances[index]) distances[index] = distance
-  }
-}
-
-function summarize({ samples, ...result }: BoundResult) {
-  return {
-    eligible: result.eligible,
-    cleanAccuracy: result.cleanAccuracy,
-    minimum: result.minimum,
-    median: result.median,
-    perSample: {
-      eligible: Uint8Array.from(samples, ({ eligible }) => Number(eligible)),
-      labels: Int32Array.from(samples, ({ label }) => label),
-      predictions: Int32Array.from(samples, ({ prediction }) => prediction),
-      radii: Float64Array.from(samples, ({ radius }) => radius),
-      distances: new Float64Array(samples.length).fill(Number.NaN),
-    },
-  }
+  return boundValidityEvidence(model, bound, samples, { ...options, runs, seed })
 }

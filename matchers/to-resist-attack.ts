@@ -1,15 +1,10 @@
-import type { Attack, AttackResult } from '../src/attacks/attack.js'
-import { attack as runAttack } from '../src/attacks/run-attack.js'
+import { attackEvidence } from '../src/attack-evidence.js'
 import type { BudgetRequest } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
-import { type AttackEvidence, type AttackFinding, describeCheck } from '../src/evidence.js'
+import type { AttackEvidence } from '../src/evidence.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { binomialInterval, type Interval } from '../src/statistics/binomial.js'
-import type { Verdict } from '../src/verdict.js'
-import { analyse } from './analysis.js'
 import { requireAttack, requireClassifier, requireNumber, requireSamples } from './arguments.js'
-import * as message from './message.js'
 
 export interface ResistAttackOptions {
   readonly samples: Samples
@@ -47,79 +42,5 @@ export async function checkAttackResistance(
     }
   }
 
-  const start = performance.now()
-  const { finding: result, reason } = await analyse(() => runAttack(model, attack, { ...samples, seed, budget }))
-  const finding = result && summarize(result)
-  const limit = { maxFoolingRatio, confidence }
-  const milliseconds = performance.now() - start
-  const evidence = {
-    kind: 'attack',
-    ...describeCheck(model.description, samples),
-    attack: describeAttack(attack),
-    ...limit,
-    seed,
-    finding,
-    warnings: result?.warnings ?? [],
-    interrupted: result?.interrupted ?? false,
-    milliseconds,
-  } as const
-  if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judge(finding, { ...limit, interrupted: evidence.interrupted, milliseconds }) }
-}
-
-interface Limit {
-  readonly maxFoolingRatio: number
-  readonly confidence: number | undefined
-  readonly interrupted: boolean
-  readonly milliseconds: number
-}
-
-function judge(finding: AttackFinding, limit: Limit): { verdict: Verdict; reason?: string } {
-  const { eligible, fooled, foolingRatio, perSample } = finding
-  if (eligible === 0) {
-    return { verdict: 'inconclusive', reason: message.nothingEligible(perSample.eligible.length) }
-  }
-  if (Number.isNaN(foolingRatio.value)) return { verdict: 'inconclusive', reason: message.notFinite('fooling ratio') }
-  const ratio = limit.confidence === undefined ? exactly(fooled / eligible) : atConfidence(finding, limit.confidence)
-  // Going on can only fool more samples, so an interrupted attack that has fooled too many has decided.
-  if (ratio.low > limit.maxFoolingRatio) return { verdict: 'fooled' }
-  if (limit.interrupted) return { verdict: 'inconclusive', reason: message.attackInterrupted(finding, limit) }
-  if (ratio.high <= limit.maxFoolingRatio) return { verdict: 'resists' }
-  return {
-    verdict: 'inconclusive',
-    reason: message.tooFewSamples(finding, ratio, limit.maxFoolingRatio, limit.confidence!),
-  }
-}
-
-function exactly(value: number): Interval {
-  return { value, low: value, high: value }
-}
-
-/** Each end of a two-sided interval at 2c − 1 is a one-sided bound at confidence c. */
-function atConfidence({ fooled, eligible }: AttackFinding, confidence: number): Interval {
-  return binomialInterval(fooled, eligible, 2 * confidence - 1)
-}
-
-function describeAttack({ name, kind, norm, settings, epsilon }: Attack): AttackEvidence['attack'] {
-  return { name, kind, norm, settings, epsilon: typeof epsilon === 'object' ? Float64Array.from(epsilon) : epsilon }
-}
-
-function summarize({ attack, samples, ...result }: AttackResult): AttackFinding {
-  return {
-    eligible: result.eligible,
-    fooled: result.fooled,
-    foolingRatio: result.foolingRatio,
-    cleanAccuracy: result.cleanAccuracy,
-    robustAccuracy: result.robustAccuracy,
-    medianDistance: result.medianDistance,
-    gradientQueries: result.gradientQueries,
-    perSample: {
-      eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
-      labels: Int32Array.from(samples, (sample) => sample.label),
-      predictions: Int32Array.from(samples, (sample) => sample.prediction),
-      fooled: Uint8Array.from(samples, (sample) => Number(sample.fooled)),
-      adversarialPredictions: Int32Array.from(samples, (sample) => sample.adversarialPrediction),
-      distances: Float64Array.from(samples, (sample) => sample.distance?.[attack.norm] ?? Number.NaN),
-    },
-  }
+  return attackEvidence(model, attack, samples, { maxFoolingRatio, confidence, seed, budget })
 }

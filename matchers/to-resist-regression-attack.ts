@@ -1,3 +1,4 @@
+import { analyse } from '../src/analysis.js'
 import type {
   AttackedRegressionSample,
   OutputError,
@@ -14,14 +15,13 @@ import {
   type RegressionFinding,
 } from '../src/evidence.js'
 import type { Regressor } from '../src/model/regressor.js'
+import * as reasons from '../src/reasons.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
 import type { Verdict } from '../src/verdict.js'
-import { analyse } from './analysis.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
-import * as message from './message.js'
 
 /** Exactly one of the limits has to be given. */
 export interface ResistRegressionAttackOptions {
@@ -88,12 +88,12 @@ function judge(
 ): { verdict: Verdict; reason?: string } {
   const { eligible, fooled, perSample } = finding
   if (eligible === 0) {
-    return { verdict: 'inconclusive', reason: message.nothingWithinLimit(perSample.eligible.length, limit) }
+    return { verdict: 'inconclusive', reason: reasons.nothingWithinLimit(perSample.eligible.length, limit) }
   }
   // Going on can only move more outputs, so an interrupted attack that has moved too many has decided.
   if (fooled / eligible > maxFoolingRatio) return { verdict: 'fooled' }
   if (!interrupted) return { verdict: 'resists' }
-  return { verdict: 'inconclusive', reason: message.attackInterrupted(finding, { maxFoolingRatio, milliseconds }) }
+  return { verdict: 'inconclusive', reason: reasons.attackInterrupted(finding, { maxFoolingRatio, milliseconds }) }
 }
 
 function requireLimit({ maxOutputError, minOutputPsnr, maxLoss, loss }: ResistRegressionAttackOptions): ErrorLimit {

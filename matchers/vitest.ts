@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vitest'
 import { engine } from '../src/engine/engine.js'
 import type { RunningTest } from './assertion.js'
-import { createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
+import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
 import { recordInTask } from './record.js'
 import { testBudget } from './test-budget.js'
 
@@ -32,11 +32,13 @@ function runningTest(context: MatcherContext & { readonly task?: Task }): Runnin
   const tasks = [...running.keys()]
   // Vitest 3 does not say which test it is; of several concurrent ones it could be any, so their file takes the evidence.
   const task = context.task ?? (tasks.length === 1 ? tasks[0] : undefined)
-  if (!task) return { budget: {}, record: (evidence) => tasks[0] && recordInTask(tasks[0].file, evidence) }
+  const baselines = baselinePlace(context)
+  if (!task) return { budget: {}, baselines, record: (evidence) => tasks[0] && recordInTask(tasks[0].file, evidence) }
   const start = running.get(task)
   const elapsed = start === undefined ? 0 : performance.now() - start
   return {
     budget: testBudget({ timeout: task.timeout, elapsed, signal: task.context.signal }),
+    baselines,
     record: (evidence) => recordInTask(task, evidence),
   }
 }

@@ -1,11 +1,13 @@
 import { decodeEvidence, type RecordedCheck } from '../src/evidence.js'
 import type { JsonSafe } from '../src/json-safe.js'
-import type { ModelDescription } from '../src/model/classifier.js'
+import type { ModelDescription } from '../src/model/model.js'
+import { location } from './location.js'
 
 /** A record as a runner hands it over. */
 export interface EncodedCheck {
   readonly file: string
   readonly test: string | undefined
+  readonly line?: number
   readonly evidence: JsonSafe
 }
 
@@ -27,16 +29,16 @@ export function collect(records: readonly EncodedCheck[]): Collection {
   const models = new Map<string, { model: ModelDescription; checks: RecordedCheck[] }>()
   const problems: string[] = []
   // Files finish in any order; sorting is stable, so the tests of one file stay in theirs.
-  for (const { file, test, evidence: encoded } of records.toSorted((left, right) => compare(left.file, right.file))) {
+  for (const { evidence: encoded, ...place } of records.toSorted((left, right) => compare(left.file, right.file))) {
     try {
       const evidence = decodeEvidence(encoded)
       const { model } = evidence
       const key = JSON.stringify([model.name, model.sha256, model.device])
       const known = models.get(key) ?? { model, checks: [] }
-      known.checks.push({ file, test, evidence })
+      known.checks.push({ ...place, evidence })
       models.set(key, known)
     } catch (error) {
-      problems.push(`${file}${test === undefined ? '' : ` > ${test}`}: ${(error as Error).message}`)
+      problems.push(`${location(place)}: ${(error as Error).message}`)
     }
   }
   return { models: [...models.values()], problems }

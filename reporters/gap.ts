@@ -21,7 +21,7 @@ export function gap(bound: Evidence, checks: readonly RecordedCheck[]): number |
 /** Sound certificates that an attack of another check refutes; what a check refutes itself is in its own verdict. */
 export function contradictions(checks: readonly RecordedCheck[]): Contradiction[] {
   return checks
-    .filter(({ evidence }) => evidence.kind !== 'attack' && evidence.bound.sound)
+    .filter(({ evidence }) => 'bound' in evidence && evidence.bound.sound)
     .flatMap((check) =>
       compare(
         check.evidence,
@@ -33,8 +33,8 @@ export function contradictions(checks: readonly RecordedCheck[]): Contradiction[
 
 /** Pairs the certified radius of each sample with its closest adversarial example, where a check found one. */
 function compare(bound: Evidence, checks: readonly RecordedCheck[]): Contradiction[] {
-  if (bound.kind === 'attack' || !bound.finding) return []
-  const radii = certifiedRadii(bound)
+  if (!('bound' in bound) || !bound.finding) return []
+  const radii = certifiedRadii(bound)!
   const { eligible } = bound.finding.perSample
   const { norm, name: certifiedBy } = bound.bound
   const closest = new Map<number, Contradiction>()
@@ -50,10 +50,23 @@ function compare(bound: Evidence, checks: readonly RecordedCheck[]): Contradicti
   return [...closest.values()]
 }
 
-/** A check at one radius says that the certified radius is at least this. */
-function certifiedRadii(evidence: Exclude<Evidence, { kind: 'attack' }>): Float64Array {
-  if (evidence.kind === 'bound-validity') return evidence.finding!.perSample.radii
-  return Float64Array.from(evidence.finding!.perSample.certified, (certified) => certified * evidence.radius)
+/**
+ * Certified radius per sample; a check at one radius says that it is at least this. Undefined for what is no bound, or
+ * has no finding.
+ */
+export function certifiedRadii(evidence: Evidence): Float64Array | undefined {
+  switch (evidence.kind) {
+    case 'lower-bound': {
+      const { radius, finding } = evidence
+      return finding && Float64Array.from(finding.perSample.certified, (certified) => certified * radius)
+    }
+    case 'bound-validity':
+      return evidence.finding?.perSample.radii
+    case 'baseline':
+      return evidence.method.kind === 'bound' ? evidence.finding?.perSample.withstood : undefined
+    default:
+      return undefined
+  }
 }
 
 function adversarialDistances(evidence: Evidence, norm: Norm): { name: string; distances: Float64Array } | undefined {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { EncodedCheck } from './collect.js'
-import { publish, type ReporterOptions } from './publish.js'
+import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
 /** What is read of Jest's global configuration. */
@@ -17,9 +17,10 @@ export default class UnfooledReporter {
   readonly #options: ReporterOptions
   readonly #folder: string
 
+  /** @throws SettingsError for options that make no sense. */
   constructor(globalConfig: GlobalConfig, options: ReporterOptions = {}) {
     this.#globalConfig = globalConfig
-    this.#options = options
+    this.#options = checkOptions(options)
     this.#folder = mkdtempSync(join(tmpdir(), 'unfooled-evidence-'))
     // Workers inherit it.
     process.env.UNFOOLED_EVIDENCE_DIR = this.#folder
@@ -29,9 +30,9 @@ export default class UnfooledReporter {
     announceWorkers(this.#globalConfig.maxWorkers, numTotalTestSuites)
   }
 
-  onRunComplete(_contexts: unknown, { wasInterrupted }: { readonly wasInterrupted?: boolean }): void {
+  async onRunComplete(_contexts: unknown, { wasInterrupted }: { readonly wasInterrupted?: boolean }): Promise<void> {
     const { rootDir } = this.#globalConfig
-    publish(
+    await publish(
       () => ({ records: readFolder(this.#folder, rootDir), complete: wasInterrupted !== true, root: rootDir }),
       this.#options,
       (text) => process.stderr.write(`${text}\n`),

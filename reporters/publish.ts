@@ -1,12 +1,44 @@
-import { relative, resolve } from 'node:path'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, relative, resolve } from 'node:path'
+import { SettingsError } from '../src/errors.js'
+import { renderAnnotations } from './annotations.js'
 import type { EncodedCheck } from './collect.js'
-import { defaultOutputFile, writeJson } from './json.js'
+import { defaultFormats, type Format, type Formats, renderers } from './formats.js'
+import { folderInRepository } from './location.js'
+import { renderMarkdown } from './markdown.js'
 import { createReport } from './report.js'
 import { renderTerminal } from './terminal.js'
 
 export interface ReporterOptions {
-  /** Where the JSON report goes, relative to the project. Default `unfooled-report/report.json`. */
-  readonly outputFile?: string
+  /**
+   * The reports to write, as files relative to the project: `json`, `html`, `junit`, `markdown` and `sarif`. Those that
+   * are not named are not written. Default `{ json: 'unfooled-report/report.json', html: 'unfooled-report/report.html' }`.
+   */
+  readonly formats?: Formats
+}
+
+/**
+ * The options, if they make sense.
+ * @throws SettingsError for an option or a format that does not exist, and for a file name that is none.
+ */
+export function checkOptions(options: ReporterOptions): ReporterOptions {
+  const [unknown] = Object.keys(options).filter((name) => name !== 'formats')
+  if (unknown !== undefined) {
+    throw new SettingsError(
+      `The reporter has no option "${unknown}"; it has formats, such as ${JSON.stringify({ formats: defaultFormats })}.`,
+    )
+  }
+  for (const [format, file] of Object.entries(options.formats ?? {})) {
+    if (!Object.hasOwn(renderers, format)) {
+      throw new SettingsError(`There is no report format "${format}"; there are ${Object.keys(renderers).join(', ')}.`)
+    }
+    if (typeof file !== 'string' || file === '') {
+      throw new SettingsError(
+        `The report format "${format}" needs the name of a file, such as "unfooled-report/report.${format}".`,
+      )
+    }
+  }
+  return options
 }
 
 export interface Run {
@@ -16,21 +48,42 @@ export interface Run {
   readonly root: string
 }
 
-/** Prints the report and writes it as JSON. A defect of the reporter is printed, and never the end of the run. */
-export function publish(
+/**
+ * Prints the report and writes it in every format. On GitHub Actions it annotates the test files and appends to the job
+ * summary. A defect of the reporter is printed, and never the end of the run.
+ */
+export async function publish(
   readRun: () => Run,
-  { outputFile = defaultOutputFile }: ReporterOptions,
+  { formats = defaultFormats }: ReporterOptions,
   print: (text: string) => void,
-): void {
-  try {
+): Promise<void> {
+  await attempt('report', print, async () => {
     const { records, complete, root } = readRun()
     const report = createReport(records, complete)
     print(`\n${renderTerminal(report)}`)
     if (records.length === 0) return
-    const path = resolve(root, outputFile)
-    writeJson(path, report)
-    print(`\nReport: ${relative(root, path)}`)
+    const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
+    const folder = folderInRepository(root)
+    print('')
+    for (const [format, file] of Object.entries(formats) as [Format, string][]) {
+      await attempt(`${format} report`, print, async () => {
+        const path = resolve(root, file)
+        mkdirSync(dirname(path), { recursive: true })
+        writeFileSync(path, await renderers[format](report, folder))
+        print(`Report: ${relative(root, path)}`)
+      })
+    }
+    if (GITHUB_STEP_SUMMARY) {
+      await attempt('job summary', print, () => appendFileSync(GITHUB_STEP_SUMMARY, renderMarkdown(report)))
+    }
+    if (GITHUB_ACTIONS) for (const line of renderAnnotations(report, folder)) print(line)
+  })
+}
+
+async function attempt(what: string, print: (text: string) => void, work: () => void | Promise<void>): Promise<void> {
+  try {
+    await work()
   } catch (error) {
-    print(`unfooled: the report failed, the tests did not: ${(error as Error).stack}`)
+    print(`unfooled: the ${what} failed, the tests did not: ${(error as Error).stack}`)
   }
 }

@@ -6,12 +6,17 @@ import { type ModelSummary, summarize } from './summary.js'
 export interface Report {
   /** False when the run was interrupted: tests are missing. */
   readonly complete: boolean
-  readonly models: readonly ModelSummary[]
-  readonly checks: readonly RecordedCheck[]
+  readonly models: readonly ModelReport[]
+  /** Records that could not be read, and why. */
   readonly problems: readonly string[]
+}
+
+export interface ModelReport extends ModelSummary {
+  /** The evidence of `checks`, in the same order. */
+  readonly records: readonly RecordedCheck[]
 }
 
 export function createReport(records: readonly EncodedCheck[], complete: boolean): Report {
   const { models, problems } = collect(records)
-  return { complete, models: models.map(summarize), checks: models.flatMap(({ checks }) => checks), problems }
+  return { complete, models: models.map((model) => ({ ...summarize(model), records: model.checks })), problems }
 }

@@ -1,6 +1,6 @@
-import type { Evidence, RecordedCheck } from '../src/evidence.js'
+import type { BaselineEvidence, Evidence, RecordedCheck, StoredBaseline } from '../src/evidence.js'
 import type { AttackNorm } from '../src/geometry/norm.js'
-import type { ModelDescription } from '../src/model/classifier.js'
+import type { ModelDescription } from '../src/model/model.js'
 import type { Interval } from '../src/statistics/binomial.js'
 import type { Verdict } from '../src/verdict.js'
 import type { ModelChecks } from './collect.js'
@@ -11,6 +11,8 @@ import { outdone } from './outdone.js'
 export interface CheckSummary {
   readonly file: string
   readonly test: string | undefined
+  /** Line of the test in the file, where the runner says it. */
+  readonly line?: number
   readonly kind: Evidence['kind']
   readonly verdict: Verdict
   readonly reason?: string
@@ -28,6 +30,8 @@ export interface CheckSummary {
   readonly fooled?: number
   readonly foolingRatio?: Interval
   readonly maxFoolingRatio?: number
+  /** Of a regressor's outputs, in dB: median over the samples without and with the attack. */
+  readonly outputPsnr?: { readonly clean: number; readonly attacked: number }
   /** Of the adversarial examples. */
   readonly medianDistance?: number
   /** How many samples are certified at the radius. */
@@ -37,10 +41,19 @@ export interface CheckSummary {
   /** Median of (distance of the closest adversarial example − certified radius), same norm and samples. */
   readonly gap?: number
   readonly violations?: number
+  readonly baseline?: BaselineSummary
   readonly warnings: readonly string[]
   readonly device: string
   readonly milliseconds: number
   readonly seed?: number
+}
+
+/** What became of the samples since the baseline was stored. */
+export interface BaselineSummary extends Pick<StoredBaseline, 'file' | 'state'> {
+  /** Of the same samples: how many withstand less and more than before. */
+  readonly paired?: { readonly worse: number; readonly better: number }
+  /** Of other samples: the shares that withstand the attack. */
+  readonly unpaired?: { readonly before: Interval; readonly now: Interval }
 }
 
 export interface ModelSummary {
@@ -57,11 +70,10 @@ export function summarize({ model, checks }: ModelChecks): ModelSummary {
   }
 }
 
-function summarizeCheck({ file, test, evidence }: RecordedCheck, checks: readonly RecordedCheck[]): CheckSummary {
+function summarizeCheck({ evidence, ...place }: RecordedCheck, checks: readonly RecordedCheck[]): CheckSummary {
   const { kind, verdict, reason, assertion, samples, warnings, model, milliseconds } = evidence
   return {
-    file,
-    test,
+    ...place,
     kind,
     verdict,
     reason,
@@ -69,7 +81,6 @@ function summarizeCheck({ file, test, evidence }: RecordedCheck, checks: readonl
     negated: assertion?.negated,
     samples: samples.count,
     eligible: evidence.finding?.eligible,
-    cleanAccuracy: evidence.finding?.cleanAccuracy,
     ...findings(evidence, checks),
     warnings: [...warnings, ...outdone(evidence, checks)],
     device: model.device,
@@ -85,9 +96,24 @@ function findings(evidence: Evidence, checks: readonly RecordedCheck[]) {
         method: attack.name,
         norm: attack.norm,
         radius: range(attack.epsilon),
+        cleanAccuracy: finding?.cleanAccuracy,
         fooled: finding?.fooled,
         foolingRatio: finding?.foolingRatio,
         maxFoolingRatio,
+        medianDistance: finding?.medianDistance,
+        seed,
+      }
+    }
+    case 'regression-attack': {
+      const { attack, finding, maxFoolingRatio, seed } = evidence
+      return {
+        method: attack.name,
+        norm: attack.norm,
+        radius: range(attack.epsilon),
+        fooled: finding?.fooled,
+        foolingRatio: finding?.foolingRatio,
+        maxFoolingRatio,
+        outputPsnr: finding && { clean: finding.medianCleanPsnr, attacked: finding.medianOutputPsnr },
         medianDistance: finding?.medianDistance,
         seed,
       }
@@ -98,6 +124,7 @@ function findings(evidence: Evidence, checks: readonly RecordedCheck[]) {
         method: bound.name,
         norm: bound.norm,
         radius,
+        cleanAccuracy: finding?.cleanAccuracy,
         certified: finding?.certified,
         fraction,
         gap: gap(evidence, checks),
@@ -108,15 +135,40 @@ function findings(evidence: Evidence, checks: readonly RecordedCheck[]) {
       return {
         method: bound.name,
         norm: bound.norm,
+        cleanAccuracy: finding?.cleanAccuracy,
         certifiedRadius: finding && { minimum: finding.minimum, median: finding.median },
         gap: gap(evidence, checks),
         violations: finding?.violations.length,
         seed,
       }
     }
+    case 'baseline': {
+      const { method, finding, seed } = evidence
+      return {
+        method: method.name,
+        norm: method.norm,
+        radius: range(method.epsilon),
+        cleanAccuracy: finding?.cleanAccuracy,
+        baseline: summarizeBaseline(evidence),
+        seed,
+      }
+    }
   }
 }
 
+function summarizeBaseline({ baseline, finding }: BaselineEvidence): BaselineSummary {
+  const { file, state } = baseline
+  const comparison = finding?.comparison
+  if (!comparison) return { file, state }
+  if (!comparison.paired) return { file, state, unpaired: { before: comparison.before, now: comparison.now } }
+  return { file, state, paired: { worse: comparison.worse.length, better: comparison.better.length } }
+}
+
 function range(epsilon: number | Float64Array | undefined): CheckSummary['radius'] {
-  return typeof epsilon === 'object' ? [Math.min(...epsilon), Math.max(...epsilon)] : epsilon
+  if (typeof epsilon !== 'object') return epsilon
+  // A call takes no more than some ten thousand arguments.
+  return [
+    epsilon.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY),
+    epsilon.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY),
+  ]
 }

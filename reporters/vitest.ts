@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSpecification, Vitest } from 'vitest/node'
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
-import { publish, type ReporterOptions } from './publish.js'
+import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
 /** Reports the robustness checks of a Vitest run. */
@@ -10,8 +10,9 @@ export default class UnfooledReporter implements Reporter {
   readonly #options: ReporterOptions
   #vitest: Vitest | undefined
 
+  /** @throws SettingsError for options that make no sense. */
   constructor(options: ReporterOptions = {}) {
-    this.#options = options
+    this.#options = checkOptions(options)
   }
 
   onInit(vitest: Vitest): void {
@@ -22,9 +23,13 @@ export default class UnfooledReporter implements Reporter {
     announceWorkers(this.#vitest!.config.maxWorkers, specifications.length)
   }
 
-  onTestRunEnd(testModules: readonly TestModule[], _errors: readonly unknown[], reason: TestRunEndReason): void {
+  async onTestRunEnd(
+    testModules: readonly TestModule[],
+    _errors: readonly unknown[],
+    reason: TestRunEndReason,
+  ): Promise<void> {
     const { config, logger } = this.#vitest!
-    publish(
+    await publish(
       () => ({
         records: testModules.flatMap((testModule) => readModule(testModule, config.root)),
         complete: reason !== 'interrupted',
@@ -41,7 +46,13 @@ function readModule(testModule: TestModule, root: string): EncodedCheck[] {
   return [
     ...evidenceOf(testModule).map((evidence) => ({ file, test: undefined, evidence })),
     ...[...testModule.children.allTests()].flatMap((testCase) =>
-      evidenceOf(testCase).map((evidence) => ({ file, test: testCase.fullName, evidence })),
+      evidenceOf(testCase).map((evidence) => ({
+        file,
+        test: testCase.fullName,
+        // Only with Vitest's option `includeTaskLocation`.
+        line: testCase.location?.line,
+        evidence,
+      })),
     ),
   ]
 }

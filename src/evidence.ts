@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto'
 import type { Attack } from './attacks/attack.js'
 import type { RegressionAttack } from './attacks/regression/regression-attack.js'
+import type { Comparison } from './baseline/compare.js'
 import type { Bound } from './bounds/bound.js'
 import { UnfooledError } from './errors.js'
 import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
 import type { ModelDescription } from './model/model.js'
 import type { Violation } from './refutation.js'
 import type { Samples } from './sampling/samples.js'
+import type { Shard } from './sampling/shard.js'
 import type { Interval } from './statistics/binomial.js'
 import type { Verdict } from './verdict.js'
 
 const schemaVersion = 1
 
 /** What one check was asked and what it found: the only thing that matchers and reporters share. */
-export type Evidence = AttackEvidence | RegressionAttackEvidence | LowerBoundEvidence | BoundValidityEvidence
+export type Evidence =
+  | AttackEvidence
+  | RegressionAttackEvidence
+  | LowerBoundEvidence
+  | BoundValidityEvidence
+  | BaselineEvidence
 
 interface CheckEvidence {
   readonly schemaVersion: typeof schemaVersion
@@ -24,6 +31,8 @@ interface CheckEvidence {
   readonly assertion?: { readonly negated: boolean; readonly passed: boolean }
   readonly model: ModelDescription
   readonly samples: SampleSet
+  /** Of a check that several processes share: `samples` and all that was found are this shard's. */
+  readonly shard?: ShardOfSamples
   readonly warnings: readonly string[]
   /** The budget ended the check before its settings were exhausted. */
   readonly interrupted: boolean
@@ -37,6 +46,12 @@ export interface SampleSet {
   readonly sha256: string
   /** Labels of a classifier, targets of a regressor. */
   readonly labels: 'given' | 'predicted'
+}
+
+/** Which part of the samples a process checked: those whose index modulo `count` is `index` − 1. */
+export interface ShardOfSamples extends Shard {
+  /** All samples of the check. */
+  readonly of: SampleSet
 }
 
 /** An attack against a limit on the fooling ratio. */
@@ -165,20 +180,76 @@ export interface BoundValidityFinding {
   }
 }
 
+/** What every sample withstands against what it withstood in a stored run. */
+export interface BaselineEvidence extends CheckEvidence {
+  readonly kind: 'baseline'
+  readonly method: Method
+  readonly confidence: number
+  /** Of an attack. */
+  readonly seed?: number
+  readonly baseline: StoredBaseline
+  /** Absent when the attack or the bound could not run. */
+  readonly finding?: BaselineFinding
+}
+
+/** An attack, or a bound whose certified radii are meant. */
+export interface Method {
+  readonly name: string
+  readonly kind: Attack['kind'] | 'bound'
+  readonly norm: Attack['norm']
+  readonly epsilon?: number | Float64Array
+  readonly settings: Attack['settings']
+}
+
+export interface StoredBaseline {
+  /** Path, relative to the folder of the test file. */
+  readonly file: string
+  /** `unused`: missing, unreadable, of another setting, or there was nothing to compare; the reason says which. */
+  readonly state: 'compared' | 'written' | 'updated' | 'unused'
+  /** Model that the baseline was recorded with. */
+  readonly model?: { readonly name: string; readonly sha256: string }
+  /** Version of this package that recorded it. */
+  readonly version?: string
+}
+
+export interface BaselineFinding {
+  readonly eligible: number
+  readonly cleanAccuracy: number
+  /** Against the baseline; of an updated one, against the one before. Absent without a baseline of the same setting. */
+  readonly comparison?: Comparison
+  readonly perSample: {
+    readonly eligible: Uint8Array
+    readonly labels: Int32Array
+    readonly predictions: Int32Array
+    /**
+     * Fixed ε: 1 or, when the sample was fooled, 0. Minimal distance: distance of the adversarial example, ∞ without one.
+     * Bound: certified radius. 0 when the sample is not eligible.
+     */
+    readonly withstood: Float64Array
+    /** The same of the baseline; of its own samples, when they are others. */
+    readonly before?: Float64Array
+  }
+}
+
 /** A check and the test that made it. */
 export interface RecordedCheck {
   /** Path relative to the project. */
   readonly file: string
   /** Full name; undefined where the runner could not tell which of several concurrent tests it was. */
   readonly test: string | undefined
+  /** Line of the test in the file, where the runner says it. */
+  readonly line?: number
   readonly evidence: Evidence
 }
 
 /** What every check records about its circumstances, before anything is run. */
-export function describeCheck(model: ModelDescription, { inputs, labels, targets }: Samples) {
+export function describeCheck(model: ModelDescription, samples: Samples) {
+  return { schemaVersion, model, samples: describeSamples(samples) } as const
+}
+
+export function describeSamples({ inputs, labels, targets }: Samples): SampleSet {
   const sha256 = createHash('sha256').update(JSON.stringify(inputs.shape)).update(inputs.data).digest('hex')
-  const samples: SampleSet = { count: inputs.shape[0], sha256, labels: labels || targets ? 'given' : 'predicted' }
-  return { schemaVersion, model, samples } as const
+  return { count: inputs.shape[0], sha256, labels: labels || targets ? 'given' : 'predicted' }
 }
 
 export function encodeEvidence(evidence: Evidence): JsonSafe {
@@ -207,5 +278,5 @@ export class EvidenceError extends UnfooledError {
 }
 
 function isKind(kind: unknown): kind is Evidence['kind'] {
-  return kind === 'attack' || kind === 'regression-attack' || kind === 'lower-bound' || kind === 'bound-validity'
+  return ['attack', 'regression-attack', 'lower-bound', 'bound-validity', 'baseline'].includes(kind as string)
 }

@@ -2,7 +2,16 @@
  * What a check found. `inconclusive` (nothing eligible, budget spent, numbers that are not finite, an analysis that
  * could not run) fails an assertion and its negation.
  */
-export type Verdict = 'resists' | 'fooled' | 'certified' | 'uncertified' | 'valid' | 'violated' | 'inconclusive'
+export type Verdict =
+  | 'resists'
+  | 'fooled'
+  | 'certified'
+  | 'uncertified'
+  | 'valid'
+  | 'violated'
+  | 'kept'
+  | 'regressed'
+  | 'inconclusive'
 
 /** Whether what was asserted is true; undefined where the check could not tell. */
 export function holds(verdict: Verdict): boolean | undefined {
@@ -10,10 +19,12 @@ export function holds(verdict: Verdict): boolean | undefined {
     case 'resists':
     case 'certified':
     case 'valid':
+    case 'kept':
       return true
     case 'fooled':
     case 'uncertified':
     case 'violated':
+    case 'regressed':
       return false
     case 'inconclusive':
       return undefined

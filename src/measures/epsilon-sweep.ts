@@ -1,4 +1,4 @@
-import type { Attack, AttackRequest, AttackResult } from '../attacks/attack.js'
+import type { Attack, AttackedSample, AttackRequest, AttackResult } from '../attacks/attack.js'
 import { attack } from '../attacks/run-attack.js'
 import { budgetSettings } from '../budget.js'
 import { SettingsError } from '../errors.js'
@@ -14,8 +14,9 @@ export interface EpsilonSweepRequest extends Omit<AttackRequest, 'onProgress'> {
   readonly epsilons: readonly number[]
 }
 
-export interface SweptSample {
-  readonly eligible: boolean
+export interface SweptSample extends Pick<AttackedSample, 'eligible' | 'label' | 'prediction'> {
+  /** Class predicted for the closest adversarial example; equal to `prediction` without one. */
+  readonly adversarialPrediction: number
   /** Norm of the closest adversarial example that was found. Infinite without one. */
   readonly smallestEpsilon: number
 }
@@ -52,20 +53,20 @@ export async function epsilonSweep(
     )
   }
   const { seed = freshSeed() } = request
-  const swept =
+  const found =
     typeof method === 'function'
       ? await sweepRadii(model, method, epsilons, { ...request, seed })
       : await sweepDistances(model, method, { ...request, seed })
-  const eligible = swept.samples.filter((sample) => sample.eligible)
+  const eligible = found.samples.filter((sample) => sample.eligible)
   const curve = epsilons.map((epsilon) => {
     const fooled = eligible.filter(({ smallestEpsilon }) => smallestEpsilon <= epsilon).length
     return { epsilon, fooled, foolingRatio: binomialInterval(fooled, eligible.length) }
   })
   return {
-    ...swept,
+    ...found,
     curve,
     eligible: eligible.length,
-    warnings: [...swept.warnings, ...flatCurve(curve, eligible.length)],
+    warnings: [...found.warnings, ...flatCurve(curve, eligible.length)],
     seed,
   }
 }
@@ -91,11 +92,7 @@ async function sweepDistances(model: Classifier, method: Attack, request: Attack
     )
   }
   const result = await attack(model, method, request)
-  const samples = result.samples.map(({ eligible, distance }) => ({
-    eligible,
-    smallestEpsilon: distance?.[method.norm] ?? Number.POSITIVE_INFINITY,
-  }))
-  return { ...totals([result]), samples }
+  return { ...totals([result]), samples: result.samples.map((sample) => swept(sample, method)) }
 }
 
 async function sweepRadii(
@@ -110,10 +107,8 @@ async function sweepRadii(
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const labels = request.labels && checkLabels(request.labels, count, model)
-  const samples: SweptSample[] = range(count).map(() => ({
-    eligible: false,
-    smallestEpsilon: Number.POSITIVE_INFINITY,
-  }))
+  // The smallest radius sees all samples.
+  const samples: SweptSample[] = []
   const results: AttackResult[] = []
   let standing = range(count)
   for (const epsilon of epsilons) {
@@ -125,13 +120,18 @@ async function sweepRadii(
       budget: { milliseconds: Math.max(0, deadline - performance.now()), ...(signal && { signal }) },
     })
     results.push(result)
-    result.samples.forEach(({ eligible, distance }, index) => {
-      samples[standing[index]] = { eligible, smallestEpsilon: distance?.[fixed.norm] ?? Number.POSITIVE_INFINITY }
+    result.samples.forEach((sample, index) => {
+      samples[standing[index]] = swept(sample, fixed)
     })
     standing = standing.filter((_, index) => result.samples[index].eligible && !result.samples[index].fooled)
     if (standing.length === 0 || result.interrupted) break
   }
   return { ...totals(results), samples }
+}
+
+function swept({ eligible, label, prediction, adversarialPrediction, distance }: AttackedSample, { norm }: Attack) {
+  const smallestEpsilon = distance?.[norm] ?? Number.POSITIVE_INFINITY
+  return { eligible, label, prediction, adversarialPrediction, smallestEpsilon }
 }
 
 function checkFixed(method: Attack): Attack {

@@ -21,3 +21,9 @@ export function binomialInterval(count: number, total: number, confidence = 0.95
     high: count === total ? 1 : betaQuantile(1 - tail, count + 1, total - count),
   }
 }
+
+/** Probability of at least `count` successes in `total` trials, each with the given probability. */
+export function binomialUpperTail(count: number, total: number, probability: number): number {
+  if (count <= 0) return 1
+  return count > total ? 0 : jstat.jStat.ibeta(probability, count, total - count + 1)
+}

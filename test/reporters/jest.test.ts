@@ -13,6 +13,8 @@ let printed = ''
 beforeEach(() => {
   vi.stubEnv('UNFOOLED_EVIDENCE_DIR', undefined)
   vi.stubEnv('UNFOOLED_TEST_WORKERS', undefined)
+  vi.stubEnv('GITHUB_ACTIONS', undefined)
+  vi.stubEnv('GITHUB_STEP_SUMMARY', undefined)
   printed = ''
   vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
     printed += text
@@ -26,41 +28,47 @@ afterEach(() => {
 
 const file = join(rootDir, 'test', 'a.test.js')
 
-test('reads what the matchers of all workers wrote, and removes it', () => {
-  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 }, { outputFile: 'report.json' })
+test('reads what the matchers of all workers wrote, and removes it', async () => {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 }, { formats: { json: 'report.json' } })
   const folder = process.env.UNFOOLED_EVIDENCE_DIR!
   recordInFile({ file, name: 'attacked' }, attackEvidence())
   vi.spyOn(process, 'pid', 'get').mockReturnValue(1)
   recordInFile({ file, name: 'bounded' }, lowerBoundEvidence())
-  reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), {})
   expect(printed).toContain('unfooled: 2 checks of 1 model, 1 failed')
   expect(printed).toContain(`✗ ${join('test', 'a.test.js')} > attacked`)
   expect(JSON.parse(readFileSync(join(rootDir, 'report.json'), 'utf8'))).toMatchObject({ complete: true })
   expect(existsSync(folder)).toBe(false)
 })
 
-test('half a line of a killed worker does not hide the others', () => {
+test('half a line of a killed worker does not hide the others', async () => {
   const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
   recordInFile({ file, name: 'attacked' }, attackEvidence())
   appendFileSync(join(process.env.UNFOOLED_EVIDENCE_DIR!, `${process.pid}.jsonl`), '{"file":"/a.test.js","evid')
-  reporter.onRunComplete(new Set(), { wasInterrupted: true })
+  await reporter.onRunComplete(new Set(), { wasInterrupted: true })
   expect(printed).toContain('unfooled: 1 check of 1 model')
   expect(printed).toContain('The run was interrupted')
 })
 
-test('two runs have folders of their own', () => {
+test('two runs have folders of their own', async () => {
   const reporters = [1, 2].map(() => {
     const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
     return { reporter, folder: process.env.UNFOOLED_EVIDENCE_DIR }
   })
   expect(reporters[0].folder).not.toBe(reporters[1].folder)
-  for (const { reporter } of reporters) reporter.onRunComplete(new Set(), {})
+  for (const { reporter } of reporters) await reporter.onRunComplete(new Set(), {})
   expect(printed).toContain('no robustness checks were recorded')
 })
 
-test('workers share the cores', () => {
+test('workers share the cores', async () => {
   const reporter = new UnfooledReporter({ rootDir, maxWorkers: 8 })
   reporter.onRunStart({ numTotalTestSuites: 3 })
   expect(process.env.UNFOOLED_TEST_WORKERS).toBe('3')
-  reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), {})
+})
+
+test('options that make no sense are refused before anything runs', () => {
+  expect(() => new UnfooledReporter({ rootDir, maxWorkers: 1 }, { formats: { pdf: 'a.pdf' } } as object)).toThrow(
+    '"pdf"',
+  )
 })

@@ -1,41 +1,91 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
-import { publish } from '../../reporters/publish.js'
-import { encodeEvidence } from '../../src/evidence.js'
-import { attackEvidence } from './evidence.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { checkOptions, publish } from '../../reporters/publish.js'
+import { attackEvidence, records } from './evidence.js'
 
-const root = mkdtempSync(join(tmpdir(), 'unfooled-'))
-afterAll(() => rmSync(root, { recursive: true }))
+let root = ''
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'unfooled-'))
+  for (const name of ['GITHUB_ACTIONS', 'GITHUB_STEP_SUMMARY', 'GITHUB_WORKSPACE']) vi.stubEnv(name, undefined)
+})
+afterEach(() => {
+  vi.unstubAllEnvs()
+  rmSync(root, { recursive: true })
+})
 
-const records = [{ file: 'a.test.ts', test: 'a test', evidence: encodeEvidence(attackEvidence()) }]
+const run = () => ({ records: records([attackEvidence()]), complete: true, root })
 
-function printed(...[readRun, options]: [Parameters<typeof publish>[0], Parameters<typeof publish>[1]]): string {
+async function printed(...[readRun, options]: [Parameters<typeof publish>[0], Parameters<typeof publish>[1]]) {
   const lines: string[] = []
-  publish(readRun, options, (text) => lines.push(text))
+  await publish(readRun, options, (text) => lines.push(text))
   return lines.join('\n')
 }
 
-test('prints the report and writes it to the default place', () => {
-  const text = printed(() => ({ records, complete: true, root }), {})
+test('prints the report and writes JSON and HTML to the default places', async () => {
+  const text = await printed(run, {})
   expect(text).toContain('unfooled: 1 check of 1 model, 1 failed')
-  expect(text).toContain(`Report: ${join('unfooled-report', 'report.json')}`)
-  expect(JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8')).complete).toBe(true)
-})
-
-test('writes it where it was told to', () => {
-  printed(() => ({ records, complete: true, root }), { outputFile: 'elsewhere/robustness.json' })
-  expect(JSON.parse(readFileSync(join(root, 'elsewhere', 'robustness.json'), 'utf8')).checks).toHaveLength(1)
-})
-
-test('its own failure is printed, not thrown', () => {
-  writeFileSync(join(root, 'in-the-way'), '')
-  expect(printed(() => ({ records, complete: true, root }), { outputFile: 'in-the-way/report.json' })).toContain(
-    'the report failed, the tests did not',
+  expect(text).toContain(
+    `Report: ${join('unfooled-report', 'report.json')}\nReport: ${join('unfooled-report', 'report.html')}`,
   )
+  expect(readdirSync(join(root, 'unfooled-report')).sort()).toEqual(['report.html', 'report.json'])
+  expect(JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8')).complete).toBe(true)
+  expect(text).not.toContain('::error')
+})
+
+test('writes the formats it was told to, where it was told to, and no others', async () => {
+  await printed(run, {
+    formats: {
+      json: 'a/robustness.json',
+      junit: 'junit.xml',
+      markdown: 'summary.md',
+      sarif: 'b.sarif',
+      html: 'b.html',
+    },
+  })
+  expect(readdirSync(root).sort()).toEqual(['a', 'b.html', 'b.sarif', 'junit.xml', 'summary.md'])
+  expect(JSON.parse(readFileSync(join(root, 'a', 'robustness.json'), 'utf8')).checks).toHaveLength(1)
+  expect(readFileSync(join(root, 'junit.xml'), 'utf8')).toContain('<testsuites')
+  expect(readFileSync(join(root, 'summary.md'), 'utf8')).toContain('## unfooled: 1 check')
+  expect(JSON.parse(readFileSync(join(root, 'b.sarif'), 'utf8')).version).toBe('2.1.0')
+  expect(readFileSync(join(root, 'b.html'), 'utf8')).toContain('<!doctype html>')
+})
+
+test('writes nothing when nothing was recorded', async () => {
+  await printed(() => ({ records: [], complete: true, root }), {})
+  expect(readdirSync(root)).toEqual([])
+})
+
+test('appends to the job summary and annotates the tests on GitHub Actions', async () => {
+  const summary = join(root, 'summary')
+  writeFileSync(summary, 'from another step\n')
+  vi.stubEnv('GITHUB_STEP_SUMMARY', summary)
+  vi.stubEnv('GITHUB_ACTIONS', 'true')
+  vi.stubEnv('GITHUB_WORKSPACE', join(root, '..'))
+  const text = await printed(run, { formats: {} })
+  expect(readFileSync(summary, 'utf8')).toMatch(/^from another step\n## unfooled: 1 check of 1 model, 1 failed\n/)
+  const [folder] = root.split(/[\\/]/).slice(-1)
+  expect(text.split('\n').at(-1)).toBe(
+    `::error file=${folder}/test/robustness.test.ts,title=check 0 (pgd linf 0.1)::pgd fooled 2 of 3 samples; accepted at most 10 %25. Seed 1.`,
+  )
+})
+
+test('its own failure is printed, not thrown, and keeps no other format from being written', async () => {
+  writeFileSync(join(root, 'in-the-way'), '')
+  const text = await printed(run, { formats: { json: 'in-the-way/report.json', markdown: 'report.md' } })
+  expect(text).toContain('the json report failed, the tests did not')
+  expect(readdirSync(root)).toContain('report.md')
   const unreadable = () => {
     throw new Error('unreadable')
   }
-  expect(printed(unreadable, {})).toContain('unreadable')
+  expect(await printed(unreadable, {})).toContain('unreadable')
+})
+
+test.each<[object, string]>([
+  [{ formats: { pdf: 'a.pdf' } }, 'There is no report format "pdf"; there are json, html, junit, markdown, sarif.'],
+  [{ formats: { json: true } }, 'The report format "json" needs the name of a file'],
+  [{ outputFile: 'report.json' }, 'The reporter has no option "outputFile"; it has formats'],
+])('%j is refused', (options, message) => {
+  expect(() => checkOptions(options)).toThrow(message)
 })

@@ -1,17 +1,19 @@
 import { expect, test } from 'vitest'
 import { createReport } from '../../reporters/report.js'
 import { renderTerminal } from '../../reporters/terminal.js'
-import { type Evidence, encodeEvidence } from '../../src/evidence.js'
+import type { Evidence } from '../../src/evidence.js'
 import { binomialInterval } from '../../src/statistics/binomial.js'
-import { attackEvidence, lowerBoundEvidence, validityEvidence } from './evidence.js'
+import {
+  attackEvidence,
+  baselineEvidence,
+  lowerBoundEvidence,
+  records,
+  regressionEvidence,
+  validityEvidence,
+} from './evidence.js'
 
 function render(checks: readonly Evidence[], complete = true): string {
-  const records = checks.map((evidence, index) => ({
-    file: 'test/robustness.test.ts',
-    test: `check ${index}`,
-    evidence: encodeEvidence(evidence),
-  }))
-  return renderTerminal(createReport(records, complete))
+  return renderTerminal(createReport(records(checks), complete))
 }
 
 const failed = { negated: false, passed: false }
@@ -132,4 +134,74 @@ test('a run without evidence says so in one line', () => {
   expect(render([])).toMatchInlineSnapshot(
     `"unfooled: no robustness checks were recorded (is the setup file unfooled/vitest or unfooled/jest configured?)"`,
   )
+})
+
+test('attacks on regressors show what they did to the outputs', () => {
+  const { finding } = regressionEvidence()
+  const own = { ...finding!, medianCleanPsnr: Number.POSITIVE_INFINITY }
+  const text = render([
+    regressionEvidence(),
+    regressionEvidence({ finding: own, verdict: 'resists', assertion: { negated: false, passed: true } }),
+    regressionEvidence({ finding: undefined, verdict: 'inconclusive', reason: 'There are no samples.' }),
+  ])
+  expect(text).toMatchInlineSnapshot(`
+    "unfooled: 3 checks of 1 model, 1 failed, 1 inconclusive
+
+    autoencoder.onnx · 6310 parameters · cpu
+       check   norm  radius  samples          fooled %    output dB  distance    time  seed
+    ✗  linear  l2       0.5      3/4  33.3 [0.8, 90.6]  25.3 → 21.8       0.5  321 ms     3
+    ✓  linear  l2       0.5      3/4  33.3 [0.8, 90.6]     ∞ → 21.8       0.5  321 ms     3
+    ?  linear  l2       0.5      ?/4                                           321 ms     3
+
+    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
+    radius · gap: median of distance − certified radius
+    output dB: median PSNR of the outputs without → with the attack
+
+    ✗ test/robustness.test.ts > check 0
+        linear fooled 1 of 3 samples; accepted at most 0 %. Seed 3.
+    ? test/robustness.test.ts > check 2
+        Inconclusive: There are no samples. Seed 3."
+  `)
+})
+
+test('an inconclusive check outside an assertion is not subtracted from the failed ones', () => {
+  const measured = attackEvidence({
+    verdict: 'inconclusive',
+    reason: 'No samples.',
+    assertion: undefined,
+    finding: undefined,
+  })
+  expect(render([attackEvidence(), measured])).toContain('unfooled: 2 checks of 1 model, 1 failed, 1 inconclusive')
+})
+
+test('baselines are shown with what became worse and better', () => {
+  const { finding } = baselineEvidence()
+  const ratio = (value: number) => ({ value, low: 0, high: 1 })
+  const unpaired = { paired: false, before: ratio(0.8), now: ratio(0.75) } as const
+  const passed = { negated: false, passed: true }
+  const text = render([
+    baselineEvidence(),
+    baselineEvidence({ finding: { ...finding!, comparison: unpaired }, verdict: 'kept', assertion: passed }),
+    baselineEvidence({
+      baseline: { file: 'b.json', state: 'written' },
+      verdict: 'kept',
+      assertion: passed,
+      finding: { ...finding!, comparison: undefined },
+    }),
+  ])
+  expect(text).toMatchInlineSnapshot(`
+    "unfooled: 3 checks of 1 model, 1 failed
+
+    digits_mlp.onnx · 6310 parameters · cpu
+       check              norm  samples  clean %  baseline             time  seed
+    ✗  deepFool baseline  linf      3/4       75  1 worse, 0 better  250 ms     4
+    ✓  deepFool baseline  linf      3/4       75  80 % → 75 %        250 ms     4
+    ✓  deepFool baseline  linf      3/4       75  written            250 ms     4
+
+    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
+    radius · gap: median of distance − certified radius
+
+    ✗ test/robustness.test.ts > check 0
+        deepFool finds the model worse than __robustness__/a.json does (1 worse, 0 better). Seed 4."
+  `)
 })

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { TestModule, TestSpecification, Vitest } from 'vitest/node'
 import UnfooledReporter from '../../reporters/vitest.js'
 import { type Evidence, encodeEvidence } from '../../src/evidence.js'
@@ -9,6 +9,10 @@ import { attackEvidence, lowerBoundEvidence } from './evidence.js'
 
 const root = mkdtempSync(join(tmpdir(), 'unfooled-'))
 afterAll(() => rmSync(root, { recursive: true }))
+beforeEach(() => {
+  vi.stubEnv('GITHUB_ACTIONS', undefined)
+  vi.stubEnv('GITHUB_STEP_SUMMARY', undefined)
+})
 afterEach(() => {
   vi.unstubAllEnvs()
 })
@@ -32,29 +36,39 @@ const testModule = {
   meta: () => ({}),
   children: {
     *allTests() {
-      yield { fullName: 'suite > attacked', meta: meta(attackEvidence(), lowerBoundEvidence()) }
+      yield {
+        fullName: 'suite > attacked',
+        location: { line: 17, column: 3 },
+        meta: meta(attackEvidence(), lowerBoundEvidence()),
+      }
       yield { fullName: 'unrelated', meta: () => ({}) }
     },
   },
 } as unknown as TestModule
 
-test('reads the evidence of every test case', () => {
+test('reads the evidence of every test case', async () => {
   const { reporter, printed } = startReporter()
-  reporter.onTestRunEnd([testModule], [], 'failed')
+  await reporter.onTestRunEnd([testModule], [], 'failed')
   expect(printed.join('\n')).toContain('unfooled: 2 checks of 1 model')
   expect(printed.join('\n')).toContain(`✗ ${join('test', 'a.test.ts')} > suite > attacked`)
   expect(printed.join('\n')).not.toContain('interrupted')
 })
 
-test('reads what could not be told apart from the test file', () => {
+test('says on which line the test is, where Vitest does', async () => {
+  await startReporter().reporter.onTestRunEnd([testModule], [], 'passed')
+  const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(checks.map(({ line }: { line?: number }) => line)).toEqual([17, 17])
+})
+
+test('reads what could not be told apart from the test file', async () => {
   const { reporter, printed } = startReporter()
-  reporter.onTestRunEnd([{ ...testModule, meta: meta(attackEvidence()) } as unknown as TestModule], [], 'passed')
+  await reporter.onTestRunEnd([{ ...testModule, meta: meta(attackEvidence()) } as unknown as TestModule], [], 'passed')
   expect(printed.join('\n')).toContain('unfooled: 3 checks of 1 model')
 })
 
-test('an interrupted run is marked', () => {
+test('an interrupted run is marked', async () => {
   const { reporter, printed } = startReporter()
-  reporter.onTestRunEnd([testModule], [], 'interrupted')
+  await reporter.onTestRunEnd([testModule], [], 'interrupted')
   expect(printed.join('\n')).toContain('The run was interrupted')
 })
 
@@ -66,4 +80,8 @@ test.each([
   vi.stubEnv('UNFOOLED_TEST_WORKERS', undefined)
   startReporter(maxWorkers).reporter.onTestRunStart(new Array<TestSpecification>(files))
   expect(process.env.UNFOOLED_TEST_WORKERS).toBe(announced)
+})
+
+test('options that make no sense are refused before anything runs', () => {
+  expect(() => new UnfooledReporter({ formats: { json: '' } })).toThrow('"json" needs the name of a file')
 })

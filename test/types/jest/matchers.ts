@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals'
 import '../../../matchers/jest.js'
-import { pgd } from '../../../src/attacks/pgd.js'
+import { pgd } from '../../../src/attacks/perturbation-analysis/pgd.js'
 import { linear } from '../../../src/attacks/regression/linear.js'
 import type { OutputLoss } from '../../../src/attacks/regression/regression-attack.js'
 import { crown } from '../../../src/bounds/crown.js'

@@ -1,5 +1,5 @@
-import { UnfooledError } from '../src/errors.js'
-import * as message from './message.js'
+import { UnfooledError } from './errors.js'
+import { couldNotRun } from './reasons.js'
 
 /** What an analysis found, or why it could not run. */
 export type Analysis<Finding> =
@@ -14,7 +14,7 @@ export async function analyse<Finding>(run: () => Promise<Finding>): Promise<Ana
   try {
     return { finding: await run() }
   } catch (error) {
-    if (error instanceof UnfooledError) return { reason: message.couldNotRun(error) }
+    if (error instanceof UnfooledError) return { reason: couldNotRun(error) }
     throw error
   }
 }

@@ -1,0 +1,57 @@
+import type { Attack } from '../src/attacks/attack.js'
+import { attack as runAttack } from '../src/attacks/run-attack.js'
+import type { Bound } from '../src/bounds/bound.js'
+import { bound as runBound } from '../src/bounds/run-bound.js'
+import type { BudgetRequest } from '../src/budget.js'
+import { SettingsError } from '../src/errors.js'
+import type { BaselineFinding } from '../src/evidence.js'
+import type { Classifier } from '../src/model/classifier.js'
+import type { Samples } from '../src/sampling/samples.js'
+
+export interface MeasuredOutcomes {
+  readonly finding: BaselineFinding
+  readonly interrupted: boolean
+  readonly warnings: readonly string[]
+}
+
+/** Finds out what every sample withstands: an attack, or perturbations within the radius that a bound certifies. */
+export async function measureOutcomes(
+  model: Classifier,
+  method: Attack | Bound,
+  samples: Samples,
+  request: { readonly seed: number; readonly budget: BudgetRequest | undefined },
+): Promise<MeasuredOutcomes> {
+  if ('run' in method) {
+    const result = await runAttack(model, method, { ...samples, ...request })
+    const unbroken = method.kind === 'fixed-epsilon' ? 1 : Number.POSITIVE_INFINITY
+    return measured(result, ({ fooled, distance }) => {
+      if (!fooled) return unbroken
+      return method.kind === 'fixed-epsilon' ? 0 : (distance?.[method.norm] ?? Number.NaN)
+    })
+  }
+  if (!method.sound) {
+    throw new SettingsError(
+      `${method.name} with these settings is an estimate, and an estimate proves nothing. Use a sound bound.`,
+    )
+  }
+  return measured(await runBound(model, method, { ...samples, ...request }), ({ radius }) => radius)
+}
+
+interface Measurable<Sample> extends Omit<MeasuredOutcomes, 'finding'> {
+  readonly eligible: number
+  readonly cleanAccuracy: number
+  readonly samples: readonly Sample[]
+}
+
+function measured<Sample extends { eligible: boolean; label: number; prediction: number }>(
+  { samples, eligible, cleanAccuracy, interrupted, warnings }: Measurable<Sample>,
+  withstands: (sample: Sample) => number,
+): MeasuredOutcomes {
+  const perSample = {
+    eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
+    labels: Int32Array.from(samples, ({ label }) => label),
+    predictions: Int32Array.from(samples, ({ prediction }) => prediction),
+    withstood: Float64Array.from(samples, (sample) => (sample.eligible ? withstands(sample) : 0)),
+  }
+  return { finding: { eligible, cleanAccuracy, perSample }, interrupted, warnings }
+}

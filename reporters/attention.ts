@@ -1,0 +1,108 @@
+import { formatCount, formatNumber, formatPercent } from '../src/format.js'
+import { formatBaseline, formatRadius, mark } from './columns.js'
+import type { Contradiction } from './gap.js'
+import { location } from './location.js'
+import type { Report } from './report.js'
+import type { CheckSummary, ModelSummary } from './summary.js'
+
+/** Something that a reader has to know, in the order of importance within a model. */
+export interface Attention {
+  /** A failed check, an inconclusive one, or a warning. */
+  readonly mark: '✗' | '?' | '!'
+  /** What it is about: a test, a model, or nothing where it is the run. */
+  readonly subject?: string
+  readonly text: string
+  /** Given with ✗ and ?. */
+  readonly check?: CheckSummary
+}
+
+/** What went well needs none. */
+export function attention({ complete, models, problems }: Report): Attention[] {
+  return [
+    ...(complete ? [] : [{ mark: '!', text: 'The run was interrupted: checks are missing.' } as const]),
+    ...problems.map((text) => ({ mark: '!', subject: 'Unreadable evidence', text }) as const),
+    ...models.flatMap(attentionTo),
+  ]
+}
+
+/** How many checks of how many models, and how they ended. */
+export function headline({ models }: Pick<Report, 'models'>): string {
+  const checks = models.flatMap((model) => model.checks)
+  const { failed, inconclusive } = count(checks)
+  const parts = [
+    `${formatCount(checks.length, 'check')} of ${formatCount(models.length, 'model')}`,
+    failed === 0 ? 'none failed' : `${failed} failed`,
+    ...(inconclusive === 0 ? [] : [`${inconclusive} inconclusive`]),
+  ]
+  return parts.join(', ')
+}
+
+/** A check that ran outside an assertion neither passed nor failed. */
+export function count(checks: readonly CheckSummary[]): { passed: number; failed: number; inconclusive: number } {
+  const conclusive = checks.filter(({ verdict }) => verdict !== 'inconclusive')
+  return {
+    passed: conclusive.filter(({ passed }) => passed === true).length,
+    failed: conclusive.filter(({ passed }) => passed === false).length,
+    inconclusive: checks.length - conclusive.length,
+  }
+}
+
+/** What the check found and what was accepted, as a sentence. */
+export function outcome(check: CheckSummary): string {
+  const { verdict, method, fooled, eligible, certified, radius, norm, violations } = check
+  const not = check.negated ? ', and was expected not to' : ''
+  switch (verdict) {
+    case 'inconclusive':
+      return `Inconclusive: ${check.reason}`
+    case 'fooled':
+    case 'resists':
+      return `${method} fooled ${fooled} of ${formatCount(eligible!, 'sample')}; ${check.negated ? 'expected more than' : 'accepted at most'} ${formatPercent(check.maxFoolingRatio!)}.`
+    case 'certified':
+    case 'uncertified':
+      return `${method} certifies ${certified} of ${formatCount(eligible!, 'sample')} above ${norm} ${formatRadius(radius)}; ${check.negated ? 'expected less than' : 'required'} ${formatPercent(check.fraction!)}.`
+    case 'valid':
+      return `${method} withstood every attempt to refute it${not}.`
+    case 'violated':
+      return `${method} is violated on ${formatCount(violations!, 'sample')}: a defect of the bound.`
+    case 'kept':
+      return `${method} finds the model no worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)})${not}.`
+    case 'regressed':
+      return `${method} finds the model worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)}).`
+  }
+}
+
+function attentionTo({ model, checks, contradictions }: ModelSummary): Attention[] {
+  // Where nothing was eligible, warnings about the samples only repeat the reason.
+  const warnings = new Set([
+    ...model.warnings,
+    ...checks.flatMap((check) => (check.eligible === 0 ? [] : check.warnings)),
+  ])
+  const refuted = Object.values(groupBy(contradictions, ({ certifiedBy, norm }) => `${certifiedBy} ${norm}`))
+  return [
+    ...checks
+      .filter((check) => check.passed === false || check.verdict === 'inconclusive')
+      .map((check) => ({
+        mark: mark(check) as '✗' | '?',
+        subject: location(check),
+        text: `${outcome(check)}${check.seed === undefined ? '' : ` Seed ${check.seed}.`}`,
+        check,
+      })),
+    ...[...refuted.map(contradiction), ...warnings].map((text) => ({ mark: '!', subject: model.name, text }) as const),
+  ]
+}
+
+function contradiction(group: readonly Contradiction[]): string {
+  const samples = new Set(group.map(({ sample }) => sample)).size
+  const [worst] = group.toSorted((left, right) => left.distance / left.radius - right.distance / right.radius)
+  const { certifiedBy, norm, sample, radius, distance, fooledBy } = worst
+  return `${certifiedBy} certifies ${formatCount(samples, 'sample')} that another check fools: the bound is wrong. Sample ${sample} is certified up to ${norm} ${formatNumber(radius)}, and ${fooledBy} fools it at ${formatNumber(distance)}.`
+}
+
+function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): Record<string, Item[]> {
+  const groups: Record<string, Item[]> = {}
+  for (const item of items) {
+    const key = keyOf(item)
+    groups[key] = [...(groups[key] ?? []), item]
+  }
+  return groups
+}

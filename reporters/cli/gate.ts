@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util'
+import { SettingsError } from '../../src/errors.js'
+import { formatCount } from '../../src/format.js'
+import { gate as decide } from '../../src/gate.js'
+import { createReport } from '../report.js'
+import { readReports } from './read-reports.js'
+import type { Verb } from './verb.js'
+
+const help = `Usage: unfooled gate <report.json> ... [options]
+
+Decides whether runs may be built on: all checks passed, and none is missing, unreadable, inconclusive or an unmerged shard.
+
+  --require-baselines  each model needs a check against a baseline that passed
+
+Exit code 0: passed. 1: failed; the reasons are printed. 2: bad options or files.`
+
+/** Fails a pipeline for what is stored in JSON reports. */
+export const gate: Verb = {
+  summary: 'fails unless everything in JSON reports passed',
+  help,
+  run: async (args, output) => {
+    const { positionals, values } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { 'require-baselines': { type: 'boolean' } },
+    })
+    if (positionals.length === 0) throw new SettingsError('needs JSON reports. See unfooled gate --help.')
+    const { records, complete, problems } = await readReports(positionals)
+    const { models, problems: unreadable } = createReport(records, complete)
+    const checks = models.flatMap((model) => model.records)
+    const { passed, reasons } = decide(
+      { complete, problems: [...problems, ...unreadable], checks },
+      { requireBaselines: values['require-baselines'] },
+    )
+    output.print(passed ? `The gate passed: ${formatCount(checks.length, 'check')}.` : 'The gate failed:')
+    for (const reason of reasons) output.print(`✗ ${reason}`)
+    return passed ? 0 : 1
+  },
+}

@@ -1,0 +1,127 @@
+import type { Evidence, RecordedCheck } from '../../src/evidence.js'
+import type { AttackNorm } from '../../src/geometry/norm.js'
+import { beyond } from '../../src/reasons.js'
+import { certifiedRadii } from '../gap.js'
+import { methodOf } from '../method.js'
+
+/** The checks of a model that fit on one axis: same samples, same norm, same notion of being fooled. */
+export interface Comparison {
+  readonly norm: AttackNorm
+  readonly samples: number
+  /** What fools a regressor; undefined for a classifier. */
+  readonly limit?: string
+  /** Only checks that found something out. */
+  readonly records: readonly RecordedCheck[]
+}
+
+/** How far an attack or a bound gets, over all checks with it. */
+export interface Reach {
+  /** Name of the attack or bound; with the number of eligible samples where two differ only by them. */
+  readonly method: string
+  readonly eligible: number
+  /** Distance or certified radius of each sample; NaN where it is not fooled or not eligible. */
+  readonly bySample: readonly number[]
+  /** Those above 0, ascending. */
+  readonly values: readonly number[]
+}
+
+/** In the order of the checks. */
+export function comparisons(records: readonly RecordedCheck[]): Comparison[] {
+  const groups = new Map<string, Comparison & { readonly records: RecordedCheck[] }>()
+  for (const record of records) {
+    const { evidence } = record
+    if (!evidence.finding || evidence.finding.eligible === 0) continue
+    const { norm } = methodOf(evidence)
+    const limit = evidence.kind === 'regression-attack' ? beyond(evidence.limit) : undefined
+    const key = JSON.stringify([norm, evidence.samples.sha256, limit])
+    const group = groups.get(key) ?? { norm, samples: evidence.samples.count, limit, records: [] }
+    group.records.push(record)
+    groups.set(key, group)
+  }
+  return [...groups.values()]
+}
+
+/** The closest adversarial examples of each attack. */
+export function attackReach({ records }: Comparison): Reach[] {
+  return reach(records, Math.min, (evidence) => {
+    const values = adversarialDistances(evidence)
+    return values && { method: methodOf(evidence).name, values }
+  })
+}
+
+/** The largest radii that each bound certifies. */
+export function boundReach({ records }: Comparison): Reach[] {
+  return reach(records, Math.max, (evidence) => {
+    const values = certifiedRadii(evidence)
+    return values && { method: nameBound(evidence), values }
+  })
+}
+
+/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
+export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
+  const attacks = attackReach(comparison)
+  const own = reach(comparison.records, Math.min, (evidence) => {
+    if (evidence.kind !== 'bound-validity') return undefined
+    return { method: nameBound(evidence), values: evidence.finding!.perSample.distances }
+  })
+  return boundReach(comparison).flatMap((bound) => {
+    const opponents = own.filter(({ method }) => method === bound.method)
+    return [...attacks, ...opponents.map((each) => ({ ...each, method: 'its own attacks' }))].flatMap((attack) => {
+      const values = attack.bySample
+        .map((distance, sample) => distance - bound.bySample[sample])
+        .filter(Number.isFinite)
+      return values.length === 0 ? [] : [{ pair: `${bound.method} ↔ ${attack.method}`, values }]
+    })
+  })
+}
+
+/** Of a check with a finding: NaN where the sample is not fooled; undefined for what is no attack. */
+export function adversarialDistances(evidence: Evidence): Float64Array | undefined {
+  if (evidence.kind === 'attack' || evidence.kind === 'regression-attack') {
+    const { fooled, distances } = evidence.finding!.perSample
+    return distances.map((distance, sample) => (fooled[sample] ? distance : Number.NaN))
+  }
+  if (evidence.kind !== 'baseline' || evidence.method.kind === 'bound') return undefined
+  const { kind, epsilon } = evidence.method
+  return evidence.finding!.perSample.withstood.map((withstood, sample) => {
+    if (kind === 'minimal-distance') return Number.isFinite(withstood) ? withstood : Number.NaN
+    if (withstood > 0) return Number.NaN
+    return typeof epsilon === 'object' ? epsilon[sample] : (epsilon ?? Number.NaN)
+  })
+}
+
+function nameBound(evidence: Evidence): string {
+  const estimate = 'bound' in evidence && !evidence.bound.sound
+  return `${methodOf(evidence).name}${estimate ? ' (estimate)' : ''}`
+}
+
+function reach(
+  records: readonly RecordedCheck[],
+  better: (one: number, other: number) => number,
+  read: (evidence: Evidence) => { method: string; values: Float64Array } | undefined,
+): Reach[] {
+  const methods = new Map<string, { method: string; eligible: number; bySample: number[] }>()
+  for (const { evidence } of records) {
+    const found = read(evidence)
+    if (!found) continue
+    const { eligible, perSample } = evidence.finding!
+    // A targeted attack has other eligible samples: its ratio is of something else.
+    const key = `${found.method} ${perSample.eligible.join('')}`
+    const namesake = [...methods.values()].some(({ method }) => method === found.method)
+    const known = methods.get(key) ?? {
+      method: namesake ? `${found.method} (${eligible} eligible)` : found.method,
+      eligible,
+      bySample: Array<number>(perSample.eligible.length).fill(Number.NaN),
+    }
+    found.values.forEach((value, sample) => {
+      if (!perSample.eligible[sample] || Number.isNaN(value)) return
+      const best = known.bySample[sample]
+      known.bySample[sample] = Number.isNaN(best) ? value : better(value, best)
+    })
+    methods.set(key, known)
+  }
+  return [...methods.values()].map((known) => ({
+    ...known,
+    values: known.bySample.filter((value) => value > 0).sort((left, right) => left - right),
+  }))
+}

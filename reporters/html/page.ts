@@ -1,0 +1,134 @@
+import { createHash } from 'node:crypto'
+import { formatCount } from '../../src/format.js'
+import { attention, count, headline } from '../attention.js'
+import { columnsFor, legendFor, mark } from '../columns.js'
+import type { ModelReport, Report } from '../report.js'
+import { renderComparisons } from './comparison-section.js'
+import { renderConfusion } from './confusion.js'
+import { element, type HtmlElement, scrollable, table } from './element.js'
+import { renderReplays } from './replay.js'
+import { renderSampleTables } from './sample-table.js'
+import { script } from './script.js'
+import { styles } from './styles.js'
+
+/** The report as one HTML file that needs nothing else: charts are drawn here, not in the browser. */
+export function renderHtml(report: Report): string {
+  const page = element(
+    'html',
+    { lang: 'en' },
+    element(
+      'head',
+      {},
+      element('meta', { charset: 'utf-8' }),
+      element('meta', { name: 'viewport', content: 'width=device-width, initial-scale=1' }),
+      element('meta', { 'http-equiv': 'Content-Security-Policy', content: policy() }),
+      element('title', {}, 'unfooled: robustness report'),
+      element('style', {}, styles),
+    ),
+    element(
+      'body',
+      {},
+      element('h1', {}, 'Robustness report'),
+      element('p', {}, headline(report)),
+      element('main', {}, renderOverview(report), ...report.models.map(renderModel)),
+      element('script', {}, script),
+    ),
+  )
+  return `<!doctype html>\n${page.outerHTML}\n`
+}
+
+/** Nothing is loaded, and no script runs but ours: whatever a name of the evidence might contain. */
+function policy(): string {
+  const hash = createHash('sha256').update(script).digest('base64')
+  return `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`
+}
+
+function renderOverview(report: Report): HtmlElement {
+  const checks = report.models.flatMap((model) => model.checks)
+  const { passed, failed, inconclusive } = count(checks)
+  const points = attention(report)
+  return element(
+    'section',
+    { 'aria-labelledby': 'overview' },
+    element('h2', { id: 'overview' }, 'Overview'),
+    element(
+      'dl',
+      { class: 'counts' },
+      ...Object.entries({ passed, failed, inconclusive }).map(([name, value]) =>
+        element('div', { class: name }, element('dt', {}, name), element('dd', {}, String(value))),
+      ),
+    ),
+    points.length === 0
+      ? element('p', {}, checks.length === 0 ? 'No checks were recorded.' : 'Nothing needs attention.')
+      : element(
+          'ul',
+          { class: 'attention' },
+          ...points.map(({ mark, subject, text }) =>
+            element(
+              'li',
+              { class: kinds[mark] },
+              element('span', { class: 'mark' }, `${mark} ${kinds[mark]}`),
+              subject === undefined ? undefined : element('strong', {}, subject),
+              element('span', {}, text),
+            ),
+          ),
+        ),
+    report.models.length > 1
+      ? element(
+          'nav',
+          { 'aria-label': 'Models' },
+          element(
+            'ul',
+            {},
+            ...report.models.map(({ model }, index) =>
+              element('li', {}, element('a', { href: `#model-${index}` }, model.name)),
+            ),
+          ),
+        )
+      : undefined,
+  )
+}
+
+const kinds = { '✓': 'passed', '✗': 'failed', '?': 'inconclusive', '!': 'warning' } as const
+
+function renderModel(report: ModelReport, index: number): HtmlElement {
+  const { model, checks, records } = report
+  const [, ...columns] = columnsFor(checks)
+  const confusion = renderConfusion(records)
+  const classes = 'classes' in model.output ? `, ${model.output.classes} classes` : ''
+  return element(
+    'section',
+    { 'aria-labelledby': `model-${index}` },
+    element('h2', { id: `model-${index}` }, model.name),
+    element(
+      'p',
+      {},
+      `${formatCount(model.parameters, 'parameter')}, inputs ${model.input.featureShape.join(' × ')}${classes}, ${model.device}, SHA-256 ${model.sha256.slice(0, 12)}…`,
+    ),
+    element('h3', {}, 'Checks'),
+    scrollable(
+      'Checks',
+      table(
+        'Every check with its verdict',
+        ['check', 'verdict', ...columns.slice(1).map(({ title }) => title)],
+        checks.map((check) => {
+          const [name, ...cells] = columns.map(({ cell }) => cell(check))
+          const verdict = element('span', { class: kinds[mark(check)] }, `${mark(check)} ${check.verdict}`)
+          return [name, verdict, ...cells]
+        }),
+      ),
+    ),
+    ...legendFor(checks).map((legend) => element('p', { class: 'legend' }, legend)),
+    ...titled('Charts', [
+      ...renderComparisons(records),
+      ...(confusion ? [element('div', { class: 'charts' }, confusion)] : []),
+    ]),
+    ...titled('Samples', renderSampleTables(report)),
+    element('h3', {}, 'To repeat'),
+    ...renderReplays(report),
+  )
+}
+
+function titled(title: string, content: readonly HtmlElement[]): HtmlElement[] {
+  return content.length === 0 ? [] : [element('h3', {}, title), ...content]
+}

@@ -1,0 +1,89 @@
+import fastXmlBuilder from 'fast-xml-builder'
+import { outcome } from './attention.js'
+import { describeCheck } from './columns.js'
+import type { Report } from './report.js'
+import type { CheckSummary } from './summary.js'
+
+// Its CommonJS build, which the one of this package gets, has the class one level deeper.
+const XMLBuilder = 'default' in fastXmlBuilder ? (fastXmlBuilder.default as typeof fastXmlBuilder) : fastXmlBuilder
+
+/**
+ * The report as JUnit XML: a suite per test file, a test case per check. A failed check is a failure. An inconclusive one
+ * is an error, and so is everything that keeps the report from being complete.
+ */
+export function renderJunit({ complete, models, problems }: Report): string {
+  const checks = models.flatMap(({ model, checks }) => checks.map((check) => ({ model: model.name, check })))
+  const files = [...new Set(checks.map(({ check }) => check.file))].sort()
+  const suites = files.map((file) => suite(file, checks.filter(({ check }) => check.file === file).map(testCase)))
+  const incomplete = [
+    ...(complete ? [] : [broken('complete run', 'The run was interrupted: checks are missing.')]),
+    ...problems.map((problem) => broken('readable evidence', problem)),
+  ]
+  if (incomplete.length > 0) suites.push(suite('unfooled', incomplete))
+  const builder = new XMLBuilder({
+    ignoreAttributes: false,
+    attributeNamePrefix: '@',
+    suppressBooleanAttributes: false,
+    suppressEmptyNode: true,
+    format: true,
+    tagValueProcessor: (_, value) => withoutControls(value),
+    attributeValueProcessor: (_, value) => withoutControls(value),
+  })
+  return builder.build({
+    '?xml': { '@version': '1.0', '@encoding': 'UTF-8' },
+    testsuites: { '@name': 'unfooled', ...totals(suites.flatMap(({ testcase }) => testcase)), testsuite: suites },
+  })
+}
+
+interface TestCase {
+  readonly '@name': string
+  readonly '@classname': string
+  readonly '@time': number
+  readonly failure?: Fault
+  readonly error?: Fault
+  readonly 'system-out'?: string
+}
+
+interface Fault {
+  readonly '@type': string
+  readonly '@message': string
+}
+
+function suite(name: string, testcase: readonly TestCase[]) {
+  return { '@name': name, ...totals(testcase), testcase }
+}
+
+function totals(cases: readonly TestCase[]) {
+  return {
+    '@tests': cases.length,
+    '@failures': cases.filter(({ failure }) => failure).length,
+    '@errors': cases.filter(({ error }) => error).length,
+    '@time': seconds(cases.reduce((sum, { '@time': time }) => sum + time, 0)),
+  }
+}
+
+function testCase({ model, check }: { readonly model: string; readonly check: CheckSummary }): TestCase {
+  const { file, test, verdict, passed, seed, warnings, milliseconds } = check
+  const fault: Fault = { '@type': verdict, '@message': outcome(check) }
+  const output = [`Model ${model}.`, ...(seed === undefined ? [] : [`Seed ${seed}.`]), ...warnings]
+  return {
+    '@name': `${test === undefined ? '' : `${test} · `}${describeCheck(check)}`,
+    '@classname': file,
+    '@time': seconds(milliseconds / 1000),
+    ...(verdict === 'inconclusive' ? { error: fault } : passed === false ? { failure: fault } : {}),
+    'system-out': output.join('\n'),
+  }
+}
+
+function broken(name: string, message: string): TestCase {
+  return { '@name': name, '@classname': 'unfooled', '@time': 0, error: { '@type': 'incomplete', '@message': message } }
+}
+
+function seconds(value: number): number {
+  return Number(value.toFixed(3))
+}
+
+/** XML has no way to write most control characters and halves of surrogate pairs. */
+function withoutControls(value: unknown): string {
+  return String(value).replace(/[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\uFFFD')
+}

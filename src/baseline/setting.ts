@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import type { Method, SampleSet } from '../evidence.js'
+import type { Domain } from '../geometry/domain.js'
+import type { PerSample } from '../sampling/per-sample.js'
+import type { Baseline, Setting } from './baseline.js'
+
+/** The setting of a check, with fingerprints in place of what is too long to read. */
+export function describeSetting(check: {
+  readonly samples: SampleSet
+  readonly labels: Int32Array | undefined
+  readonly domain: Domain
+  readonly method: Method
+  readonly target?: PerSample
+}): Setting {
+  const { epsilon, ...method } = check.method
+  const { count, sha256 } = check.samples
+  const radius = brief(epsilon)
+  const target = brief(check.target)
+  return {
+    samples: { count, sha256, labels: check.labels ? fingerprint(check.labels) : 'predicted' },
+    domain: describeDomain(check.domain),
+    method: {
+      ...method,
+      ...(radius !== undefined && { epsilon: radius }),
+      ...(target !== undefined && { target }),
+    },
+  }
+}
+
+/**
+ * Where the setting of a baseline is another than that of the check, one phrase for each difference.
+ * @param resampled Whether the samples are drawn anew for every run and need not be the same.
+ */
+export function differences(
+  stored: Pick<Baseline, 'check' | 'setting'>,
+  current: Pick<Baseline, 'check' | 'setting'>,
+  resampled: boolean,
+): string[] {
+  const before = flatten(stored, resampled)
+  const now = flatten(current, resampled)
+  return [...new Set([...before.keys(), ...now.keys()])]
+    .filter((name) => before.get(name) !== now.get(name))
+    .map((name) => `${name} ${before.get(name) ?? '(none)'} instead of ${now.get(name) ?? '(none)'}`)
+}
+
+function flatten({ check, setting }: Pick<Baseline, 'check' | 'setting'>, resampled: boolean): Map<string, string> {
+  const { samples, domain, method } = setting
+  const { name, settings, ...rest } = method
+  return new Map(
+    Object.entries({
+      check,
+      method: name,
+      ...settings,
+      ...rest,
+      domain,
+      ...(resampled ? {} : { samples: samples.count, inputs: samples.sha256 }),
+      // Labels of other samples differ anyway.
+      labels: resampled && samples.labels !== 'predicted' ? 'given' : samples.labels,
+    }).map(([key, value]) => [key, String(value)]),
+  )
+}
+
+function describeDomain({ lower, upper }: Domain): string {
+  const uniform = (values: Float32Array) => values.every((value) => value === values[0])
+  if (uniform(lower) && uniform(upper)) return `${lower[0]} to ${upper[0]}`
+  return `sha256 ${createHash('sha256').update(lower).update(upper).digest('hex')}`
+}
+
+function brief(value: PerSample | undefined): number | string | undefined {
+  return typeof value === 'object' ? `sha256 ${fingerprint(Float64Array.from(value))}` : value
+}
+
+function fingerprint(values: Int32Array | Float64Array): string {
+  return createHash('sha256').update(values).digest('hex')
+}

@@ -1,0 +1,115 @@
+import { UnfooledError } from '../errors.js'
+import type { Evidence, RecordedCheck, ShardOfSamples } from '../evidence.js'
+import { encodeJson } from '../json-safe.js'
+import { shardIndices } from '../sampling/shard.js'
+import { passes } from '../verdict.js'
+import { type MergeRules, mergeRules, type ShardedKind } from './merge-rules.js'
+
+/** Shards that do not make up a whole check: some are missing, or there more than once. */
+export class MergeError extends UnfooledError {
+  constructor(message: string) {
+    super('MERGE', message)
+  }
+}
+
+type ShardEvidence = Extract<Evidence, { readonly kind: ShardedKind }> & { readonly shard: ShardOfSamples }
+type ShardCheck = RecordedCheck & { readonly evidence: ShardEvidence }
+
+/**
+ * Merges the shards of each check into the evidence of the whole check: totals, intervals and the verdict are computed
+ * anew from the outcomes of the samples. Checks without shards stay as they are; each check is in the place of its first
+ * record.
+ * @throws MergeError when a shard is missing or there twice, or has other samples than its part.
+ */
+export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] {
+  const groups = new Map<string, ShardCheck[]>()
+  for (const record of records.filter(isShard)) {
+    const key = identity(record)
+    groups.set(key, [...(groups.get(key) ?? []), record])
+  }
+  return records.flatMap((record) => {
+    if (!isShard(record)) return [record]
+    const group = groups.get(identity(record))!
+    return record === group[0] ? [mergeGroup(group)] : []
+  })
+}
+
+function isShard(record: RecordedCheck): record is ShardCheck {
+  return record.evidence.shard !== undefined
+}
+
+function rulesOf({ kind }: ShardEvidence): MergeRules<Evidence> {
+  return mergeRules[kind] as unknown as MergeRules<Evidence>
+}
+
+/** What shards of one check have in common: what was asked, of which model, on which samples. */
+function identity({ file, test, evidence }: ShardCheck): string {
+  const { kind, model, shard, assertion } = evidence
+  const asked = [
+    kind,
+    model.sha256,
+    model.device,
+    shard.of,
+    shard.count,
+    assertion?.negated,
+    rulesOf(evidence).asked(evidence),
+  ]
+  return JSON.stringify(encodeJson([file, test, ...asked]))
+}
+
+function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
+  const [{ file, test }] = group
+  const shards = inOrder(group)
+  const { shard, assertion, reason: _, ...first } = shards[0]
+  const rules = rulesOf(shards[0])
+  const merged = {
+    ...first,
+    ...rules.shared?.(shards),
+    samples: shard.of,
+    warnings: [...new Set(shards.flatMap(({ warnings }) => warnings))],
+    interrupted: shards.some(({ interrupted }) => interrupted),
+    milliseconds: shards.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
+  } as Evidence
+  const unfinished = shards.find((evidence) => !rules.hasOutcomes(evidence))
+  const judged = unfinished
+    ? ({
+        finding: undefined,
+        verdict: 'inconclusive',
+        reason: `Shard ${describe(unfinished.shard)}: ${unfinished.reason}`,
+      } as const)
+    : rules.judge(
+        shards.map(({ finding }) => finding!),
+        merged,
+      )
+  const whole = { ...merged, ...judged } as Evidence
+  if (!assertion) return { file, test, evidence: whole }
+  const { negated } = assertion
+  return { file, test, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
+}
+
+/** @throws MergeError unless every shard is there once, with as many samples as its part has. */
+function inOrder(group: readonly ShardCheck[]): ShardEvidence[] {
+  const { evidence } = group[0]
+  const { count, of } = evidence.shard
+  const where = `${group[0].file}${group[0].test === undefined ? '' : ` > ${group[0].test}`} (${rulesOf(evidence).method(evidence)})`
+  return Array.from({ length: count }, (_, position) => {
+    const candidates = group.filter((check) => check.evidence.shard.index === position + 1)
+    const name = describe({ index: position + 1, count })
+    if (candidates.length === 0) throw new MergeError(`${where}: shard ${name} is missing.`)
+    if (candidates.length > 1) {
+      throw new MergeError(
+        `${where}: shard ${name} is there ${candidates.length} times. Merge each run once; checks of one test that are the same, and tests that are tried again, cannot be told apart.`,
+      )
+    }
+    const found = candidates[0].evidence
+    const expected = shardIndices(found.shard, of.count).length
+    if (found.samples.count === expected) return found
+    throw new MergeError(
+      `${where}: shard ${name} has ${found.samples.count} samples in place of the ${expected} of ${of.count} that are its part.`,
+    )
+  })
+}
+
+function describe({ index, count }: Pick<ShardOfSamples, 'index' | 'count'>): string {
+  return `${index}/${count}`
+}

@@ -1,0 +1,181 @@
+import { parseHTML } from 'linkedom'
+import { expect, test } from 'vitest'
+import { renderHtml } from '../../../reporters/html/page.js'
+import { createReport } from '../../../reporters/report.js'
+import type { Evidence } from '../../../src/evidence.js'
+import {
+  attackEvidence,
+  baselineEvidence,
+  hostile,
+  hostileEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  manySamples,
+  records,
+  regressionEvidence,
+  validityEvidence,
+} from '../evidence.js'
+
+function render(...checks: Evidence[]) {
+  const html = renderHtml(createReport(records(checks), true))
+  return { html, ...read(html) }
+}
+
+function read(html: string) {
+  const { document } = parseHTML(html)
+  const texts = (selector: string) =>
+    [...document.querySelectorAll(selector)].map(({ textContent }) => textContent.trim())
+  return { document, texts }
+}
+
+test('counts, what needs attention, and a table of checks', () => {
+  const { texts } = render(
+    attackEvidence({ warnings: ['A warning.'] }),
+    lowerBoundEvidence(),
+    validityEvidence(),
+    inconclusiveEvidence(),
+  )
+  expect(texts('.counts div')).toEqual(['passed2', 'failed1', 'inconclusive1'])
+  expect(texts('.attention li')).toEqual([
+    '✗ failedtest/robustness.test.ts > check 0pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.',
+    '? inconclusivetest/robustness.test.ts > check 3Inconclusive: No gradient rule for operator Round (node round_1). Seed 1.',
+    '! warningdigits_mlp.onnxA warning.',
+  ])
+  expect(texts('h2')).toEqual(['Overview', 'digits_mlp.onnx'])
+  const [, ...rows] = texts('section:nth-of-type(2) > .scroll tr')
+  expect(rows.map((row) => row.slice(0, 30))).toEqual([
+    expect.stringContaining('pgd✗ fooledlinf'),
+    expect.stringContaining('crown✓ certifiedlinf'),
+    expect.stringContaining('crown valid✓ validlinf'),
+    expect.stringContaining('fgsm? inconclusivelinf'),
+  ])
+})
+
+test('every chart has a name and its figures as a table', () => {
+  const { document, texts } = render(attackEvidence(), lowerBoundEvidence(), validityEvidence())
+  expect(texts('figure > figcaption strong')).toEqual([
+    'Fooling ratio against ε',
+    'Distances of the adversarial examples',
+    'Deviation of bounds and attacks',
+    'Confusion of the fooled samples',
+  ])
+  for (const figure of document.querySelectorAll('figure:has(> figcaption)')) {
+    expect(figure.querySelector('[role=img]')?.getAttribute('aria-label')).toBeTruthy()
+    expect(figure.querySelector('[role=img] svg')).toBeTruthy()
+    expect(figure.querySelectorAll('details tbody tr').length).toBeGreaterThan(0)
+  }
+  const figures = [...document.querySelectorAll('figure > details')]
+  // Samples 0 and 1 are fooled at 0.03 and 0.08, sample 2 is not.
+  expect(figures[0].textContent).toContain('pgd0.0833.3')
+  // 0.03 − 0.02 and 0.08 − 0.06.
+  expect(figures[2].textContent).toContain('crown ↔ pgd20.010.01250.0150.01750.02')
+  expect(figures[3].textContent).toContain('171381')
+})
+
+test('the table of samples says what every check found', () => {
+  const { texts } = render(attackEvidence(), lowerBoundEvidence(), validityEvidence())
+  expect(texts('.samples thead th')).toEqual([
+    'sample',
+    'class',
+    'predicted',
+    'state',
+    'pgd linf 0.1',
+    'crown linf 0.05',
+    'crown valid linf',
+  ])
+  expect(texts('.samples tbody tr')).toEqual([
+    '033fooled0.03 → 800.02',
+    '111fooled0.08 → 70.050.06',
+    '277certifiedunfooled0.050.2',
+    '306ineligible–––',
+  ])
+})
+
+test('regressors are shown with what the attack did to their outputs', () => {
+  const { texts } = render(regressionEvidence())
+  expect(texts('h4')).toEqual(['l2, 4 samples, fooled by a PSNR below 20 dB'])
+  expect(texts('.samples tbody tr')).toEqual([
+    '0fooled24.5 → 18.5 fooled',
+    '1unfooled26 → 21',
+    '2unfooledInfinity → 22.5',
+    '3ineligible–',
+  ])
+})
+
+test('a baseline is shown with what every sample withstands', () => {
+  const { texts } = render(baselineEvidence())
+  expect(texts('.samples thead th').at(-1)).toBe('deepFool baseline linf')
+  expect(texts('.samples tbody tr')).toEqual([
+    '033fooled0.03',
+    '111fooled0.02',
+    '277unfooledunfooled',
+    '306ineligible–',
+  ])
+  expect(texts('.attention li')[0]).toContain(
+    'deepFool finds the model worse than __robustness__/a.json does (1 worse, 0 better). Seed 4.',
+  )
+})
+
+test('what is needed to repeat a check', () => {
+  const { texts } = render(attackEvidence(), validityEvidence())
+  const [attack, validity] = texts('.replay')
+  expect(attack).toContain('✗ pgd linf 0.1 · test/robustness.test.ts > check 0')
+  expect(attack).toContain('Seed1: given to the same check')
+  expect(attack).toContain('Settingssteps: 40')
+  expect(attack).toContain('5a'.repeat(32))
+  expect(validity).toContain('Attack deepFoolnone')
+})
+
+test('names of users stay text, and nothing is loaded or run', () => {
+  const [record] = records([hostileEvidence(), lowerBoundEvidence()])
+  const { document, texts, html } = (() => {
+    const html = renderHtml(createReport([{ ...record, file: `${hostile}.test.ts`, test: hostile }], true))
+    return { html, ...read(html) }
+  })()
+  expect([...document.querySelectorAll('img, iframe, link, object, embed, a[href^=http]')]).toEqual([])
+  expect(document.querySelectorAll('script')).toHaveLength(1)
+  expect([...document.querySelectorAll('*')].filter((element) => element.hasAttribute('onerror'))).toEqual([])
+  expect(texts('h2')[1]).toBe(hostile)
+  expect(texts('figure')[0]).toContain(hostile)
+  expect(html).toContain(`default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-`)
+  expect(html).not.toMatch(/(src|href)="(?!#)/)
+})
+
+test('a run without checks, and one that found nothing out', () => {
+  const empty = read(renderHtml(createReport([], true)))
+  expect(empty.texts('main')[0]).toContain('No checks were recorded.')
+  const { texts } = render(inconclusiveEvidence())
+  expect(texts('svg')).toEqual([])
+  expect(texts('.samples')).toEqual([])
+  expect(texts('h3')).toEqual(['Checks', 'To repeat'])
+})
+
+test('problems and interruptions come first', () => {
+  const report = createReport([...records([attackEvidence()]), { file: 'b.test.ts', test: 'old', evidence: {} }], false)
+  const [first, second, third] = read(renderHtml(report)).texts('.attention li')
+  expect(first).toContain('The run was interrupted')
+  expect(second).toContain('b.test.ts > old: This is no evidence of a check.')
+  expect(third).toContain('✗ failed')
+})
+
+test('several models have a list of links', () => {
+  const other = { ...attackEvidence().model, name: 'other.onnx' }
+  const { document } = render(attackEvidence(), attackEvidence({ model: other }))
+  const targets = [...document.querySelectorAll('nav a')].map((link) => link.getAttribute('href')!)
+  expect(targets.map((target) => document.querySelector(target)?.textContent)).toEqual([
+    'digits_mlp.onnx',
+    'other.onnx',
+  ])
+})
+
+test('1 000 samples and twenty checks stay below 2 MB', () => {
+  const { html, document } = render(...Array.from({ length: 20 }, () => manySamples(1000)))
+  expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
+  expect(document.querySelectorAll('.samples tbody tr')).toHaveLength(1000)
+})
+
+test('so do 50 000 samples, not all of which are in the table', () => {
+  const { html, texts } = render(...Array.from({ length: 3 }, () => manySamples(50_000)))
+  expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
+  expect(texts('.samples > p')[0]).toMatch(/^The first \d+ of 50000 samples; report.json has all of them.$/)
+})

@@ -27,6 +27,10 @@ export {
   type PerturbationSequences,
   perturbationSequence,
 } from './attacks/line-search/perturbation-sequence.js'
+export {
+  type BoundaryProjectionSettings,
+  boundaryProjection,
+} from './attacks/minimal-distance/boundary-projection.js'
 export { type CarliniWagnerSettings, carliniWagner } from './attacks/minimal-distance/carlini-wagner.js'
 export { type DdnSettings, ddn } from './attacks/minimal-distance/ddn.js'
 export { type EadSettings, ead } from './attacks/minimal-distance/ead.js'

@@ -14,6 +14,8 @@ export interface NetworkSettings {
   readonly width?: number
   /** Largest magnitude of a weight. Default 3. */
   readonly largestWeight?: number
+  /** Weights are multiples of it. Default: whole numbers, multiples of 1/64 and any float32 numbers. */
+  readonly weightStep?: number
 }
 
 const kinds: readonly LayerKind[] = [
@@ -30,11 +32,15 @@ const kinds: readonly LayerKind[] = [
  * overlap or leave gaps. They shrink to fewer layers, fewer units and simpler weights.
  */
 export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> {
-  const { inputs, layers = kinds, depth = 4, width = 4, largestWeight = 3 } = settings
-  const weight = fc.oneof(
-    { arbitrary: fc.integer({ min: -largestWeight, max: largestWeight }), weight: 2 },
-    { arbitrary: fc.double({ min: -largestWeight, max: largestWeight, noNaN: true }).map(Math.fround), weight: 3 },
-  )
+  const { inputs, layers = kinds, depth = 4, width = 4, largestWeight = 3, weightStep } = settings
+  const multiples = (step: number) => {
+    const most = Math.floor(largestWeight / step)
+    return fc.integer({ min: -most, max: most }).map((count) => count * step)
+  }
+  const any = fc.double({ min: -largestWeight, max: largestWeight, noNaN: true }).map(Math.fround)
+  const weight = weightStep
+    ? multiples(weightStep)
+    : fc.oneof({ withCrossShrink: true }, multiples(1), multiples(1 / 64), any)
   const size = fc.integer({ min: 1, max: width })
   const plan = fc.record({
     kind: fc.constantFrom<LayerKind | 'dense'>('dense', ...layers),
@@ -44,7 +50,8 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
     padding: fc.integer({ min: 0, max: 1 }),
     dilation: fc.integer({ min: 1, max: 2 }),
     grouped: fc.boolean(),
-    operator: fc.constantFrom('MaxPool' as const, 'AveragePool' as const),
+    operator: fc.constantFrom('MaxPool' as const, 'AveragePool' as const, 'LpPool' as const),
+    alpha: fc.constantFrom(0.5, 0.01, 0.0001),
     weights: fc.array(weight, { minLength: 1, maxLength: 24 }),
     bias: fc.array(weight, { minLength: 1, maxLength: 4 }),
     degenerate: fc.constantFrom('none', 'none', 'none', 'row of zeros', 'equal rows', 'dead unit'),
@@ -54,7 +61,8 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
       image: inputs === undefined ? fc.boolean() : fc.constant(inputs === 'image'),
       features: size,
       channels: fc.integer({ min: 1, max: 2 }),
-      side: fc.integer({ min: 1, max: 6 }),
+      height: fc.integer({ min: 1, max: 6 }),
+      width: fc.integer({ min: 1, max: 6 }),
       hidden: fc.array(plan, { maxLength: depth }),
       last: plan,
       classes: fc.integer({ min: 2, max: 3 }),
@@ -70,7 +78,9 @@ interface LayerPlan {
   readonly padding: number
   readonly dilation: number
   readonly grouped: boolean
-  readonly operator: 'MaxPool' | 'AveragePool'
+  readonly operator: 'MaxPool' | 'AveragePool' | 'LpPool'
+  /** Of local response normalisation: from strong to almost none. */
+  readonly alpha: number
   /** Used in turn, from the start again when they are used up. */
   readonly weights: readonly number[]
   readonly bias: readonly number[]
@@ -81,15 +91,16 @@ interface NetworkPlan {
   readonly image: boolean
   readonly features: number
   readonly channels: number
-  readonly side: number
+  readonly height: number
+  readonly width: number
   readonly hidden: readonly LayerPlan[]
   readonly last: LayerPlan
   readonly classes: number
 }
 
 /** Leaves out the layers that do not fit the shape they would get. */
-function buildNetwork({ image, features, channels, side, hidden, last, classes }: NetworkPlan): Network {
-  const inputShape = image ? [channels, side, side] : [features]
+function buildNetwork({ image, features, channels, height, width, hidden, last, classes }: NetworkPlan): Network {
+  const inputShape = image ? [channels, height, width] : [features]
   const layers: NetworkLayer[] = []
   let shape = inputShape
   for (const plan of hidden) {
@@ -104,32 +115,32 @@ function buildNetwork({ image, features, channels, side, hidden, last, classes }
 
 function buildLayer(plan: LayerPlan, shape: readonly number[]): { layer: NetworkLayer; shape: number[] } | undefined {
   const { kind, units, kernel, stride, padding, dilation } = plan
-  const [channels, side] = shape
+  const [channels, ...sides] = shape
   const isImage = shape.length === 3
   switch (kind) {
     case 'dense':
       return { layer: dense(plan, shape), shape: [units] }
     case 'convolution': {
+      if (!isImage) return undefined
       const groups = plan.grouped ? channels : 1
       const outputs = groups * Math.min(units, 2)
-      const extent = dilation * (kernel - 1) + 1
-      if (!isImage || side + 2 * padding < extent) return undefined
-      const weights = fill([outputs, channels / groups, kernel, kernel], plan.weights)
-      const bias = fill([outputs], plan.bias)
-      const outputSide = Math.floor((side + 2 * padding - extent) / stride) + 1
+      // A row of pixels gets a kernel of one row.
+      const kernels = sides.map((side) => (dilation * (kernel - 1) < side + 2 * padding ? Math.min(kernel, side) : 1))
+      const weights = fill<number[][][][]>([outputs, channels / groups, ...kernels], plan.weights)
+      const bias = fill<number[]>([outputs], plan.bias)
+      const extents = kernels.map((size) => dilation * (size - 1) + 1)
       return {
         layer: { layer: 'convolution', weights, bias, stride, padding, dilation, groups },
-        shape: [outputs, outputSide, outputSide],
+        shape: [outputs, ...sides.map((side, axis) => windowCount(side, extents[axis], stride, padding))],
       }
     }
     case 'pool': {
       // A window of padding alone would have no maximum.
       const pad = Math.min(padding, kernel - 1)
-      if (!isImage || side + 2 * pad < kernel) return undefined
-      const outputSide = Math.floor((side + 2 * pad - kernel) / stride) + 1
+      if (!isImage || sides.some((side) => side + 2 * pad < kernel)) return undefined
       return {
         layer: { layer: 'pool', operator: plan.operator, kernel, stride, padding: pad },
-        shape: [channels, outputSide, outputSide],
+        shape: [channels, ...sides.map((side) => windowCount(side, kernel, stride, pad))],
       }
     }
     case 'batch normalization': {
@@ -139,10 +150,14 @@ function buildLayer(plan: LayerPlan, shape: readonly number[]): { layer: Network
     }
     case 'local response normalization':
       if (!isImage) return undefined
-      return { layer: { layer: kind, size: 2 * kernel - 1, alpha: 0.5, beta: 0.75, bias: 1 }, shape: [...shape] }
+      return { layer: { layer: kind, size: 2 * kernel - 1, alpha: plan.alpha, beta: 0.75, bias: 1 }, shape: [...shape] }
     default:
       return { layer: { layer: 'activation', operator: kind }, shape: [...shape] }
   }
+}
+
+function windowCount(side: number, extent: number, stride: number, padding: number): number {
+  return Math.floor((side + 2 * padding - extent) / stride) + 1
 }
 
 function dense({ units, weights, bias, degenerate }: LayerPlan, shape: readonly number[]): NetworkLayer {

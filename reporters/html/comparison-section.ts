@@ -21,7 +21,7 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
   const attacked = attacks.flatMap((attack) => attackCurve(attack, largest))
   const certified = bounds.flatMap((bound) => certifiedCurve(bound, largest))
   const points = attackPoints(records)
-  const distances = attacks.filter(({ values }) => values.length > 0)
+  const distances = attacks.filter(({ values }) => spreads(values))
   const pairs = deviations(comparison)
   return element(
     'section',
@@ -59,6 +59,11 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
         : undefined,
     ),
   )
+}
+
+/** An attack with one radius ends on the surface of its ball, which says nothing of distances. */
+function spreads(ascending: readonly number[]): boolean {
+  return ascending.length > 0 && (ascending.length === 1 || ascending[0] < 0.999 * ascending[ascending.length - 1])
 }
 
 export function figure(title: string, caption: string, chart: HtmlElement, figures: HtmlElement): HtmlElement {

@@ -5,7 +5,7 @@ import { attackList } from '../attack-list.mjs'
 import { interleave, repeated } from './measure.mjs'
 import { bareSession, feeds, modelWithBatch } from './models.mjs'
 
-const epsilons = { linf: 0.1, l2: 1, l1: 8, l0: 20 }
+const epsilons = { linf: 0.1, l3: 0.7, l2: 1, 'l1.5': 2.5, l1: 8, l0: 20 }
 const count = 100
 const rounds = 3
 

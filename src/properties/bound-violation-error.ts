@@ -33,8 +33,10 @@ export class BoundViolationError extends UnfooledError {
 
 function regressionTest({ bound, network, domain, input, adversarial, distance }: BoundCounterexample): string {
   const list = (values: Float32Array) => Array.from(values).join(', ')
+  // An unsound bound says so behind its name.
+  const [make] = bound.name.split(' ')
   return [
-    `import { bound, ${bound.name}, loadModel } from 'unfooled'`,
+    `import { bound, ${make}, loadModel } from 'unfooled'`,
     "import { networkModel } from 'unfooled/fast-check'",
     "import { expect, test } from 'vitest'",
     '',
@@ -43,7 +45,7 @@ function regressionTest({ bound, network, domain, input, adversarial, distance }
     `  const model = await loadModel(networkModel(network), { domain: [${domain.join(', ')}] })`,
     `  // Classified otherwise: [${list(adversarial)}]`,
     `  const inputs = { data: Float32Array.of(${list(input)}), shape: [1, ${network.inputShape.join(', ')}] }`,
-    `  const { samples } = await bound(model, ${bound.name}(${JSON.stringify(bound.settings)}), { inputs })`,
+    `  const { samples } = await bound(model, ${make}(${JSON.stringify(bound.settings)}), { inputs })`,
     `  expect(samples[0].radius).toBeLessThan(${distance})`,
     '})',
   ].join('\n')

@@ -26,6 +26,10 @@ export const assertions: Promise<unknown>[] = [
   expect(model).not.toHaveValidLowerBounds({ samples, bound, attacks: [attack], runs: 10, seed: 1, path: '0:1' }),
   expect(Promise.resolve(model)).resolves.toResistAttack(attack, { samples }),
 
+  expect(model).toMatchRobustnessBaseline(attack, { samples }),
+  expect(model).toMatchRobustnessBaseline(bound, { samples, name: 'certified', confidence: 0.999, budget: 1000 }),
+  expect(model).not.toMatchRobustnessBaseline(attack, { samples, resampled: true, seed: 1 }),
+
   expect(regressor).toResistAttack(linear({ epsilon: 0.1 }), { samples, minOutputPsnr: 20 }),
   expect(regressor).not.toResistAttack(linear({ epsilon: 0.1 }), {
     samples,
@@ -50,6 +54,10 @@ export const assertions: Promise<unknown>[] = [
   expect(model).toHaveLowerBoundAbove(0.05, { samples, norm: 'l2', bound: attack }),
   // @ts-expect-error the radius comes first
   expect(model).toHaveLowerBoundAbove({ samples, norm: 'l2', bound }),
+  // @ts-expect-error the attack comes first
+  expect(model).toMatchRobustnessBaseline('name', { samples }),
+  // @ts-expect-error there is nothing to compare
+  expect(model).toMatchRobustnessBaseline(attack),
   // @ts-expect-error a bound is no attack
   expect(model).toHaveValidLowerBounds({ samples, bound, attacks: [bound] }),
 ]

@@ -1,0 +1,70 @@
+import { expect, test } from 'vitest'
+import type { Evidence } from '../src/evidence.js'
+import { gate } from '../src/gate.js'
+import { attackEvidence, baselineEvidence } from './reporters/evidence.js'
+
+const passed = { negated: false, passed: true }
+const good = attackEvidence({ verdict: 'resists', assertion: passed })
+const kept = baselineEvidence({ verdict: 'kept', assertion: passed, baseline: { file: 'a.json', state: 'compared' } })
+
+const run = (...evidence: Evidence[]) => ({
+  complete: true,
+  problems: [],
+  checks: evidence.map((entry) => ({ file: 'a.test.ts', test: 'a test', evidence: entry })),
+})
+
+test('passes when there are checks, and all of them passed', () => {
+  expect(gate(run(good, kept))).toEqual({ passed: true, reasons: [] })
+  const negated = attackEvidence({ verdict: 'fooled', assertion: { negated: true, passed: true } })
+  expect(gate(run(negated)).passed).toBe(true)
+  expect(gate(run(attackEvidence({ verdict: 'resists', assertion: undefined }))).passed).toBe(true)
+})
+
+test.each([
+  ['no checks', run(), 'There are no checks.'],
+  ['an incomplete run', { ...run(good), complete: false }, 'The run is not complete: checks are missing.'],
+  [
+    'unreadable evidence',
+    { ...run(good), problems: ['a.test.ts: half a line'] },
+    'Unreadable evidence: a.test.ts: half a line',
+  ],
+  ['a check that failed', run(good, attackEvidence()), 'a.test.ts > a test: fooled.'],
+  [
+    'a negated check that failed',
+    run(attackEvidence({ verdict: 'resists', assertion: { negated: true, passed: false } })),
+    'a.test.ts > a test: not expected: resists.',
+  ],
+  [
+    'an inconclusive check, such as one without its baseline',
+    run(baselineEvidence({ verdict: 'inconclusive', reason: 'There is no baseline.' })),
+    'a.test.ts > a test: inconclusive. There is no baseline.',
+  ],
+  [
+    'a check outside an assertion that found something',
+    run(attackEvidence({ assertion: undefined })),
+    'a.test.ts > a test: fooled.',
+  ],
+  [
+    'shards that were not merged',
+    run(attackEvidence({ ...good, shard: { index: 1, count: 2, of: good.samples } })),
+    'a.test.ts > a test: 2 shards of the samples, not merged.',
+  ],
+  [
+    'a baseline that the run itself wrote',
+    run(baselineEvidence({ ...kept, baseline: { file: 'a.json', state: 'updated' } })),
+    'a.test.ts > a test: the baseline a.json was updated, so nothing was compared with it.',
+  ],
+  ['a regression', run(baselineEvidence({ verdict: 'regressed' })), 'a.test.ts > a test: regressed.'],
+])('fails on %s', (_, checks, reason) => {
+  expect(gate(checks)).toEqual({ passed: false, reasons: [reason] })
+})
+
+test('may require a baseline of every model', () => {
+  expect(gate(run(good, kept), { requireBaselines: true }).passed).toBe(true)
+  const { reasons } = gate(run(good), { requireBaselines: true })
+  expect(reasons).toEqual([`${good.model.name}: no check against a baseline passed.`])
+})
+
+test('gives every reason', () => {
+  expect(gate({ ...run(attackEvidence(), attackEvidence()), complete: false }).reasons).toHaveLength(3)
+})

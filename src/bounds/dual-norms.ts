@@ -1,18 +1,18 @@
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Tensor } from '../graph/graph.js'
-import type { Classifier } from '../model/classifier.js'
 import { cropAround } from '../passes/crop.js'
 import { dualNormGraph } from '../passes/linear-prefix.js'
 import { range } from '../sampling/rows.js'
+import type { BoundedModel } from './bounded-model.js'
 import { type FloatArray, floatArray } from './input-ball.js'
 import { croppedRows, type Rows, rowFeeds } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
 
-const cache = new WeakMap<Classifier, Map<string, Promise<Tensor>>>()
+const cache = new WeakMap<BoundedModel, Map<string, Promise<Tensor>>>()
 
 /** Dual norms [1, ...features] of the linear functions that a value is of the input; computed once per model. */
-export function dualNormsOf(model: Classifier, value: string, norm: Norm, precision: Precision): Promise<Tensor> {
+export function dualNormsOf(model: BoundedModel, value: string, norm: Norm, precision: Precision): Promise<Tensor> {
   const known = cache.get(model) ?? new Map<string, Promise<Tensor>>()
   cache.set(model, known)
   const key = `${value} ${norm} ${precision}`
@@ -30,7 +30,7 @@ export function dualNormsOf(model: Classifier, value: string, norm: Norm, precis
 
 /** Dual norm of the coefficients of each row over the input; `value` must be linear in it. */
 export async function dualNorms(
-  model: Classifier,
+  model: BoundedModel,
   value: string,
   rows: Rows,
   norm: Norm,

@@ -1,7 +1,7 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
-import type { Tensor } from '../graph/graph.js'
-import type { Classifier } from '../model/classifier.js'
+import { floatTensor } from '../graph/builder.js'
+import { elementCount, type Tensor } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
@@ -17,8 +17,10 @@ import {
 } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
 import { cropAround } from '../passes/crop.js'
+import { classCount } from '../passes/gradient-graph.js'
 import type { Frontier } from '../passes/relaxation.js'
 import type { Inputs } from '../sampling/samples.js'
+import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
@@ -35,7 +37,7 @@ interface State {
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
 export class Refinement {
-  readonly #model: Classifier
+  readonly #model: BoundedModel
   readonly #settings: BallSettings
   readonly #budget: Budget
   readonly #count: number
@@ -43,7 +45,7 @@ export class Refinement {
   readonly #known: Set<string>
   readonly #isCut: boolean
 
-  private constructor(model: Classifier, settings: BallSettings, budget: Budget, state: State) {
+  private constructor(model: BoundedModel, settings: BallSettings, budget: Budget, state: State) {
     this.#model = model
     this.#settings = settings
     this.#budget = budget
@@ -54,7 +56,7 @@ export class Refinement {
   }
 
   static around(
-    model: Classifier,
+    model: BoundedModel,
     inputs: Inputs,
     epsilon: ArrayLike<number>,
     settings: BallSettings,
@@ -70,6 +72,21 @@ export class Refinement {
       [lowerName(name)]: tensor(lower, inputs.shape),
       [upperName(name)]: tensor(upper, inputs.shape),
     }
+    return new Refinement(model, settings, budget, { count, feeds, known: new Set(), isCut: false })
+  }
+
+  /** Over boxes of float32 numbers, [n, features] each. */
+  static over(
+    model: BoundedModel,
+    { lower, upper }: { readonly lower: Float32Array; readonly upper: Float32Array },
+    budget: Budget,
+  ): Refinement {
+    const settings = { norm: 'linf', domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
+    const count = lower.length / elementCount(model.featureShape)
+    const tensor = (data: Float32Array): Tensor => floatTensor(data, [count, ...model.featureShape])
+    const [{ name }] = model.graph.inputs
+    const centre = tensor(lower.map((low, index) => low + (upper[index] - low) / 2))
+    const feeds = { centre, [lowerName(name)]: tensor(lower), [upperName(name)]: tensor(upper) }
     return new Refinement(model, settings, budget, { count, feeds, known: new Set(), isCut: false })
   }
 
@@ -143,7 +160,8 @@ export class Refinement {
    * budget ended.
    */
   async margins(labels: Int32Array, frontier: Frontier): Promise<Float64Array> {
-    const { classes, graph } = this.#model
+    const { graph } = this.#model
+    const classes = classCount(graph)
     const rows = marginRows(labels, classes)
     const { bounds } = await this.#bound(graph.outputs[0].name, rows, frontier, 0)
     return marginsOf(rows, bounds, labels.length, classes)
@@ -249,6 +267,6 @@ function describe({ norm, domain, rounding, precision }: BallSettings): string {
 }
 
 /** How many samples to bound together: more of them pay off for small models only. */
-export function samplesPerRun(model: Classifier): number {
+export function samplesPerRun(model: BoundedModel): number {
   return Math.max(1, Math.min(100, Math.floor(2 ** 15 / elementsPerSample(model.graph))))
 }

@@ -1,16 +1,16 @@
 import type { Results } from '../engine/engine.js'
 import { elementCount, featureShape, type Graph, type Tensor, type TypedGraph } from '../graph/graph.js'
-import type { Classifier } from '../model/classifier.js'
+import type { BoundedModel } from './bounded-model.js'
 
 /** One compiled graph of a bound; it takes what it needs out of the feeds. */
 export interface Stage {
   run(feeds: Readonly<Record<string, Tensor>>): Promise<Results>
 }
 
-const inputNames = new WeakMap<Classifier, Map<string, readonly string[]>>()
+const inputNames = new WeakMap<BoundedModel, Map<string, readonly string[]>>()
 
 /** The stage called `key`, compiled once per model. */
-export async function stageOf(model: Classifier, key: string, build: () => Graph): Promise<Stage> {
+export async function stageOf(model: BoundedModel, key: string, build: () => Graph): Promise<Stage> {
   const namesOf = inputNames.get(model) ?? new Map<string, readonly string[]>()
   inputNames.set(model, namesOf)
   const compiled = await model.compile(key, () => {

@@ -15,12 +15,16 @@ export function isRegressor(received: unknown): received is Regressor {
 
 /** @throws SettingsError when the value given to `expect` is no model, or a regressor. */
 export function requireClassifier(received: unknown): Classifier {
-  if (isRegressor(received)) {
-    throw new SettingsError(
-      `${received.description.name} is a regressor: of the matchers only toResistAttack is for regressors.`,
-    )
-  }
-  if (isModel(received)) return received as Classifier
+  const model = requireModel(received)
+  if (!isRegressor(model)) return model as Classifier
+  throw new SettingsError(
+    `${model.description.name} is a regressor: of the matchers only toResistAttack and toSatisfyProperty are for regressors.`,
+  )
+}
+
+/** @throws SettingsError when the value given to `expect` is no model. */
+export function requireModel(received: unknown): Model {
+  if (isModel(received)) return received
   const hint = isRecord(received) && typeof received.then === 'function' ? ' Await it: expect(await loadModel(…)).' : ''
   throw new SettingsError(`expect() needs a model from loadModel(), but received ${describe(received)}.${hint}`)
 }

@@ -5,6 +5,7 @@ import { type BudgetRequest, budgetSettings } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 import type { Evidence } from '../src/evidence.js'
 import type { Samples } from '../src/sampling/samples.js'
+import type { Property } from '../src/vnnlib/property.js'
 import { isRegressor } from './arguments.js'
 import { conclude, type MatcherResult, type RunningTest } from './assertion.js'
 import { type PartOfCheck, partOfCheck } from './shard.js'
@@ -13,6 +14,7 @@ import { checkBoundValidity, type ValidLowerBoundsOptions } from './to-have-vali
 import { type BaselinePlace, checkBaseline, type RobustnessBaselineOptions } from './to-match-robustness-baseline.js'
 import { checkAttackResistance, type ResistAttackOptions } from './to-resist-attack.js'
 import { checkRegressionResistance, type ResistRegressionAttackOptions } from './to-resist-regression-attack.js'
+import { checkProperty, type SatisfyPropertyOptions } from './to-satisfy-property.js'
 
 /** What `expect(model)` gains. All of them are asynchronous: await them. */
 export interface RobustnessMatchers {
@@ -30,6 +32,11 @@ export interface RobustnessMatchers {
    * `__robustness__` beside the test file, where it is written and updated (-u) as snapshots are.
    */
   toMatchRobustnessBaseline(method: Attack | Bound, options: RobustnessBaselineOptions): Promise<void>
+  /**
+   * No input in the boxes of the property meets one of its unsafe cases: proved for the model as it runs in float32. A
+   * string is the path of a VNN-LIB file, relative to the working directory.
+   */
+  toSatisfyProperty(property: string | Property, options?: SatisfyPropertyOptions): Promise<void>
 }
 
 // A union instead of overloads: the types of `resolves` see only the last overload.
@@ -92,6 +99,19 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
         if (baseline.state === 'updated') for (const warning of warnings) console.warn(`unfooled: ${warning}`)
         return { ...evidence, baseline, warnings }
       })
+    },
+    async toSatisfyProperty(
+      this: Context,
+      received: unknown,
+      property: string | Property,
+      given: SatisfyPropertyOptions = {},
+    ) {
+      const test = runningTest(this)
+      if (process.env.UNFOOLED_SHARD) {
+        throw new SettingsError('Properties have no shards: check them without UNFOOLED_SHARD.')
+      }
+      const budget = { ...test.budget, ...budgetSettings(given.budget) }
+      return conclude(await checkProperty(received, property, { ...given, budget }), this.isNot === true, test)
     },
   }
 }

@@ -10,6 +10,8 @@ import type {
   Evidence,
   LowerBoundEvidence,
   LowerBoundFinding,
+  PropertyEvidence,
+  PropertyFinding,
   RegressionAttackEvidence,
   RegressionFinding,
 } from '../src/evidence.js'
@@ -43,6 +45,8 @@ function hint(evidence: Evidence): string {
       return `expect(model)${not}.toHaveValidLowerBounds(${evidence.bound.name})`
     case 'baseline':
       return `expect(model)${not}.toMatchRobustnessBaseline(${evidence.method.name})`
+    case 'property':
+      return `expect(model)${not}.toSatisfyProperty(${evidence.property.name})`
   }
 }
 
@@ -66,6 +70,8 @@ function explain(evidence: Evidence): string[] {
       return explainValidity(evidence, evidence.finding!)
     case 'baseline':
       return explainBaseline(evidence, evidence.finding!, evidence.finding!.comparison!)
+    case 'property':
+      return explainProperty(evidence, evidence.finding!)
   }
 }
 
@@ -215,6 +221,28 @@ function explainBaseline(evidence: BaselineEvidence, finding: BaselineFinding, c
     ...source,
     ...(comparison.paired ? ['Weaker than before:', ...weakerSamples(finding, comparison, method)] : []),
   ]
+}
+
+function explainProperty({ model, property }: PropertyEvidence, finding: PropertyFinding): string[] {
+  const { eligible, boxes, counterexample } = finding
+  if (!counterexample) {
+    return [
+      `${model.name} satisfies ${property.name}: no input meets any of its ${formatCount(eligible, 'unsafe case')} (boxes of inputs that it took: ${boxes}).`,
+      'Expected: an input that does.',
+    ]
+  }
+  return [
+    `${model.name} violates ${property.name}: a fresh run confirms an input that meets unsafe case ${counterexample.met} of ${eligible}.`,
+    `  input: ${printNumbers(counterexample.input)}`,
+    `  output: ${printNumbers(counterexample.output)}`,
+  ]
+}
+
+/** Exactly, so that they can be pasted; of many, only the first. */
+function printNumbers(numbers: Float64Array): string {
+  const most = 16
+  const rest = numbers.length - most
+  return `[${numbers.slice(0, most).join(', ')}${rest > 0 ? `, … ${rest} more` : ''}]`
 }
 
 function compared(comparison: Comparison): string {

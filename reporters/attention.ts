@@ -66,6 +66,10 @@ export function outcome(check: CheckSummary): string {
       return `${method} is violated on ${formatCount(violations!, 'sample')}: a defect of the bound.`
     case 'kept':
       return `${method} finds the model no worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)})${not}.`
+    case 'proved':
+      return `${method} holds: no input meets any of its ${formatCount(eligible!, 'unsafe case')}${not}.`
+    case 'refuted':
+      return `${method} is violated: there is an input that meets one of its ${formatCount(eligible!, 'unsafe case')}.`
     case 'regressed':
       return `${method} finds the model worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)}).`
   }

@@ -11,7 +11,7 @@ export interface Column {
 const columns: readonly Column[] = [
   { title: '', cell: mark },
   { title: 'check', cell: formatCheck },
-  { title: 'norm', cell: ({ norm }) => norm },
+  { title: 'norm', cell: ({ norm }) => norm ?? '' },
   { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
   { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
   { title: 'clean %', right: true, cell: ({ cleanAccuracy }) => optional(cleanAccuracy, inPercent) },
@@ -53,7 +53,7 @@ export function formatRadius(radius: CheckSummary['radius']): string {
 
 /** Tells the checks of one model apart: `pgd linf 0.1`. */
 export function describeCheck(check: Pick<CheckSummary, 'kind' | 'method' | 'norm' | 'radius' | 'negated'>): string {
-  return [formatCheck(check), check.norm, formatRadius(check.radius)].filter((part) => part !== '').join(' ')
+  return [formatCheck(check), check.norm ?? '', formatRadius(check.radius)].filter((part) => part !== '').join(' ')
 }
 
 /** What the comparison with a baseline found; without one, what became of the baseline. */

@@ -1,7 +1,9 @@
-import type { Evidence, Method } from '../src/evidence.js'
+import type { Evidence, Method, SampleEvidence } from '../src/evidence.js'
 
-/** The attack or bound that a check is about. */
-export function methodOf(evidence: Evidence): Omit<Method, 'kind'> {
+/** The attack, bound or property that a check is about. */
+export function methodOf(evidence: SampleEvidence): Omit<Method, 'kind'>
+export function methodOf(evidence: Evidence): Omit<Method, 'kind' | 'norm'> & Partial<Pick<Method, 'norm'>>
+export function methodOf(evidence: Evidence): Omit<Method, 'kind' | 'norm'> & Partial<Pick<Method, 'norm'>> {
   switch (evidence.kind) {
     case 'attack':
     case 'regression-attack':
@@ -11,5 +13,7 @@ export function methodOf(evidence: Evidence): Omit<Method, 'kind'> {
       return evidence.bound
     case 'baseline':
       return evidence.method
+    case 'property':
+      return { name: evidence.property.name, settings: {} }
   }
 }

@@ -15,6 +15,8 @@ const rules: Readonly<Record<Verdict, string>> = {
   valid: 'Nothing refutes certified radii that were expected to be refuted.',
   regressed: 'The model is easier to fool than its baseline says.',
   kept: 'The model is as hard to fool as its baseline says, and was expected not to be.',
+  proved: 'The model satisfies a property that it was expected to violate.',
+  refuted: 'An input violates a safety property.',
   inconclusive: 'The check could not tell.',
 }
 

@@ -21,7 +21,8 @@ export interface CheckSummary {
   readonly negated?: boolean
   /** Name of the attack or bound. */
   readonly method: string
-  readonly norm: AttackNorm
+  /** Absent where the inputs are in a box. */
+  readonly norm?: AttackNorm
   /** Radius of the attack (smallest and largest, where it differs between samples), or the radius that had to be certified. */
   readonly radius?: number | readonly [number, number]
   readonly samples: number
@@ -34,7 +35,7 @@ export interface CheckSummary {
   readonly outputPsnr?: { readonly clean: number; readonly attacked: number }
   /** Of the adversarial examples. */
   readonly medianDistance?: number
-  /** How many samples are certified at the radius. */
+  /** How many samples are certified at the radius, or cases of a property excluded. */
   readonly certified?: number
   readonly fraction?: number
   readonly certifiedRadius?: { readonly minimum: number; readonly median: number }
@@ -152,6 +153,10 @@ function findings(evidence: Evidence, checks: readonly RecordedCheck[]) {
         baseline: summarizeBaseline(evidence),
         seed,
       }
+    }
+    case 'property': {
+      const { property, finding, seed } = evidence
+      return { method: property.name, certified: finding?.excluded, seed }
     }
   }
 }

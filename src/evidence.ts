@@ -11,6 +11,7 @@ import type { Samples } from './sampling/samples.js'
 import type { Shard } from './sampling/shard.js'
 import type { Interval } from './statistics/binomial.js'
 import type { Verdict } from './verdict.js'
+import type { Property } from './vnnlib/property.js'
 
 const schemaVersion = 1
 
@@ -21,6 +22,10 @@ export type Evidence =
   | LowerBoundEvidence
   | BoundValidityEvidence
   | BaselineEvidence
+  | PropertyEvidence
+
+/** Evidence about samples, each with findings of its own. */
+export type SampleEvidence = Exclude<Evidence, PropertyEvidence>
 
 interface CheckEvidence {
   readonly schemaVersion: typeof schemaVersion
@@ -231,6 +236,27 @@ export interface BaselineFinding {
   }
 }
 
+/** A safety property: what must not happen for any input in some boxes. */
+export interface PropertyEvidence extends CheckEvidence {
+  readonly kind: 'property'
+  /** Its samples are its cases: `samples` has their count and the hash of the text. */
+  readonly property: Pick<Property, 'name' | 'sha256'>
+  readonly seed: number
+  /** Absent when the verification could not run. */
+  readonly finding?: PropertyFinding
+}
+
+export interface PropertyFinding {
+  /** Cases that inputs can meet at all: any of them violates the property. */
+  readonly eligible: number
+  /** Cases that no input meets, for certain. */
+  readonly excluded: number
+  /** Boxes of inputs that were bounded. */
+  readonly boxes: number
+  /** What violates the property: an input and the model's output, both flat, and the case that they meet. */
+  readonly counterexample?: { readonly input: Float64Array; readonly output: Float64Array; readonly met: number }
+}
+
 /** A check and the test that made it. */
 export interface RecordedCheck {
   /** Path relative to the project. */
@@ -244,7 +270,12 @@ export interface RecordedCheck {
 
 /** What every check records about its circumstances, before anything is run. */
 export function describeCheck(model: ModelDescription, samples: Samples) {
-  return { schemaVersion, model, samples: describeSamples(samples) } as const
+  return { ...describeModel(model), samples: describeSamples(samples) }
+}
+
+/** The same, where there are no samples. */
+export function describeModel(model: ModelDescription) {
+  return { schemaVersion, model } as const
 }
 
 export function describeSamples({ inputs, labels, targets }: Samples): SampleSet {
@@ -278,5 +309,7 @@ export class EvidenceError extends UnfooledError {
 }
 
 function isKind(kind: unknown): kind is Evidence['kind'] {
-  return ['attack', 'regression-attack', 'lower-bound', 'bound-validity', 'baseline'].includes(kind as string)
+  return ['attack', 'regression-attack', 'lower-bound', 'bound-validity', 'baseline', 'property'].includes(
+    kind as string,
+  )
 }

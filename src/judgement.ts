@@ -8,6 +8,8 @@ import type {
   BoundValidityFinding,
   LowerBoundEvidence,
   LowerBoundFinding,
+  PropertyEvidence,
+  PropertyFinding,
 } from './evidence.js'
 import * as reasons from './reasons.js'
 import { binomialInterval, type Interval } from './statistics/binomial.js'
@@ -78,6 +80,18 @@ export function judgeBoundValidity(
   }
   if (attacks.length === 0 && finding.runs === 0) return { verdict: 'inconclusive', reason: reasons.nothingTried() }
   return { verdict: 'valid' }
+}
+
+export function judgeProperty(
+  { eligible, excluded, counterexample }: PropertyFinding,
+  { interrupted, milliseconds }: Pick<PropertyEvidence, 'interrupted' | 'milliseconds'>,
+): Judgement {
+  if (counterexample) return { verdict: 'refuted' }
+  if (excluded === eligible) return { verdict: 'proved' }
+  const reason = interrupted
+    ? reasons.verificationInterrupted(excluded, eligible, milliseconds)
+    : reasons.undecided(excluded, eligible)
+  return { verdict: 'inconclusive', reason }
 }
 
 /** Of a comparison with a baseline; one that could not be made has a reason already. */

@@ -51,6 +51,14 @@ export function boundInterrupted(certified: number, eligible: number, millisecon
   return `The time was up after ${formatDuration(milliseconds)}, with ${certified} of ${formatCount(eligible, 'sample')} certified; the others were not all decided. ${moreTime}`
 }
 
+export function verificationInterrupted(excluded: number, cases: number, milliseconds: number): string {
+  return `The time was up after ${formatDuration(milliseconds)}, with ${excluded} of ${formatCount(cases, 'unsafe case')} excluded and no counterexample. Allow more time (the timeout of the test, or the option budget).`
+}
+
+export function undecided(excluded: number, cases: number): string {
+  return `Linear relaxation excludes ${excluded} of ${formatCount(cases, 'unsafe case')}, and no counterexample was found. Inputs with this many features are not split further; smaller boxes may be decided.`
+}
+
 export function nothingCertified(eligible: number): string {
   return `The bound certifies none of the ${formatCount(eligible, 'eligible sample')}, so there is no radius to refute.`
 }

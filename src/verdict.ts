@@ -11,6 +11,8 @@ export type Verdict =
   | 'violated'
   | 'kept'
   | 'regressed'
+  | 'proved'
+  | 'refuted'
   | 'inconclusive'
 
 /** Whether what was asserted is true; undefined where the check could not tell. */
@@ -20,11 +22,13 @@ export function holds(verdict: Verdict): boolean | undefined {
     case 'certified':
     case 'valid':
     case 'kept':
+    case 'proved':
       return true
     case 'fooled':
     case 'uncertified':
     case 'violated':
     case 'regressed':
+    case 'refuted':
       return false
     case 'inconclusive':
       return undefined

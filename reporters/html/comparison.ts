@@ -1,8 +1,10 @@
-import type { Evidence, RecordedCheck } from '../../src/evidence.js'
+import type { Evidence, RecordedCheck, SampleEvidence } from '../../src/evidence.js'
 import type { AttackNorm } from '../../src/geometry/norm.js'
 import { beyond } from '../../src/reasons.js'
 import { certifiedRadii } from '../gap.js'
 import { methodOf } from '../method.js'
+
+type SampleCheck = RecordedCheck & { readonly evidence: SampleEvidence }
 
 /** The checks of a model that fit on one axis: same samples, same norm, same notion of being fooled. */
 export interface Comparison {
@@ -11,7 +13,7 @@ export interface Comparison {
   /** What fools a regressor; undefined for a classifier. */
   readonly limit?: string
   /** Only checks that found something out. */
-  readonly records: readonly RecordedCheck[]
+  readonly records: readonly SampleCheck[]
 }
 
 /** How far an attack or a bound gets, over all checks with it. */
@@ -27,8 +29,8 @@ export interface Reach {
 
 /** In the order of the checks. */
 export function comparisons(records: readonly RecordedCheck[]): Comparison[] {
-  const groups = new Map<string, Comparison & { readonly records: RecordedCheck[] }>()
-  for (const record of records) {
+  const groups = new Map<string, Comparison & { readonly records: SampleCheck[] }>()
+  for (const record of records.filter(isOfSamples)) {
     const { evidence } = record
     if (!evidence.finding || evidence.finding.eligible === 0) continue
     const { norm } = methodOf(evidence)
@@ -39,6 +41,10 @@ export function comparisons(records: readonly RecordedCheck[]): Comparison[] {
     groups.set(key, group)
   }
   return [...groups.values()]
+}
+
+function isOfSamples(record: RecordedCheck): record is SampleCheck {
+  return record.evidence.kind !== 'property'
 }
 
 /** The closest adversarial examples of each attack. */
@@ -96,9 +102,9 @@ function nameBound(evidence: Evidence): string {
 }
 
 function reach(
-  records: readonly RecordedCheck[],
+  records: readonly SampleCheck[],
   better: (one: number, other: number) => number,
-  read: (evidence: Evidence) => { method: string; values: Float64Array } | undefined,
+  read: (evidence: SampleEvidence) => { method: string; values: Float64Array } | undefined,
 ): Reach[] {
   const methods = new Map<string, { method: string; eligible: number; bySample: number[] }>()
   for (const { evidence } of records) {

@@ -1,4 +1,4 @@
-import type { Evidence } from '../../src/evidence.js'
+import type { SampleEvidence } from '../../src/evidence.js'
 import { describeCheck, short } from '../columns.js'
 import { certifiedRadii } from '../gap.js'
 import type { ModelReport } from '../report.js'
@@ -14,7 +14,7 @@ const states = ['fooled', 'ineligible', 'unfooled', 'certified'] as const
 
 interface Column {
   readonly check: CheckSummary
-  readonly evidence: Evidence & { readonly finding: NonNullable<Evidence['finding']> }
+  readonly evidence: SampleEvidence & { readonly finding: NonNullable<SampleEvidence['finding']> }
   /** Of an attack: NaN where the sample is not fooled. */
   readonly distances: Float64Array | undefined
   /** Of a bound. */
@@ -27,7 +27,7 @@ interface Column {
 export function renderSampleTables({ checks, records }: ModelReport): HtmlElement[] {
   const sets = new Map<string, Column[]>()
   records.forEach(({ evidence }, index) => {
-    if (!evidence.finding) return
+    if (!evidence.finding || evidence.kind === 'property') return
     const { sha256 } = evidence.samples
     const column = {
       check: checks[index],

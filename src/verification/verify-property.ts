@@ -82,6 +82,12 @@ export async function verifyProperty(
 
 function checkSizes(model: Model, { name, inputs, outputs }: Property): void {
   const { output } = model.description
+  if (model.graph.outputs[0].name !== `model/${output.name}`) {
+    throw new PropertyError(
+      undefined,
+      `${name} is about the outputs of the file, and loadModel() saw through the last operator of ${model.description.name}. Load it with loadRegressor(), which takes it as it is.`,
+    )
+  }
   const sizes = [elementCount(model.featureShape), 'classes' in output ? output.classes : elementCount(output.shape)]
   if (inputs === sizes[0] && outputs === sizes[1]) return
   throw new PropertyError(

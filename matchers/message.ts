@@ -227,12 +227,12 @@ function explainProperty({ model, property }: PropertyEvidence, finding: Propert
   const { eligible, boxes, counterexample } = finding
   if (!counterexample) {
     return [
-      `${model.name} satisfies ${property.name}: no input meets any of its ${formatCount(eligible, 'unsafe case')} (boxes of inputs that it took: ${boxes}).`,
+      `${model.name} satisfies ${property.name}: ${formatCount(eligible, 'unsafe case')}, excluded for all inputs (boxes bounded: ${boxes}).`,
       'Expected: an input that does.',
     ]
   }
   return [
-    `${model.name} violates ${property.name}: a fresh run confirms an input that meets unsafe case ${counterexample.met} of ${eligible}.`,
+    `${model.name} violates ${property.name}: a fresh run confirms an input that meets unsafe case ${counterexample.met + 1} of ${eligible}.`,
     `  input: ${printNumbers(counterexample.input)}`,
     `  output: ${printNumbers(counterexample.output)}`,
   ]

@@ -67,9 +67,9 @@ export function outcome(check: CheckSummary): string {
     case 'kept':
       return `${method} finds the model no worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)})${not}.`
     case 'proved':
-      return `${method} holds: no input meets any of its ${formatCount(eligible!, 'unsafe case')}${not}.`
+      return `${method} holds: ${formatCount(eligible!, 'unsafe case')}, excluded for all inputs${not}.`
     case 'refuted':
-      return `${method} is violated: there is an input that meets one of its ${formatCount(eligible!, 'unsafe case')}.`
+      return `${method} is violated: an input meets one of ${formatCount(eligible!, 'unsafe case')}.`
     case 'regressed':
       return `${method} finds the model worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)}).`
   }

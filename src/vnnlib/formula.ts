@@ -37,14 +37,14 @@ export function readFormula(expression: Expression, variables: ReadonlySet<strin
 export function conjoin(formulas: readonly (readonly Conjunction[])[], line: number): readonly Conjunction[] {
   // Most formulas have one alternative; copying the others for each of them would be quadratic.
   const certain = formulas.filter(({ length }) => length === 1).flatMap(([only]) => only)
-  let alternatives: Conjunction[] = [certain]
-  for (const formula of formulas.filter(({ length }) => length !== 1)) {
-    alternatives = alternatives.flatMap((left) => formula.map((right) => [...left, ...right]))
-    if (alternatives.length > mostAlternatives) {
-      throw new PropertyError(line, `its disjunctions have more than ${mostAlternatives} combinations`)
-    }
+  const uncertain = formulas.filter(({ length }) => length !== 1)
+  if (uncertain.reduce((product, { length }) => product * length, 1) > mostAlternatives) {
+    throw new PropertyError(line, `its disjunctions have more than ${mostAlternatives} combinations`)
   }
-  return alternatives
+  return uncertain.reduce<readonly Conjunction[]>(
+    (alternatives, formula) => alternatives.flatMap((left) => formula.map((right) => [...left, ...right])),
+    [certain],
+  )
 }
 
 function compare(

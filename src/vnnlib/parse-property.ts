@@ -74,7 +74,7 @@ function unsafeCase(conjunction: Conjunction, inputs: number): UnsafeCase | unde
       const end = -constant / coefficient
       if (coefficient > 0) upper[index] = Math.min(upper[index], end)
       else lower[index] = Math.max(lower[index], end)
-    } else constraints.push({ inputs: overInputs, outputs: overOutputs, bound: -constant })
+    } else constraints.push({ inputs: overInputs, outputs: overOutputs, bound: 0 - constant })
   }
   return lower.some((low, index) => low > upper[index]) ? undefined : { lower, upper, constraints }
 }

@@ -6,6 +6,7 @@ import {
   type Evidence,
   encodeEvidence,
   type LowerBoundEvidence,
+  type PropertyEvidence,
   type RegressionAttackEvidence,
 } from '../../src/evidence.js'
 import type { ModelDescription } from '../../src/model/model.js'
@@ -186,6 +187,27 @@ export function baselineEvidence(changes: Partial<BaselineEvidence> = {}): Basel
         withstood: Float64Array.of(0.03, 0.02, Number.POSITIVE_INFINITY, 0),
         before: Float64Array.of(0.03, 0.08, Number.POSITIVE_INFINITY, 0),
       },
+    },
+    ...changes,
+  }
+}
+
+/** One of two unsafe cases is met. */
+export function propertyEvidence(changes: Partial<PropertyEvidence> = {}): PropertyEvidence {
+  return {
+    ...common,
+    kind: 'property',
+    verdict: 'refuted',
+    assertion: { negated: false, passed: false },
+    samples: { count: 2, sha256: '7b'.repeat(32), labels: 'given' },
+    property: { name: 'prop_2.vnnlib', sha256: '7b'.repeat(32) },
+    seed: 8,
+    milliseconds: 1200,
+    finding: {
+      eligible: 2,
+      excluded: 1,
+      boxes: 667,
+      counterexample: { input: Float64Array.of(0.61, -0.25), output: Float64Array.of(0.02, 0.01), met: 1 },
     },
     ...changes,
   }

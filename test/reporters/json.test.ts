@@ -9,6 +9,7 @@ import {
   hostileEvidence,
   inconclusiveEvidence,
   lowerBoundEvidence,
+  propertyEvidence,
   records,
   regressionEvidence,
   validityEvidence,
@@ -55,6 +56,8 @@ test('is what its schema says, with every kind of evidence and every property', 
     baselineEvidence({ baseline: { file: 'a.json', state: 'written' }, finding: undefined, seed: undefined }),
     attackEvidence({ shard: { index: 3, count: 16, of: { count: 64, sha256: 'ab', labels: 'given' } } }),
     lowerBoundEvidence({ finding: undefined, verdict: 'inconclusive', reason: 'No rule.' }),
+    propertyEvidence(),
+    propertyEvidence({ verdict: 'inconclusive', reason: 'No time.', finding: { eligible: 2, excluded: 1, boxes: 7 } }),
   ]
   const report = createReport(
     [

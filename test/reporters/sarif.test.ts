@@ -39,7 +39,7 @@ test('a rule per verdict and a result per check that failed or could not tell', 
           },
           ...['error', 'warning'].map((level) => ({
             ruleId: 'inconclusive',
-            ruleIndex: 8,
+            ruleIndex: 10,
             level,
             message: { text: expect.stringContaining('Inconclusive: No gradient rule for operator Round') },
             locations,

@@ -1,0 +1,93 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { afterAll, describe, expect, test } from 'vitest'
+import { marginBounds } from '../../src/bounds/run-bound.js'
+import { engine } from '../../src/engine/engine.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { loadRegressor } from '../../src/model/load-regressor.js'
+import { complete } from '../../src/verification/complete.js'
+import { verifyProperty } from '../../src/verification/verify-property.js'
+import { loadProperty } from '../../src/vnnlib/load-property.js'
+import type { Property } from '../../src/vnnlib/property.js'
+import { seed } from '../seed.js'
+import { hasSharedData, sharedData } from './shared-data.js'
+
+afterAll(() => engine.close())
+
+/** Whether numbers of a counterexample meet a case as it was written, whatever found them. */
+function isMet({ cases }: Property, met: number, input: Float32Array, output: Float32Array): boolean {
+  const { lower, upper, constraints } = cases[met]
+  const isInside = input.every((value, feature) => value >= lower[feature] && value <= upper[feature])
+  return (
+    isInside &&
+    constraints.every(({ inputs, outputs, bound }) => {
+      const terms = [
+        ...[...inputs].map(([position, coefficient]) => coefficient * input[position]),
+        ...[...outputs].map(([position, coefficient]) => coefficient * output[position]),
+      ]
+      return terms.reduce((sum, term) => sum + term, 0) <= bound
+    })
+  )
+}
+
+describe.skipIf(!hasSharedData)('verdicts of VNN-COMP', () => {
+  const folder = join(sharedData, 'verified')
+  const listed = hasSharedData ? readFileSync(join(folder, 'verdicts.csv'), 'utf8').trim().split('\n').slice(1) : []
+
+  // All of ACAS Xu; of mnist_fc at least 24 of 30. None wrong.
+  test.each([
+    ['acasxu', 20],
+    ['mnist_fc', 24],
+  ])(
+    '%s: at least %i decided, none wrong',
+    async (benchmark, least) => {
+      let decided = 0
+      for (const [, network, file, consensus] of listed
+        .map((line) => line.split(','))
+        .filter(([of]) => of === benchmark)) {
+        const bytes = gunzipSync(readFileSync(join(folder, benchmark, `${network}.gz`)))
+        const model = await loadRegressor(bytes, { domain: [-1, 1] })
+        const property = await loadProperty(join(folder, benchmark, `${file}.gz`))
+        const { cases, excluded, counterexample } = await verifyProperty(model, property, { seed, budget: 60_000 })
+        if (counterexample) {
+          expect(consensus, `${network} ${file}`).toBe('sat')
+          const { input, output, met } = counterexample
+          expect(await model.predict({ data: input, shape: [1, ...model.featureShape] })).toEqual(output)
+          expect(isMet(property, met, input, output), `${network} ${file}`).toBe(true)
+          decided++
+        } else if (excluded === cases) {
+          expect(consensus, `${network} ${file}`).toBe('unsat')
+          decided++
+        }
+        await model.close()
+      }
+      expect(decided).toBeGreaterThanOrEqual(least)
+    },
+    600_000,
+  )
+})
+
+describe.skipIf(!hasSharedData)('verdicts of MIPVerify at ℓ∞ 0.1', () => {
+  test('all of the first 250 images', async () => {
+    const model = await loadModel(join(sharedData, 'verified/mipverify/WK17a_linf0.1.onnx'), { domain: [0, 1] })
+    const listed = readFileSync(join(sharedData, 'verified/mipverify/WK17a_linf0.1_first250_exact.csv'), 'utf8')
+    const verdicts = listed
+      .trim()
+      .split('\n')
+      .slice(1)
+      .map((line) => line.split(',')[1])
+    const read = (name: string, header: number) =>
+      gunzipSync(readFileSync(join(sharedData, 'datasets', name))).subarray(header)
+    const count = verdicts.length
+    const pixels = read('t10k-images-idx3-ubyte.gz', 16).subarray(0, count * 784)
+    const labels = read('t10k-labels-idx1-ubyte.gz', 8).subarray(0, count)
+    const inputs = { data: Float32Array.from(pixels, (pixel) => pixel / 255), shape: [count, ...model.featureShape] }
+    const margins = await marginBounds(model, complete({ norm: 'linf' }), { inputs, labels, epsilon: 0.1 })
+    const certified = verdicts.map((_, sample) =>
+      margins.subarray(sample * 10, (sample + 1) * 10).every((margin, label) => label === labels[sample] || margin > 0),
+    )
+    expect(certified).toEqual(verdicts.map((verdict) => verdict === 'robust_at_0.1'))
+    await model.close()
+  }, 300_000)
+})

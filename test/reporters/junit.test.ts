@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { renderJunit } from '../../reporters/junit.js'
 import { createReport } from '../../reporters/report.js'
-import { attackEvidence, hostileEvidence, inconclusiveEvidence, lowerBoundEvidence, records } from './evidence.js'
+import {
+  attackEvidence,
+  everyKindOfEvidence,
+  hostileEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  records,
+} from './evidence.js'
+import { junitFaults } from './validate.js'
 
 test('a suite per file, a case per check; failures, errors and the seed', () => {
   const [failed, inconclusive, passed] = records([attackEvidence(), inconclusiveEvidence(), lowerBoundEvidence()])
@@ -56,4 +64,12 @@ test('names of users are escaped, and what XML cannot say is replaced', () => {
 test('a test named true keeps its name', () => {
   const [record] = records([lowerBoundEvidence()])
   expect(renderJunit(createReport([{ ...record, file: 'true' }], true))).toContain('classname="true"')
+})
+
+test('is what Jenkins reads, with every kind of evidence', async () => {
+  const unreadable = { file: 'b.test.ts', test: 'old', evidence: {} }
+  for (const checks of [[], [...records(everyKindOfEvidence()), unreadable]]) {
+    expect(await junitFaults(renderJunit(createReport(checks, false)))).toEqual([])
+  }
+  expect(await junitFaults('<testsuites><testcase/></testsuites>')).not.toEqual([])
 })

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { createReport } from '../../reporters/report.js'
 import { renderSarif } from '../../reporters/sarif.js'
-import { attackEvidence, hostileEvidence, inconclusiveEvidence, lowerBoundEvidence, records } from './evidence.js'
+import {
+  attackEvidence,
+  everyKindOfEvidence,
+  hostileEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  records,
+} from './evidence.js'
+import { sarifFaults } from './validate.js'
 
 function render(...[report, folder]: [Parameters<typeof renderSarif>[0], string?]) {
   return JSON.parse(renderSarif(report, folder ?? ''))
@@ -85,4 +93,14 @@ test('paths become URIs', () => {
     (location: { physicalLocation: object }) => location.physicalLocation,
   )
   expect(artifactLocation.uri).toBe('a%20folder/%C3%BC%231.test.ts')
+})
+
+test('is what the schema of SARIF 2.1.0 says, with every kind of evidence', () => {
+  const unreadable = { file: 'b.test.ts', test: 'old', evidence: {} }
+  for (const checks of [[], [...records(everyKindOfEvidence()), unreadable]]) {
+    expect(sarifFaults(render(createReport(checks, false), 'a folder'))).toEqual([])
+  }
+  const { runs, ...log } = render(createReport([], true))
+  expect(sarifFaults(log)).not.toEqual([])
+  expect(sarifFaults({ ...log, runs: [{ ...runs[0], results: [{ level: 'grave' }] }] })).not.toEqual([])
 })

@@ -19,6 +19,8 @@ export interface Reach {
   /** Name of the attack or bound; with the number of eligible samples where two differ only by them. */
   readonly method: string
   readonly eligible: number
+  /** At how many radii it was tried: infinitely many when it looks for the closest example or the largest radius. */
+  readonly radii: number
   /** Distance or certified radius of each sample; NaN where it is not fooled or not eligible. */
   readonly bySample: readonly number[]
   /** Those above 0, ascending. */
@@ -100,7 +102,7 @@ function reach(
   better: (one: number, other: number) => number,
   read: (evidence: Evidence) => { method: string; values: Float64Array } | undefined,
 ): Reach[] {
-  const methods = new Map<string, { method: string; eligible: number; bySample: number[] }>()
+  const methods = new Map<string, { method: string; eligible: number; tried: Set<number>; bySample: number[] }>()
   for (const { evidence } of records) {
     const found = read(evidence)
     if (!found) continue
@@ -111,8 +113,10 @@ function reach(
     const known = methods.get(key) ?? {
       method: namesake ? `${found.method} (${eligible} eligible)` : found.method,
       eligible,
+      tried: new Set<number>(),
       bySample: Array<number>(perSample.eligible.length).fill(Number.NaN),
     }
+    known.tried.add(radiusOf(evidence))
     found.values.forEach((value, sample) => {
       if (!perSample.eligible[sample] || Number.isNaN(value)) return
       const best = known.bySample[sample]
@@ -120,8 +124,15 @@ function reach(
     })
     methods.set(key, known)
   }
-  return [...methods.values()].map((known) => ({
+  return [...methods.values()].map(({ tried, ...known }) => ({
     ...known,
+    radii: tried.has(Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : tried.size,
     values: known.bySample.filter((value) => value > 0).sort((left, right) => left - right),
   }))
+}
+
+/** Infinity for what is not about one radius, or about another one for each sample. */
+function radiusOf(evidence: Evidence): number {
+  const radius = evidence.kind === 'lower-bound' ? evidence.radius : methodOf(evidence).epsilon
+  return typeof radius === 'number' ? radius : Number.POSITIVE_INFINITY
 }

@@ -258,6 +258,7 @@ export function records(checks: readonly Evidence[]): EncodedCheck[] {
   return checks.map((evidence, index) => ({
     file: 'test/robustness.test.ts',
     test: `check ${index}`,
+    command: `npx vitest run a.test.ts -t 'check ${index}$'`,
     evidence: encodeEvidence(evidence),
   }))
 }

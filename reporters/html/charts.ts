@@ -58,7 +58,7 @@ export function sandwichChart(
         fillOpacity: 0.3,
         curve: 'step-before',
       }),
-      Plot.lineY(certified, { x: 'epsilon', y: 'robust', stroke: 'method', curve: 'step-before' }),
+      Plot.lineY(certified.filter(isAboveZero), { x: 'epsilon', y: 'robust', stroke: 'method', curve: 'step-before' }),
       Plot.areaY(attacks, {
         x: 'epsilon',
         y1: 'low',
@@ -162,6 +162,11 @@ export function confusionChart(
       }),
     ],
   })
+}
+
+/** Or where the curve gets there: from there on it would hide the axis. */
+function isAboveZero({ robust }: CurvePoint, index: number, points: readonly CurvePoint[]): boolean {
+  return robust > 0 || points[index - 1]?.robust > 0
 }
 
 /** The colours of those methods that a chart shows. */

@@ -2,14 +2,22 @@ import type { RecordedCheck } from '../../src/evidence.js'
 import { formatCount } from '../../src/format.js'
 import { short } from '../columns.js'
 import { type Colours, chooseColours, deviationChart, distanceChart, sandwichChart } from './charts.js'
-import { attackReach, boundReach, type Comparison, comparisons, deviations } from './comparison.js'
+import {
+  attackReach,
+  boundReach,
+  type Comparison,
+  challengerReach,
+  comparisons,
+  deviations,
+  type Reach,
+} from './comparison.js'
 import { attackCurve, attackPoints, type CurvePoint, certifiedCurve, largestRadius } from './curves.js'
 import { element, type HtmlElement, scrollable, table } from './element.js'
 
 /** The charts of what can be compared, each with its figures as a table. */
 export function renderComparisons(records: readonly RecordedCheck[]): HtmlElement[] {
   const all = comparisons(records)
-  const methods = all.flatMap((comparison) => [...attackReach(comparison), ...boundReach(comparison)])
+  const methods = all.flatMap((comparison) => [...allAttacks(comparison), ...boundReach(comparison)])
   const colours = chooseColours([...new Set(methods.map(({ method }) => method))])
   return all.flatMap((comparison) => renderComparison(comparison, colours))
 }
@@ -17,7 +25,7 @@ export function renderComparisons(records: readonly RecordedCheck[]): HtmlElemen
 function renderComparison(comparison: Comparison, colours: Colours): HtmlElement[] {
   const { norm, samples, limit, records } = comparison
   const about = `${norm}, ${formatCount(samples, 'sample')}${limit === undefined ? '' : `, fooled by ${limit}`}`
-  const attacks = attackReach(comparison)
+  const attacks = allAttacks(comparison)
   const bounds = boundReach(comparison)
   const largest = largestRadius(comparison, attacks, bounds)
   // At one radius there is a point, and no curve.
@@ -27,9 +35,10 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
   // Other attacks stop at the first example that they find.
   const closest = attacks.filter(({ radii, values }) => radii === Number.POSITIVE_INFINITY && values.length > 0)
   const pairs = deviations(comparison)
-  const figures: HtmlElement[] = []
+  const curves: HtmlElement[] = []
+  const spreads: HtmlElement[] = []
   if (largest > 0 && attacked.length + certified.length > 0) {
-    figures.push(
+    curves.push(
       figure(
         'Fooling ratio against ε',
         about,
@@ -40,7 +49,7 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
     )
   }
   if (closest.length > 0) {
-    figures.push(
+    spreads.push(
       figure(
         'Distances of the adversarial examples',
         about,
@@ -51,7 +60,7 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
     )
   }
   if (pairs.length > 0) {
-    figures.push(
+    spreads.push(
       figure(
         'Deviation of bounds and attacks',
         about,
@@ -64,7 +73,13 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
       ),
     )
   }
-  return figures
+  return spreads.length === 0 ? curves : [...curves, element('div', {}, ...spreads)]
+}
+
+/** With those that bounds were checked with. */
+function allAttacks(comparison: Comparison): Reach[] {
+  const challengers = challengerReach(comparison).map((reach) => ({ ...reach, method: `attacks on ${reach.method}` }))
+  return [...attackReach(comparison), ...challengers]
 }
 
 /** @param about What is compared, where a model has several charts of a kind. */

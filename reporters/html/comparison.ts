@@ -59,13 +59,18 @@ export function boundReach({ records }: Comparison): Reach[] {
   })
 }
 
-/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
-export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
-  const attacks = attackReach(comparison)
-  const own = reach(comparison.records, Math.min, (evidence) => {
+/** The closest adversarial examples of all attacks that a bound was checked with, named after the bound. */
+export function challengerReach({ records }: Comparison): Reach[] {
+  return reach(records, Math.min, (evidence) => {
     if (evidence.kind !== 'bound-validity') return undefined
     return { method: nameBound(evidence), values: evidence.finding!.perSample.distances }
   })
+}
+
+/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
+export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
+  const attacks = attackReach(comparison)
+  const own = challengerReach(comparison)
   return boundReach(comparison).flatMap((bound) => {
     const opponents = own.filter(({ method }) => method === bound.method)
     return [...attacks, ...opponents.map((each) => ({ ...each, method: 'its own attacks' }))].flatMap((attack) => {

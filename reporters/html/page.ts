@@ -102,7 +102,7 @@ function renderOverview(report: Report): HtmlElement {
   )
 }
 
-const kinds = { '✓': 'passed', '✗': 'failed', '?': 'inconclusive', '!': 'warning' } as const
+const kinds = { '✓': 'passed', '✗': 'failed', '?': 'inconclusive', '!': 'warning', '·': 'measured' } as const
 
 function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<Picture>): HtmlElement {
   const { model, checks, records } = report
@@ -126,7 +126,9 @@ function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<P
         ['check', 'verdict', ...columns.slice(1).map(({ title }) => title)],
         checks.map((check) => {
           const [name, ...cells] = columns.map(({ cell }) => cell(check))
-          const verdict = element('span', { class: kinds[mark(check)] }, `${mark(check)} ${check.verdict}`)
+          const sign = mark(check)
+          const kind = kinds[sign]
+          const verdict = element('span', { class: kind }, `${sign} ${sign === '·' ? kind : check.verdict}`)
           return [name, verdict, ...cells]
         }),
       ),

@@ -64,7 +64,7 @@ function renderPicture(picture: Picture, evidence: Illustrated, check: CheckSumm
       'div',
       { class: 'triptych' },
       image(picture.original, before, `Sample ${sample} as it is: ${before}`),
-      image(picture.perturbation, `change × ${factor}`, `What the attack changes, amplified ${factor} times`),
+      image(picture.perturbation, `change × ${factor}`, `What the attack changes, amplified ${factor} times`),
       image(picture.adversarial, after, `Sample ${sample} with the change: ${after}`),
     ),
     element('figcaption', {}, describeDistance(sample, evidence, check)),

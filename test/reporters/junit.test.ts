@@ -24,7 +24,7 @@ test('a suite per file, a case per check; failures, errors and the seed', () => 
       </testsuite>
       <testsuite name="test/robustness.test.ts" tests="2" failures="1" errors="1" time="2.468">
         <testcase name="check 0 · pgd linf 0.1" classname="test/robustness.test.ts" time="1.234">
-          <failure type="fooled" message="pgd fooled 2 of 3 samples; accepted at most 10 %."/>
+          <failure type="fooled" message="pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %."/>
           <system-out>Model digits_mlp.onnx.
     Seed 1.</system-out>
         </testcase>

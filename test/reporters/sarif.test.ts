@@ -41,7 +41,7 @@ test('a rule per verdict and a result per check that failed or could not tell', 
             ruleIndex: 0,
             level: 'error',
             message: {
-              text: 'test/robustness.test.ts > check 0 (pgd linf 0.1): pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.',
+              text: 'test/robustness.test.ts > check 0 (pgd linf 0.1): pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.',
             },
             locations,
           },

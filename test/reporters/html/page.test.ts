@@ -37,7 +37,7 @@ test('counts, what needs attention, and a table of checks', () => {
   )
   expect(texts('.counts div')).toEqual(['passed2', 'failed1', 'inconclusive1'])
   expect(texts('.attention li')).toEqual([
-    '✗ failedtest/robustness.test.ts > check 0pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.',
+    '✗ failedtest/robustness.test.ts > check 0pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.',
     '? inconclusivetest/robustness.test.ts > check 3Inconclusive: No gradient rule for operator Round (node round_1). Seed 1.',
     '! warningdigits_mlp.onnxA warning.',
   ])
@@ -116,7 +116,7 @@ test('a baseline is shown with what every sample withstands', () => {
     '306ineligible–',
   ])
   expect(texts('.attention li')[0]).toContain(
-    'deepFool finds the model worse than __robustness__/a.json does (1 worse, 0 better). Seed 4.',
+    'deepFool finds the model weaker than its baseline __robustness__/a.json: of 3 samples, 1 withstand less than before and 0 more. Seed 4.',
   )
 })
 

@@ -9,6 +9,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/oracle/**'],
           testTimeout: 120_000,
+          // Chromium takes its time to start where cores are shared.
+          hookTimeout: 60_000,
         },
       },
       {

@@ -15,6 +15,7 @@ import {
   type RegressionFinding,
 } from '../src/evidence.js'
 import type { Regressor } from '../src/model/regressor.js'
+import { takePictures } from '../src/pictures.js'
 import * as reasons from '../src/reasons.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
@@ -59,7 +60,11 @@ export async function checkRegressionResistance(
   const { finding: result, reason } = await analyse(() =>
     attackRegressor(model, attack, { ...samples, loss, seed, budget }),
   )
-  const finding = result && summarize(result, limit)
+  const summary = result && summarize(result, limit)
+  const finding = summary && {
+    ...summary,
+    pictures: takePictures(model, samples.inputs, worstFirst(result, summary, limit)),
+  }
   const { name, kind, norm, settings, epsilon } = attack
   const evidence = {
     kind: 'regression-attack',
@@ -142,4 +147,14 @@ function summarize({ attack, samples, ...result }: RegressionAttackResult, limit
       distances: Float64Array.from(samples, ({ distance }) => distance[attack.norm]),
     },
   }
+}
+
+/** The outputs beyond the limit, the largest errors first. */
+function worstFirst({ samples }: RegressionAttackResult, { perSample }: RegressionFinding, { quantity }: ErrorLimit) {
+  const { fooled, errors } = perSample
+  const worse = quantity === 'psnr' ? 1 : -1
+  return samples
+    .map(({ adversarial }, sample) => ({ sample, adversarial }))
+    .filter(({ sample }) => fooled[sample])
+    .sort((one, other) => worse * (errors[one.sample] - errors[other.sample]))
 }

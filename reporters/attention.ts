@@ -56,23 +56,33 @@ export function outcome(check: CheckSummary): string {
       return `Inconclusive: ${check.reason}`
     case 'fooled':
     case 'resists':
-      return `${method} fooled ${fooled} of ${formatCount(eligible!, 'sample')}; ${check.negated ? 'expected more than' : 'accepted at most'} ${formatPercent(check.maxFoolingRatio!)}.`
+      return `${method}${radius === undefined ? '' : ` within ${norm} ${formatRadius(radius)}`} fooled ${shareOf(fooled!, eligible!)}; ${check.negated ? 'expected more than' : 'accepted at most'} ${formatPercent(check.maxFoolingRatio!)}.`
     case 'certified':
     case 'uncertified':
-      return `${method} certifies ${certified} of ${formatCount(eligible!, 'sample')} above ${norm} ${formatRadius(radius)}; ${check.negated ? 'expected less than' : 'required'} ${formatPercent(check.fraction!)}.`
+      return `${method} certifies ${shareOf(certified!, eligible!)} above ${norm} ${formatRadius(radius)}; ${check.negated ? 'expected less than' : 'required'} ${formatPercent(check.fraction!)}.`
     case 'valid':
       return `${method} withstood every attempt to refute it${not}.`
     case 'violated':
       return `${method} is violated on ${formatCount(violations!, 'sample')}: a defect of the bound.`
     case 'kept':
-      return `${method} finds the model no worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)})${not}.`
+      return `${method} finds the model no weaker than its baseline ${check.baseline!.file}${not}: ${compare(check)}.`
     case 'proved':
       return `${method} holds: ${formatCount(eligible!, 'unsafe case')}, excluded for all inputs${not}.`
     case 'refuted':
       return `${method} is violated: an input meets one of ${formatCount(eligible!, 'unsafe case')}.`
     case 'regressed':
-      return `${method} finds the model worse than ${check.baseline!.file} does (${formatBaseline(check.baseline!)}).`
+      return `${method} finds the model weaker than its baseline ${check.baseline!.file}: ${compare(check)}.`
   }
+}
+
+function shareOf(part: number, all: number): string {
+  return `${part} of ${formatCount(all, 'sample')} (${formatPercent(part / all)})`
+}
+
+function compare({ baseline, eligible }: CheckSummary): string {
+  const { paired } = baseline!
+  if (!paired) return `${formatBaseline(baseline!)} of the samples withstand`
+  return `of ${formatCount(eligible!, 'sample')}, ${paired.worse} withstand less than before and ${paired.better} more`
 }
 
 function attentionTo({ model, checks, contradictions }: ModelSummary): Attention[] {

@@ -8,6 +8,7 @@ export interface EncodedCheck {
   readonly file: string
   readonly test: string | undefined
   readonly line?: number
+  readonly command?: string
   readonly evidence: JsonSafe
 }
 

@@ -40,10 +40,11 @@ const legend =
 
 const regressorLegend = 'output dB: median PSNR of the outputs without → with the attack'
 
-/** Passed, failed or inconclusive in one character. */
-export function mark({ passed, verdict }: Pick<CheckSummary, 'passed' | 'verdict'>): '✓' | '✗' | '?' {
+/** Passed, failed, inconclusive, or only measured, in one character. */
+export function mark({ passed, verdict }: Pick<CheckSummary, 'passed' | 'verdict'>): '✓' | '✗' | '?' | '·' {
   if (verdict === 'inconclusive') return '?'
-  return passed === false ? '✗' : '✓'
+  if (passed === undefined) return '·'
+  return passed ? '✓' : '✗'
 }
 
 export function formatRadius(radius: CheckSummary['radius']): string {

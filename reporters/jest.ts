@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { EncodedCheck } from './collect.js'
+import { testCommand } from './command.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
@@ -45,7 +46,10 @@ function readFolder(folder: string, root: string): EncodedCheck[] {
   return readdirSync(folder)
     .sort()
     .flatMap((name) => readLines(readFileSync(join(folder, name), 'utf8')))
-    .map(({ file, ...record }) => ({ ...record, file: relative(root, file) }))
+    .map(({ file: path, ...record }) => {
+      const file = relative(root, path)
+      return { ...record, file, command: testCommand('jest', file, record.test) }
+    })
 }
 
 /** A worker that was killed while it wrote leaves half a line at the end. */

@@ -13,6 +13,8 @@ export interface CheckSummary {
   readonly test: string | undefined
   /** Line of the test in the file, where the runner says it. */
   readonly line?: number
+  /** What to type to make the check again, in the folder of the project. */
+  readonly command?: string
   readonly kind: Evidence['kind']
   readonly verdict: Verdict
   readonly reason?: string

@@ -1,7 +1,16 @@
 import { relative } from 'node:path'
-import type { Reporter, TestCase, TestModule, TestRunEndReason, TestSpecification, Vitest } from 'vitest/node'
+import type {
+  Reporter,
+  TestCase,
+  TestModule,
+  TestRunEndReason,
+  TestSpecification,
+  TestSuite,
+  Vitest,
+} from 'vitest/node'
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
+import { testCommand } from './command.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
@@ -44,17 +53,28 @@ export default class UnfooledReporter implements Reporter {
 function readModule(testModule: TestModule, root: string): EncodedCheck[] {
   const file = relative(root, testModule.moduleId)
   return [
-    ...evidenceOf(testModule).map((evidence) => ({ file, test: undefined, evidence })),
+    ...evidenceOf(testModule).map((evidence) => ({
+      file,
+      test: undefined,
+      command: testCommand('vitest run', file, undefined),
+      evidence,
+    })),
     ...[...testModule.children.allTests()].flatMap((testCase) =>
       evidenceOf(testCase).map((evidence) => ({
         file,
         test: testCase.fullName,
         // Only with Vitest's option `includeTaskLocation`.
         line: testCase.location?.line,
+        command: testCommand('vitest run', file, nameForFilter(testCase)),
         evidence,
       })),
     ),
   ]
+}
+
+/** The option -t is compared with names that are joined by spaces. */
+function nameForFilter({ name, parent }: TestCase | TestSuite): string {
+  return parent.type === 'module' ? name : `${nameForFilter(parent)} ${name}`
 }
 
 function evidenceOf(entity: TestModule | TestCase): readonly JsonSafe[] {

@@ -6,6 +6,7 @@ import type { Bound } from './bounds/bound.js'
 import { UnfooledError } from './errors.js'
 import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
 import type { ModelDescription } from './model/model.js'
+import type { Picture } from './pictures.js'
 import type { Violation } from './refutation.js'
 import type { Samples } from './sampling/samples.js'
 import type { Shard } from './sampling/shard.js'
@@ -87,6 +88,8 @@ export interface AttackFinding {
     /** In the attack's norm; NaN where the sample was not fooled. */
     readonly distances: Float64Array
   }
+  /** Of images: a few fooled samples, the closest of each class first. */
+  readonly pictures?: readonly Picture[]
 }
 
 /** An attack on a regressor against a limit on the error of its outputs. */
@@ -128,6 +131,8 @@ export interface RegressionFinding {
     /** In the attack's norm. */
     readonly distances: Float64Array
   }
+  /** Of images: a few fooled samples, the largest errors first. */
+  readonly pictures?: readonly Picture[]
 }
 
 /** A bound evaluated at one radius, against a limit on the fraction of certified samples. */
@@ -265,6 +270,8 @@ export interface RecordedCheck {
   readonly test: string | undefined
   /** Line of the test in the file, where the runner says it. */
   readonly line?: number
+  /** What to type to make the check again, in the folder of the project. */
+  readonly command?: string
   readonly evidence: Evidence
 }
 

@@ -7,6 +7,7 @@ import { loadModel } from '../../src/model/load-model.js'
 import { type LoadSamplesOptions, loadSamples } from '../../src/sampling/load-samples.js'
 import { freshSeed } from '../../src/sampling/random.js'
 import { firstSamples } from '../../src/sampling/samples.js'
+import { quote } from '../command.js'
 import type { Format } from '../formats.js'
 import { createReport, type Report } from '../report.js'
 import { type AuditSettings, auditSuite } from './audit-suite.js'
@@ -55,6 +56,7 @@ export const audit: Verb = {
       const records = checks.map((evidence) => ({
         file: modelPath,
         test: undefined,
+        command: ['npx unfooled audit', ...withSeed(args, settings.seed).map(quote)].join(' '),
         evidence: encodeEvidence(evidence),
       }))
       const report = createReport(records, true)
@@ -79,6 +81,10 @@ const optionTypes = {
   seed: { type: 'string' },
   ...reportOptions,
 } as const
+
+function withSeed(args: readonly string[], seed: number): readonly string[] {
+  return args.some((argument) => argument.startsWith('--seed')) ? args : [...args, '--seed', String(seed)]
+}
 
 type Values = { readonly [name in keyof typeof optionTypes]?: string }
 

@@ -15,11 +15,18 @@ export function chooseColours(methods: readonly string[]): Colours {
   return new Map(methods.map((method) => [method, scale.apply(method)]))
 }
 
+interface Sandwich {
+  readonly attacks: readonly CurvePoint[]
+  readonly certified: readonly CurvePoint[]
+  /** Checks at one radius. */
+  readonly points: readonly CurvePoint[]
+  /** End of the axis. */
+  readonly largest: number
+}
+
 /** The sandwich: the true share of robust samples lies between what is certified and what the attacks left standing. */
 export function sandwichChart(
-  attacks: readonly CurvePoint[],
-  certified: readonly CurvePoint[],
-  points: readonly CurvePoint[],
+  { attacks, certified, points, largest }: Sandwich,
   colours: Colours,
   norm: AttackNorm,
 ): HtmlElement {
@@ -31,14 +38,15 @@ export function sandwichChart(
     marginRight: 48,
     marginTop: 32,
     marginBottom: 42,
-    x: { label: `ε (${norm})`, nice: true },
+    x: { label: `ε (${norm})`, domain: [0, largest], insetRight: 8 },
     y: { domain: [0, 100], percent: true, grid: true },
-    color: { ...pick(colours, [...attacks, ...certified]), legend: true },
+    color: { ...pick(colours, [...attacks, ...certified, ...points]), legend: true },
     marks: [
       Plot.axisY({ label: 'robust samples (%)', tickFormat: percent, ticks: 5 }),
       Plot.axisY({
         anchor: 'right',
         label: 'fooling ratio (%)',
+        labelArrow: 'down',
         tickFormat: (value: number) => percent(100 - value),
         ticks: 5,
       }),
@@ -50,7 +58,7 @@ export function sandwichChart(
         fillOpacity: 0.3,
         curve: 'step-before',
       }),
-      Plot.lineY(certified, { x: 'epsilon', y: 'robust', stroke: 'method', curve: 'step-before' }),
+      Plot.lineY(certified.filter(isAboveZero), { x: 'epsilon', y: 'robust', stroke: 'method', curve: 'step-before' }),
       Plot.areaY(attacks, {
         x: 'epsilon',
         y1: 'low',
@@ -154,6 +162,11 @@ export function confusionChart(
       }),
     ],
   })
+}
+
+/** Or where the curve gets there: from there on it would hide the axis. */
+function isAboveZero({ robust }: CurvePoint, index: number, points: readonly CurvePoint[]): boolean {
+  return robust > 0 || points[index - 1]?.robust > 0
 }
 
 /** The colours of those methods that a chart shows. */

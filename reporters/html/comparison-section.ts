@@ -1,82 +1,105 @@
 import type { RecordedCheck } from '../../src/evidence.js'
+import { formatCount } from '../../src/format.js'
 import { short } from '../columns.js'
 import { type Colours, chooseColours, deviationChart, distanceChart, sandwichChart } from './charts.js'
-import { attackReach, boundReach, type Comparison, comparisons, deviations } from './comparison.js'
+import {
+  attackReach,
+  boundReach,
+  type Comparison,
+  challengerReach,
+  comparisons,
+  deviations,
+  type Reach,
+} from './comparison.js'
 import { attackCurve, attackPoints, type CurvePoint, certifiedCurve, largestRadius } from './curves.js'
 import { element, type HtmlElement, scrollable, table } from './element.js'
 
 /** The charts of what can be compared, each with its figures as a table. */
 export function renderComparisons(records: readonly RecordedCheck[]): HtmlElement[] {
   const all = comparisons(records)
-  const methods = all.flatMap((comparison) => [...attackReach(comparison), ...boundReach(comparison)])
+  const methods = all.flatMap((comparison) => [...allAttacks(comparison), ...boundReach(comparison)])
   const colours = chooseColours([...new Set(methods.map(({ method }) => method))])
-  return all.map((comparison) => renderComparison(comparison, colours))
+  return all.flatMap((comparison) => renderComparison(comparison, colours))
 }
 
-function renderComparison(comparison: Comparison, colours: Colours): HtmlElement {
+function renderComparison(comparison: Comparison, colours: Colours): HtmlElement[] {
   const { norm, samples, limit, records } = comparison
-  const attacks = attackReach(comparison)
+  const about = `${norm}, ${formatCount(samples, 'sample')}${limit === undefined ? '' : `, fooled by ${limit}`}`
+  const attacks = allAttacks(comparison)
   const bounds = boundReach(comparison)
   const largest = largestRadius(comparison, attacks, bounds)
-  const attacked = attacks.flatMap((attack) => attackCurve(attack, largest))
+  // At one radius there is a point, and no curve.
+  const attacked = attacks.filter(({ radii }) => radii > 1).flatMap((attack) => attackCurve(attack, largest))
   const certified = bounds.flatMap((bound) => certifiedCurve(bound, largest))
   const points = attackPoints(records)
-  const distances = attacks.filter(({ values }) => spreads(values))
+  // Other attacks stop at the first example that they find.
+  const closest = attacks.filter(({ radii, values }) => radii === Number.POSITIVE_INFINITY && values.length > 0)
   const pairs = deviations(comparison)
-  return element(
-    'section',
-    { class: 'comparison' },
-    element('h4', {}, `${norm}, ${samples} samples${limit === undefined ? '' : `, fooled by ${limit}`}`),
-    element(
-      'div',
-      { class: 'charts' },
-      largest > 0
-        ? figure(
-            'Fooling ratio against ε',
-            'Lines with 95 % bands: samples that no adversarial example within ε was found for. Areas: samples certified at ε. The truth lies between. Dots: checks at one ε.',
-            sandwichChart(attacked, certified, points, colours, norm),
-            curveTable([...attacked, ...certified]),
-          )
-        : undefined,
-      distances.length > 0
-        ? figure(
-            'Distances of the adversarial examples',
-            'The closest one of each fooled sample.',
-            distanceChart(distances, colours, norm),
-            quartileTable(distances.map(({ method, values }) => [method, values])),
-          )
-        : undefined,
-      pairs.length > 0
-        ? figure(
-            'Deviation of bounds and attacks',
-            'Distance of the adversarial example − certified radius of each sample: extremes, quartiles and median. Below 0 the bound is wrong.',
-            deviationChart(
-              pairs.flatMap(({ pair, values }) => values.map((deviation) => ({ pair, deviation }))),
-              norm,
-            ),
-            quartileTable(pairs.map(({ pair, values }) => [pair, values])),
-          )
-        : undefined,
-    ),
-  )
+  const curves: HtmlElement[] = []
+  const spreads: HtmlElement[] = []
+  if (largest > 0 && attacked.length + certified.length > 0) {
+    curves.push(
+      figure(
+        'Fooling ratio against ε',
+        about,
+        'Line: samples that no adversarial example within ε was found for, with its 95 % band. Area: samples certified at ε. The truth lies between. Dot: a check at one ε.',
+        sandwichChart({ attacks: attacked, certified, points, largest }, colours, norm),
+        curveTable([...attacked, ...certified, ...points]),
+      ),
+    )
+  }
+  if (closest.length > 0) {
+    spreads.push(
+      figure(
+        'Distances of the adversarial examples',
+        about,
+        'The closest one of each fooled sample.',
+        distanceChart(closest, colours, norm),
+        quartileTable(closest.map(({ method, values }) => [method, values])),
+      ),
+    )
+  }
+  if (pairs.length > 0) {
+    spreads.push(
+      figure(
+        'Deviation of bounds and attacks',
+        about,
+        'Distance of the adversarial example − certified radius of each sample: extremes, quartiles and median. Below 0 the bound is wrong.',
+        deviationChart(
+          pairs.flatMap(({ pair, values }) => values.map((deviation) => ({ pair, deviation }))),
+          norm,
+        ),
+        quartileTable(pairs.map(({ pair, values }) => [pair, values])),
+      ),
+    )
+  }
+  return spreads.length === 0 ? curves : [...curves, element('div', {}, ...spreads)]
 }
 
-/** An attack with one radius ends on the surface of its ball, which says nothing of distances. */
-function spreads(ascending: readonly number[]): boolean {
-  return ascending.length > 0 && (ascending.length === 1 || ascending[0] < 0.999 * ascending[ascending.length - 1])
+/** With those that bounds were checked with. */
+function allAttacks(comparison: Comparison): Reach[] {
+  const challengers = challengerReach(comparison).map((reach) => ({ ...reach, method: `attacks on ${reach.method}` }))
+  return [...attackReach(comparison), ...challengers]
 }
 
-export function figure(title: string, caption: string, chart: HtmlElement, figures: HtmlElement): HtmlElement {
+/** @param about What is compared, where a model has several charts of a kind. */
+export function figure(
+  title: string,
+  about: string,
+  caption: string,
+  chart: HtmlElement,
+  figures: HtmlElement,
+): HtmlElement {
   return element(
     'figure',
     {},
-    element('figcaption', {}, element('strong', {}, title), ' ', caption),
+    element('figcaption', {}, element('strong', {}, title, ' ', element('small', {}, about)), caption),
     element(
       'div',
-      { role: 'img', 'aria-label': `${title}. The figures follow as a table.` },
+      { role: 'img', 'aria-label': `${title}, ${about}. The figures follow as a table.` },
       element('div', { 'aria-hidden': 'true' }, chart),
     ),
-    element('details', {}, element('summary', {}, 'Figures'), scrollable(`${title}, figures`, figures)),
+    element('details', {}, element('summary', {}, 'Figures'), scrollable(`${title}, ${about}: figures`, figures)),
   )
 }
 

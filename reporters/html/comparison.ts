@@ -21,6 +21,8 @@ export interface Reach {
   /** Name of the attack or bound; with the number of eligible samples where two differ only by them. */
   readonly method: string
   readonly eligible: number
+  /** At how many radii it was tried: infinitely many when it looks for the closest example or the largest radius. */
+  readonly radii: number
   /** Distance or certified radius of each sample; NaN where it is not fooled or not eligible. */
   readonly bySample: readonly number[]
   /** Those above 0, ascending. */
@@ -63,13 +65,18 @@ export function boundReach({ records }: Comparison): Reach[] {
   })
 }
 
-/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
-export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
-  const attacks = attackReach(comparison)
-  const own = reach(comparison.records, Math.min, (evidence) => {
+/** The closest adversarial examples of all attacks that a bound was checked with, named after the bound. */
+export function challengerReach({ records }: Comparison): Reach[] {
+  return reach(records, Math.min, (evidence) => {
     if (evidence.kind !== 'bound-validity') return undefined
     return { method: nameBound(evidence), values: evidence.finding!.perSample.distances }
   })
+}
+
+/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
+export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
+  const attacks = attackReach(comparison)
+  const own = challengerReach(comparison)
   return boundReach(comparison).flatMap((bound) => {
     const opponents = own.filter(({ method }) => method === bound.method)
     return [...attacks, ...opponents.map((each) => ({ ...each, method: 'its own attacks' }))].flatMap((attack) => {
@@ -106,7 +113,7 @@ function reach(
   better: (one: number, other: number) => number,
   read: (evidence: SampleEvidence) => { method: string; values: Float64Array } | undefined,
 ): Reach[] {
-  const methods = new Map<string, { method: string; eligible: number; bySample: number[] }>()
+  const methods = new Map<string, { method: string; eligible: number; tried: Set<number>; bySample: number[] }>()
   for (const { evidence } of records) {
     const found = read(evidence)
     if (!found) continue
@@ -117,8 +124,10 @@ function reach(
     const known = methods.get(key) ?? {
       method: namesake ? `${found.method} (${eligible} eligible)` : found.method,
       eligible,
+      tried: new Set<number>(),
       bySample: Array<number>(perSample.eligible.length).fill(Number.NaN),
     }
+    known.tried.add(radiusOf(evidence))
     found.values.forEach((value, sample) => {
       if (!perSample.eligible[sample] || Number.isNaN(value)) return
       const best = known.bySample[sample]
@@ -126,8 +135,15 @@ function reach(
     })
     methods.set(key, known)
   }
-  return [...methods.values()].map((known) => ({
+  return [...methods.values()].map(({ tried, ...known }) => ({
     ...known,
+    radii: tried.has(Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : tried.size,
     values: known.bySample.filter((value) => value > 0).sort((left, right) => left - right),
   }))
+}
+
+/** Infinity for what is not about one radius, or about another one for each sample. */
+function radiusOf(evidence: Evidence): number {
+  const radius = evidence.kind === 'lower-bound' ? evidence.radius : methodOf(evidence).epsilon
+  return typeof radius === 'number' ? radius : Number.POSITIVE_INFINITY
 }

@@ -12,11 +12,17 @@ export interface CurvePoint {
   readonly high: number
 }
 
+type Counted = Pick<Reach, 'method' | 'eligible' | 'values'>
+
 /** Steps of one curve at most: more cannot be told apart, and a report has to stay small. */
 const mostSteps = 60
 
 /** The largest radius that is drawn: all that were asked for and certified, but not the tail of the distances. */
-export function largestRadius({ records }: Comparison, attacks: readonly Reach[], bounds: readonly Reach[]): number {
+export function largestRadius(
+  { records }: Comparison,
+  attacks: readonly Pick<Reach, 'values'>[],
+  bounds: readonly Pick<Reach, 'values'>[],
+): number {
   return Math.max(
     ...records.flatMap(({ evidence }) => fixedRadius(evidence) ?? []),
     ...attacks.map(({ values }) => values[Math.floor(0.95 * (values.length - 1))] ?? 0),
@@ -30,7 +36,7 @@ export function largestRadius({ records }: Comparison, attacks: readonly Reach[]
  * The empirical curve of an attack, an upper bound of the true one: a sample with an adversarial example at some
  * distance is fooled at every radius from there on. Steps down, to be drawn level to the right of each point.
  */
-export function attackCurve({ method, eligible, values }: Reach, largest: number): CurvePoint[] {
+export function attackCurve({ method, eligible, values }: Counted, largest: number): CurvePoint[] {
   const point = (epsilon: number, fooled: number) => curvePoint(method, epsilon, eligible - fooled, eligible)
   const within = values.filter((value) => value <= largest)
   const steps = thin(within).map((index) => point(within[index], index + 1))
@@ -38,7 +44,7 @@ export function attackCurve({ method, eligible, values }: Reach, largest: number
 }
 
 /** The certified share, a lower bound of the true one: what is certified at a radius is so at all smaller ones. */
-export function certifiedCurve({ method, eligible, values }: Reach, largest: number): CurvePoint[] {
+export function certifiedCurve({ method, eligible, values }: Counted, largest: number): CurvePoint[] {
   const point = (epsilon: number, robust: number) => curvePoint(method, epsilon, robust, eligible)
   const within = values.map((value) => Math.min(value, largest))
   const steps = thin(within).map((index) => point(within[index], within.length - index))

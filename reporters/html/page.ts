@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { formatCount } from '../../src/format.js'
+import type { Picture } from '../../src/pictures.js'
 import { attention, count, headline } from '../attention.js'
 import { columnsFor, legendFor, mark } from '../columns.js'
 import type { ModelReport, Report } from '../report.js'
 import { renderComparisons } from './comparison-section.js'
 import { renderConfusion } from './confusion.js'
 import { element, type HtmlElement, scrollable, table } from './element.js'
+import { choosePictures, renderPictures } from './pictures.js'
 import { renderReplays } from './replay.js'
 import { renderSampleTables } from './sample-table.js'
 import { script } from './script.js'
@@ -13,6 +15,7 @@ import { styles } from './styles.js'
 
 /** The report as one HTML file that needs nothing else: charts are drawn here, not in the browser. */
 export function renderHtml(report: Report): string {
+  const pictures = choosePictures(report.models.flatMap(({ records }) => records))
   const page = element(
     'html',
     { lang: 'en' },
@@ -30,7 +33,12 @@ export function renderHtml(report: Report): string {
       {},
       element('h1', {}, 'Robustness report'),
       element('p', {}, headline(report)),
-      element('main', {}, renderOverview(report), ...report.models.map(renderModel)),
+      element(
+        'main',
+        {},
+        renderOverview(report),
+        ...report.models.map((model, index) => renderModel(model, index, pictures)),
+      ),
       element('script', {}, script),
     ),
   )
@@ -40,7 +48,7 @@ export function renderHtml(report: Report): string {
 /** Nothing is loaded, and no script runs but ours: whatever a name of the evidence might contain. */
 function policy(): string {
   const hash = createHash('sha256').update(script).digest('base64')
-  return `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`
+  return `default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-${hash}'`
 }
 
 function renderOverview(report: Report): HtmlElement {
@@ -55,7 +63,12 @@ function renderOverview(report: Report): HtmlElement {
       'dl',
       { class: 'counts' },
       ...Object.entries({ passed, failed, inconclusive }).map(([name, value]) =>
-        element('div', { class: name }, element('dt', {}, name), element('dd', {}, String(value))),
+        element(
+          'div',
+          { class: value === 0 ? 'none' : name },
+          element('dt', {}, name),
+          element('dd', {}, String(value)),
+        ),
       ),
     ),
     points.length === 0
@@ -89,12 +102,12 @@ function renderOverview(report: Report): HtmlElement {
   )
 }
 
-const kinds = { '✓': 'passed', '✗': 'failed', '?': 'inconclusive', '!': 'warning' } as const
+const kinds = { '✓': 'passed', '✗': 'failed', '?': 'inconclusive', '!': 'warning', '·': 'measured' } as const
 
-function renderModel(report: ModelReport, index: number): HtmlElement {
+function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<Picture>): HtmlElement {
   const { model, checks, records } = report
   const [, ...columns] = columnsFor(checks)
-  const confusion = renderConfusion(records)
+  const charts = [...renderComparisons(records), ...renderConfusion(records)]
   const classes = 'classes' in model.output ? `, ${model.output.classes} classes` : ''
   return element(
     'section',
@@ -113,16 +126,16 @@ function renderModel(report: ModelReport, index: number): HtmlElement {
         ['check', 'verdict', ...columns.slice(1).map(({ title }) => title)],
         checks.map((check) => {
           const [name, ...cells] = columns.map(({ cell }) => cell(check))
-          const verdict = element('span', { class: kinds[mark(check)] }, `${mark(check)} ${check.verdict}`)
+          const sign = mark(check)
+          const kind = kinds[sign]
+          const verdict = element('span', { class: kind }, `${sign} ${sign === '·' ? kind : check.verdict}`)
           return [name, verdict, ...cells]
         }),
       ),
     ),
     ...legendFor(checks).map((legend) => element('p', { class: 'legend' }, legend)),
-    ...titled('Charts', [
-      ...renderComparisons(records),
-      ...(confusion ? [element('div', { class: 'charts' }, confusion)] : []),
-    ]),
+    ...titled('Charts', charts.length === 0 ? [] : [element('div', { class: 'charts' }, ...charts)]),
+    ...titled('Adversarial examples', renderPictures(report, pictures)),
     ...titled('Samples', renderSampleTables(report)),
     element('h3', {}, 'To repeat'),
     ...renderReplays(report),

@@ -15,6 +15,7 @@ export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
     const facts: [term: string, fact: string | undefined][] = [
       ['Result', outcome(check)],
       ['Test', location(check)],
+      ['Command', check.command],
       ['Seed', check.seed === undefined ? undefined : `${check.seed}: given to the same check, it repeats it`],
       ['Norm', check.norm],
       ['ε', formatRadius(check.radius) || undefined],
@@ -32,7 +33,12 @@ export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
         'dl',
         {},
         ...facts.flatMap(([term, fact]) =>
-          fact === undefined ? [] : [element('dt', {}, term), element('dd', {}, fact)],
+          fact === undefined
+            ? []
+            : [
+                element('dt', {}, term),
+                term === 'Command' ? element('dd', {}, element('code', {}, fact)) : element('dd', {}, fact),
+              ],
         ),
       ),
     )

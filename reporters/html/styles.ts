@@ -23,8 +23,10 @@ a { color: var(--focus); }
 .counts { display: flex; flex-wrap: wrap; gap: .75rem; margin: .75rem 0; }
 .counts div { background: var(--panel); border-left: 4px solid; border-radius: 4px; padding: .4rem 1rem; min-width: 7rem; }
 .counts dt { font-size: .85rem; }
+.counts .none { color: var(--faint); }
 .counts dd { margin: 0; font-size: 1.6rem; font-weight: 600; line-height: 1.2; }
 .passed { color: var(--passed); } .failed { color: var(--failed); }
+.measured { color: var(--faint); }
 .inconclusive, .warning { color: var(--inconclusive); }
 .attention { list-style: none; margin: 0; padding: 0; }
 .attention li { border-left: 4px solid; padding: .3rem .75rem; margin: .5rem 0; background: var(--panel); border-radius: 4px; }
@@ -45,10 +47,17 @@ thead th { color: var(--faint); font-weight: 600; background: var(--page); }
 .sortable [aria-sort=ascending] button::after { content: ' ▲'; }
 .sortable [aria-sort=descending] button::after { content: ' ▼'; }
 .legend, figcaption { color: var(--faint); font-size: .85rem; }
-figcaption strong { color: var(--text); display: block; font-size: .95rem; }
-.charts { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); }
+figcaption strong { color: var(--text); display: flex; flex-wrap: wrap; justify-content: space-between; column-gap: 1rem; font-size: .95rem; }
+figcaption small { color: var(--faint); font-weight: normal; }
+.charts > div { display: grid; gap: 1rem; min-width: 0; }
+.charts { display: grid; align-items: start; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); }
 figure { margin: 0; min-width: 0; }
-.charts > figure { background: var(--panel); border-radius: 4px; padding: .75rem; }
+.charts > figure, .charts > div > figure { background: var(--panel); border-radius: 4px; padding: .75rem; }
+.pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)); }
+.pictures > figure { background: var(--panel); border-radius: 4px; padding: .75rem; }
+.triptych { display: grid; gap: .5rem; grid-template-columns: repeat(3, minmax(0, 1fr)); }
+.triptych img { display: block; width: 100%; image-rendering: pixelated; border: 1px solid var(--line); }
+.triptych span { font-size: .75rem; white-space: nowrap; }
 svg { --plot-background: transparent; }
 details { margin: .5rem 0; }
 summary { cursor: pointer; }

@@ -78,7 +78,7 @@ test('a limit makes it a gate', async () => {
   expect((await limited('0.5')).code).toBe(0)
   const failed = await limited('0.4')
   expect(failed.code).toBe(1)
-  expect(failed.printed).toMatch(/autoAttack fooled 2 of 4 samples; accepted at most 40 %/)
+  expect(failed.printed).toMatch(/autoAttack within linf 0\.25 fooled 2 of 4 samples \(50 %\); accepted at most 40 %/)
 })
 
 test('time that is up is no result, and where nothing has one the exit code says so', async () => {

@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 
-/** Path of a Chromium on this machine, if there is one. */
+/** Path of a Chromium on this machine. Without one, what needs it fails in CI, and is skipped elsewhere. */
 export function findChromium(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'chrome']
   const folders = (process.env.PATH ?? '').split(delimiter)
-  return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
+  const found = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
+  if (found === undefined && process.env.CI)
+    throw new Error('There is no Chromium: install one, such as the Debian package.')
+  return found
 }
 
 /** A page in headless Chromium, driven by the DevTools protocol. */
@@ -70,6 +73,24 @@ export class Chromium {
     const code = { Tab: 9, Enter: 13, ' ': 32 }[key]
     await this.send('Input.dispatchKeyEvent', { type: 'keyDown', key, text, windowsVirtualKeyCode: code })
     await this.send('Input.dispatchKeyEvent', { type: 'keyUp', key, windowsVirtualKeyCode: code })
+  }
+
+  /**
+   * Presses Tab as often as there is something to operate, which is numbered in the order of the page; says what had the
+   * focus after each press.
+   */
+  async tabThrough(): Promise<{ readonly operable: number; readonly reached: readonly number[] }> {
+    const operable = await this.evaluate<number>(`
+      document.activeElement.blur()
+      window.operable = [...document.querySelectorAll('a, summary, button, select, input, [tabindex]')]
+        .filter((each) => each.checkVisibility())
+      operable.length`)
+    const reached: number[] = []
+    for (let press = 0; press < operable; press++) {
+      await this.press('Tab')
+      reached.push(await this.evaluate<number>('operable.indexOf(document.activeElement)'))
+    }
+    return { operable, reached }
   }
 
   async close(): Promise<void> {

@@ -230,6 +230,20 @@ export function inconclusiveEvidence(): AttackEvidence {
   return attackEvidence({ verdict: 'inconclusive', reason, finding: undefined }, { name: 'fgsm' })
 }
 
+/** One of each, with and without what is optional. */
+export function everyKindOfEvidence(): Evidence[] {
+  return [
+    attackEvidence({ warnings: ['A warning.'] }),
+    attackEvidence({ assertion: undefined }, { epsilon: Float64Array.of(0.1, 0.2, 0.1, 0.1), norm: 'l1.5' }),
+    hostileEvidence(),
+    inconclusiveEvidence(),
+    regressionEvidence(),
+    lowerBoundEvidence(),
+    validityEvidence(),
+    baselineEvidence(),
+  ]
+}
+
 /** A minimal-distance attack on so many samples, one in ten of which is misclassified and one in ten stands. */
 export function manySamples(count: number): AttackEvidence {
   const { finding } = attackEvidence()
@@ -266,6 +280,7 @@ export function records(checks: readonly Evidence[]): EncodedCheck[] {
   return checks.map((evidence, index) => ({
     file: 'test/robustness.test.ts',
     test: `check ${index}`,
+    command: `npx vitest run a.test.ts -t 'check ${index}$'`,
     evidence: encodeEvidence(evidence),
   }))
 }

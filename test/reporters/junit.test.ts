@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { renderJunit } from '../../reporters/junit.js'
 import { createReport } from '../../reporters/report.js'
-import { attackEvidence, hostileEvidence, inconclusiveEvidence, lowerBoundEvidence, records } from './evidence.js'
+import {
+  attackEvidence,
+  everyKindOfEvidence,
+  hostileEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  records,
+} from './evidence.js'
+import { junitFaults } from './validate.js'
 
 test('a suite per file, a case per check; failures, errors and the seed', () => {
   const [failed, inconclusive, passed] = records([attackEvidence(), inconclusiveEvidence(), lowerBoundEvidence()])
@@ -16,7 +24,7 @@ test('a suite per file, a case per check; failures, errors and the seed', () => 
       </testsuite>
       <testsuite name="test/robustness.test.ts" tests="2" failures="1" errors="1" time="2.468">
         <testcase name="check 0 · pgd linf 0.1" classname="test/robustness.test.ts" time="1.234">
-          <failure type="fooled" message="pgd fooled 2 of 3 samples; accepted at most 10 %."/>
+          <failure type="fooled" message="pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %."/>
           <system-out>Model digits_mlp.onnx.
     Seed 1.</system-out>
         </testcase>
@@ -56,4 +64,12 @@ test('names of users are escaped, and what XML cannot say is replaced', () => {
 test('a test named true keeps its name', () => {
   const [record] = records([lowerBoundEvidence()])
   expect(renderJunit(createReport([{ ...record, file: 'true' }], true))).toContain('classname="true"')
+})
+
+test('is what Jenkins reads, with every kind of evidence', async () => {
+  const unreadable = { file: 'b.test.ts', test: 'old', evidence: {} }
+  for (const checks of [[], [...records(everyKindOfEvidence()), unreadable]]) {
+    expect(await junitFaults(renderJunit(createReport(checks, false)))).toEqual([])
+  }
+  expect(await junitFaults('<testsuites><testcase/></testsuites>')).not.toEqual([])
 })

@@ -16,7 +16,7 @@ test('what needs attention, then a table per model', () => {
     "## unfooled: 4 checks of 1 model, 1 failed, 1 inconclusive
 
     - ⚠️ The run was interrupted: checks are missing.
-    - ❌ \`test/robustness.test.ts > check 0\`: pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
+    - ❌ \`test/robustness.test.ts > check 0\`: pgd within linf 0.1 fooled 2 of 3 samples \\(66.7 %\\); accepted at most 10 %. Seed 1.
     - ❓ \`test/robustness.test.ts > check 1\`: Inconclusive: No gradient rule for operator Round \\(node round\\_1\\). Seed 1.
 
     ### \`digits_mlp.onnx\` · 6310 parameters · cpu

@@ -67,7 +67,7 @@ test('appends to the job summary and annotates the tests on GitHub Actions', asy
   expect(readFileSync(summary, 'utf8')).toMatch(/^from another step\n## unfooled: 1 check of 1 model, 1 failed\n/)
   const [folder] = root.split(/[\\/]/).slice(-1)
   expect(text.split('\n').at(-1)).toBe(
-    `::error file=${folder}/test/robustness.test.ts,title=check 0 (pgd linf 0.1)::pgd fooled 2 of 3 samples; accepted at most 10 %25. Seed 1.`,
+    `::error file=${folder}/test/robustness.test.ts,title=check 0 (pgd linf 0.1)::pgd within linf 0.1 fooled 2 of 3 samples (66.7 %25); accepted at most 10 %25. Seed 1.`,
   )
 })
 

@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest'
 import { createReport } from '../../reporters/report.js'
 import { renderSarif } from '../../reporters/sarif.js'
-import { attackEvidence, hostileEvidence, inconclusiveEvidence, lowerBoundEvidence, records } from './evidence.js'
+import {
+  attackEvidence,
+  everyKindOfEvidence,
+  hostileEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  records,
+} from './evidence.js'
+import { sarifFaults } from './validate.js'
 
 function render(...[report, folder]: [Parameters<typeof renderSarif>[0], string?]) {
   return JSON.parse(renderSarif(report, folder ?? ''))
@@ -33,7 +41,7 @@ test('a rule per verdict and a result per check that failed or could not tell', 
             ruleIndex: 0,
             level: 'error',
             message: {
-              text: 'test/robustness.test.ts > check 0 (pgd linf 0.1): pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.',
+              text: 'test/robustness.test.ts > check 0 (pgd linf 0.1): pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.',
             },
             locations,
           },
@@ -57,6 +65,8 @@ test('a rule per verdict and a result per check that failed or could not tell', 
     'valid',
     'regressed',
     'kept',
+    'proved',
+    'refuted',
     'inconclusive',
   ])
   for (const rule of rules) expect(rule).toEqual({ id: rule.id, shortDescription: { text: expect.any(String) } })
@@ -85,4 +95,14 @@ test('paths become URIs', () => {
     (location: { physicalLocation: object }) => location.physicalLocation,
   )
   expect(artifactLocation.uri).toBe('a%20folder/%C3%BC%231.test.ts')
+})
+
+test('is what the schema of SARIF 2.1.0 says, with every kind of evidence', () => {
+  const unreadable = { file: 'b.test.ts', test: 'old', evidence: {} }
+  for (const checks of [[], [...records(everyKindOfEvidence()), unreadable]]) {
+    expect(sarifFaults(render(createReport(checks, false), 'a folder'))).toEqual([])
+  }
+  const { runs, ...log } = render(createReport([], true))
+  expect(sarifFaults(log)).not.toEqual([])
+  expect(sarifFaults({ ...log, runs: [{ ...runs[0], results: [{ level: 'grave' }] }] })).not.toEqual([])
 })

@@ -67,9 +67,9 @@ test('a table per model, then what needs attention', () => {
     radius · gap: median of distance − certified radius
 
     ✗ test/robustness.test.ts > check 0
-        pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
+        pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.
     ✗ test/robustness.test.ts > check 3
-        crown certifies 2 of 3 samples above linf 0.05; required 90 %.
+        crown certifies 2 of 3 samples (66.7 %) above linf 0.05; required 90 %.
     ? test/robustness.test.ts > check 5
         Inconclusive: No gradient rule for operator Round (node round_1). randomNoise needs no gradients. Seed 1.
     ! digits_mlp.onnx: The gradient was exactly zero for 1 of 3 eligible samples.
@@ -121,7 +121,7 @@ test('a refuted bound says so, whichever test shows it', () => {
     "✗ test/robustness.test.ts > check 0
         crown is violated on 1 sample: a defect of the bound. Seed 2.
     ✗ test/robustness.test.ts > check 2
-        pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.
+        pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.
     ! digits_mlp.onnx: crown certifies 1 sample that another check fools: the bound is wrong. Sample 1 is certified up to linf 0.08, and pgd fools it at 0.08."
   `)
 })
@@ -158,7 +158,7 @@ test('attacks on regressors show what they did to the outputs', () => {
     output dB: median PSNR of the outputs without → with the attack
 
     ✗ test/robustness.test.ts > check 0
-        linear fooled 1 of 3 samples; accepted at most 0 %. Seed 3.
+        linear within l2 0.5 fooled 1 of 3 samples (33.3 %); accepted at most 0 %. Seed 3.
     ? test/robustness.test.ts > check 2
         Inconclusive: There are no samples. Seed 3."
   `)
@@ -202,6 +202,6 @@ test('baselines are shown with what became worse and better', () => {
     radius · gap: median of distance − certified radius
 
     ✗ test/robustness.test.ts > check 0
-        deepFool finds the model worse than __robustness__/a.json does (1 worse, 0 better). Seed 4."
+        deepFool finds the model weaker than its baseline __robustness__/a.json: of 3 samples, 1 withstand less than before and 0 more. Seed 4."
   `)
 })

@@ -37,7 +37,9 @@ const testModule = {
   children: {
     *allTests() {
       yield {
-        fullName: 'suite > attacked',
+        name: 'attacked (ε 0.1)',
+        parent: { type: 'suite', name: 'suite', parent: { type: 'module' } },
+        fullName: 'suite > attacked (ε 0.1)',
         location: { line: 17, column: 3 },
         meta: meta(attackEvidence(), lowerBoundEvidence()),
       }
@@ -50,7 +52,7 @@ test('reads the evidence of every test case', async () => {
   const { reporter, printed } = startReporter()
   await reporter.onTestRunEnd([testModule], [], 'failed')
   expect(printed.join('\n')).toContain('unfooled: 2 checks of 1 model')
-  expect(printed.join('\n')).toContain(`✗ ${join('test', 'a.test.ts')} > suite > attacked`)
+  expect(printed.join('\n')).toContain(`✗ ${join('test', 'a.test.ts')} > suite > attacked (ε 0.1)`)
   expect(printed.join('\n')).not.toContain('interrupted')
 })
 
@@ -58,6 +60,12 @@ test('says on which line the test is, where Vitest does', async () => {
   await startReporter().reporter.onTestRunEnd([testModule], [], 'passed')
   const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
   expect(checks.map(({ line }: { line?: number }) => line)).toEqual([17, 17])
+})
+
+test('says how to run a test again', async () => {
+  await startReporter().reporter.onTestRunEnd([testModule], [], 'passed')
+  const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(checks[0].command).toBe(String.raw`npx vitest run test/a.test.ts -t 'suite attacked \(ε 0\.1\)$'`)
 })
 
 test('reads what could not be told apart from the test file', async () => {

@@ -68,11 +68,11 @@ test('of several checks with one method the closest example and the largest radi
     validityEvidence(),
   )
   expect(attackReach(comparison)).toEqual([
-    { method: 'pgd', eligible: 3, bySample: [0.1, 0.15, none, none], values: [0.1, 0.15] },
+    { method: 'pgd', eligible: 3, radii: 2, bySample: [0.1, 0.15, none, none], values: [0.1, 0.15] },
   ])
   // At 0.05 samples 1 and 2 are certified; the radii are 0.02, 0.06 and 0.2.
   expect(boundReach(comparison)).toEqual([
-    { method: 'crown', eligible: 3, bySample: [0.02, 0.06, 0.2, none], values: [0.02, 0.06, 0.2] },
+    { method: 'crown', eligible: 3, radii: Infinity, bySample: [0.02, 0.06, 0.2, none], values: [0.02, 0.06, 0.2] },
   ])
   const [pgd, own] = deviations(comparison)
   expect(pgd).toEqual({ pair: 'crown ↔ pgd', values: [expect.closeTo(0.08), expect.closeTo(0.09)] })
@@ -109,7 +109,7 @@ test('the curves say at each radius what was counted', () => {
     const { value, low, high } = interval(count)
     return { method: 'm', epsilon, robust: value, low, high }
   }
-  const reach = { method: 'm', eligible: 4, bySample: [], values: [0.1, 0.3, 0.3] }
+  const reach = { method: 'm', eligible: 4, values: [0.1, 0.3, 0.3] }
   expect(attackCurve(reach, 0.4)).toEqual([point(0, 4), point(0.1, 3), point(0.3, 2), point(0.3, 1), point(0.4, 1)])
   expect(attackCurve(reach, 0.2)).toEqual([point(0, 4), point(0.1, 3), point(0.2, 3)])
   expect(certifiedCurve(reach, 0.4)).toEqual([
@@ -123,7 +123,7 @@ test('the curves say at each radius what was counted', () => {
 })
 
 test('infinite radii reach to the end of the axis', () => {
-  const reach = { method: 'm', eligible: 4, bySample: [], values: [0.1, Number.POSITIVE_INFINITY] }
+  const reach = { method: 'm', eligible: 4, values: [0.1, Number.POSITIVE_INFINITY] }
   const [comparison] = compare(attackEvidence({}, { epsilon: 0.05 }))
   expect(largestRadius(comparison, [], [reach])).toBe(0.1)
   const curve = certifiedCurve(reach, 0.3)
@@ -142,7 +142,7 @@ test('thinned out, the attack curve stays above and the certified curve below wh
       fc.array(fc.double({ min: 0.001, max: 1, noNaN: true }), { minLength: 61, maxLength: 300 }),
       (values) => {
         const sorted = values.toSorted((one, other) => one - other)
-        const reach = { method: 'm', eligible: values.length + 5, bySample: values, values: sorted }
+        const reach = { method: 'm', eligible: values.length + 5, values: sorted }
         const attack = attackCurve(reach, 1)
         const certified = certifiedCurve(reach, 1)
         expect(Math.max(attack.length, certified.length)).toBeLessThan(70)
@@ -176,7 +176,7 @@ test('everything that was asked for is within the axis, the tail of the distance
   const [comparison] = compare(attackEvidence({}, { epsilon: 0.1 }), lowerBoundEvidence({ radius: 0.3 }))
   expect(largestRadius(comparison, [], [])).toBe(0.3)
   const values = Array.from({ length: 100 }, (_, index) => (index + 1) / 100)
-  expect(largestRadius(comparison, [{ method: 'm', eligible: 100, bySample: values, values }], [])).toBe(0.95)
+  expect(largestRadius(comparison, [{ values }], [])).toBe(0.95)
 })
 
 test('what was compared with a baseline is drawn as well', () => {

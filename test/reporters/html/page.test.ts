@@ -37,7 +37,7 @@ test('counts, what needs attention, and a table of checks', () => {
   )
   expect(texts('.counts div')).toEqual(['passed2', 'failed1', 'inconclusive1'])
   expect(texts('.attention li')).toEqual([
-    '✗ failedtest/robustness.test.ts > check 0pgd fooled 2 of 3 samples; accepted at most 10 %. Seed 1.',
+    '✗ failedtest/robustness.test.ts > check 0pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.',
     '? inconclusivetest/robustness.test.ts > check 3Inconclusive: No gradient rule for operator Round (node round_1). Seed 1.',
     '! warningdigits_mlp.onnxA warning.',
   ])
@@ -52,12 +52,13 @@ test('counts, what needs attention, and a table of checks', () => {
 })
 
 test('every chart has a name and its figures as a table', () => {
-  const { document, texts } = render(attackEvidence(), lowerBoundEvidence(), validityEvidence())
+  const closest = attackEvidence({}, { name: 'deepFool', kind: 'minimal-distance', epsilon: undefined })
+  const { document, texts } = render(closest, lowerBoundEvidence(), validityEvidence())
   expect(texts('figure > figcaption strong')).toEqual([
-    'Fooling ratio against ε',
-    'Distances of the adversarial examples',
-    'Deviation of bounds and attacks',
-    'Confusion of the fooled samples',
+    'Fooling ratio against ε linf, 4 samples',
+    'Distances of the adversarial examples linf, 4 samples',
+    'Deviation of bounds and attacks linf, 4 samples',
+    'Confusion of the fooled samples all attacks',
   ])
   for (const figure of document.querySelectorAll('figure:has(> figcaption)')) {
     expect(figure.querySelector('[role=img]')?.getAttribute('aria-label')).toBeTruthy()
@@ -66,9 +67,9 @@ test('every chart has a name and its figures as a table', () => {
   }
   const figures = [...document.querySelectorAll('figure > details')]
   // Samples 0 and 1 are fooled at 0.03 and 0.08, sample 2 is not.
-  expect(figures[0].textContent).toContain('pgd0.0833.3')
+  expect(figures[0].textContent).toContain('deepFool0.0833.3')
   // 0.03 − 0.02 and 0.08 − 0.06.
-  expect(figures[2].textContent).toContain('crown ↔ pgd20.010.01250.0150.01750.02')
+  expect(figures[2].textContent).toContain('crown ↔ deepFool20.010.01250.0150.01750.02')
   expect(figures[3].textContent).toContain('171381')
 })
 
@@ -92,13 +93,16 @@ test('the table of samples says what every check found', () => {
 })
 
 test('regressors are shown with what the attack did to their outputs', () => {
-  const { texts } = render(regressionEvidence())
-  expect(texts('h4')).toEqual(['l2, 4 samples, fooled by a PSNR below 20 dB'])
+  const { texts } = render(
+    regressionEvidence(),
+    regressionEvidence({ attack: { ...regressionEvidence().attack, epsilon: 1 } }),
+  )
+  expect(texts('figure small')).toEqual(['l2, 4 samples, fooled by a PSNR below 20 dB'])
   expect(texts('.samples tbody tr')).toEqual([
-    '0fooled24.5 → 18.5 fooled',
-    '1unfooled26 → 21',
-    '2unfooledInfinity → 22.5',
-    '3ineligible–',
+    '0fooled24.5 → 18.5 fooled24.5 → 18.5 fooled',
+    '1unfooled26 → 2126 → 21',
+    '2unfooledInfinity → 22.5Infinity → 22.5',
+    '3ineligible––',
   ])
 })
 
@@ -112,7 +116,7 @@ test('a baseline is shown with what every sample withstands', () => {
     '306ineligible–',
   ])
   expect(texts('.attention li')[0]).toContain(
-    'deepFool finds the model worse than __robustness__/a.json does (1 worse, 0 better). Seed 4.',
+    'deepFool finds the model weaker than its baseline __robustness__/a.json: of 3 samples, 1 withstand less than before and 0 more. Seed 4.',
   )
 })
 
@@ -120,6 +124,7 @@ test('what is needed to repeat a check', () => {
   const { texts } = render(attackEvidence(), validityEvidence())
   const [attack, validity] = texts('.replay')
   expect(attack).toContain('✗ pgd linf 0.1 · test/robustness.test.ts > check 0')
+  expect(attack).toContain("Commandnpx vitest run a.test.ts -t 'check 0$'")
   expect(attack).toContain('Seed1: given to the same check')
   expect(attack).toContain('Settingssteps: 40')
   expect(attack).toContain('5a'.repeat(32))
@@ -129,15 +134,17 @@ test('what is needed to repeat a check', () => {
 test('names of users stay text, and nothing is loaded or run', () => {
   const [record] = records([hostileEvidence(), lowerBoundEvidence()])
   const { document, texts, html } = (() => {
-    const html = renderHtml(createReport([{ ...record, file: `${hostile}.test.ts`, test: hostile }], true))
+    const html = renderHtml(
+      createReport([{ ...record, file: `${hostile}.test.ts`, test: hostile, command: hostile }], true),
+    )
     return { html, ...read(html) }
   })()
   expect([...document.querySelectorAll('img, iframe, link, object, embed, a[href^=http]')]).toEqual([])
   expect(document.querySelectorAll('script')).toHaveLength(1)
   expect([...document.querySelectorAll('*')].filter((element) => element.hasAttribute('onerror'))).toEqual([])
   expect(texts('h2')[1]).toBe(hostile)
-  expect(texts('figure')[0]).toContain(hostile)
-  expect(html).toContain(`default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-`)
+  expect(texts('.samples')[0]).toContain(hostile)
+  expect(html).toContain(`default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-`)
   expect(html).not.toMatch(/(src|href)="(?!#)/)
 })
 

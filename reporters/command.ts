@@ -1,0 +1,13 @@
+/** What to type to run a test again, in the folder of the project; of all tests of the file where the name is not known. */
+export function testCommand(runner: 'vitest run' | 'jest', file: string, test: string | undefined): string {
+  return ['npx', runner, quote(file), ...(test === undefined ? [] : ['-t', quote(`${escapePattern(test)}$`)])].join(' ')
+}
+
+/** For a POSIX shell. */
+export function quote(text: string): string {
+  return /^[\w./:=,@-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')
+}

@@ -2,7 +2,7 @@ import type { BudgetSettings } from '../src/budget.js'
 import type { Evidence, ShardOfSamples } from '../src/evidence.js'
 import { shardAlone } from '../src/reasons.js'
 import { holds, passes } from '../src/verdict.js'
-import { failureMessage } from './message.js'
+import { failureMessage, triedAgain } from './message.js'
 import type { BaselinePlace } from './to-match-robustness-baseline.js'
 
 /** The test that a matcher runs in, as far as matchers need to know it. */
@@ -10,6 +10,8 @@ export interface RunningTest {
   /** What the test has left of its time, and how it is cancelled. */
   readonly budget: BudgetSettings
   readonly baselines: BaselinePlace
+  /** More than 1 where the runner tries again what failed. */
+  readonly attempt?: number
   record(evidence: Evidence): void
 }
 
@@ -20,12 +22,9 @@ export interface MatcherResult {
 }
 
 /** Records a check and turns its verdict into what the runner expects. */
-export function conclude(
-  evidence: Evidence,
-  negated: boolean,
-  test: RunningTest,
-  shard?: ShardOfSamples,
-): MatcherResult {
+export function conclude(found: Evidence, negated: boolean, test: RunningTest, shard?: ShardOfSamples): MatcherResult {
+  const { attempt = 1 } = test
+  const evidence = attempt > 1 ? { ...found, warnings: [...found.warnings, triedAgain(attempt)] } : found
   if (shard && isForMerging(evidence)) {
     const reason = shardAlone(shard)
     // The test goes on, and nobody who reads the record alone takes it for passed.

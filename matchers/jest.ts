@@ -25,10 +25,12 @@ expect.extend(createMatchers(runningTest))
 
 function runningTest(context: MatcherContext): RunningTest {
   const { testPath = '', currentTestName } = context
+  const { attempt, ...time } = circumstances(currentTestName)
   return {
-    budget: testBudget(testTime(currentTestName)),
+    budget: testBudget(time),
     baselines: baselinePlace(context),
-    record: (evidence) => recordInFile({ file: testPath, name: currentTestName }, evidence),
+    attempt,
+    record: (evidence) => recordInFile({ file: testPath, name: currentTestName, attempt }, evidence),
   }
 }
 
@@ -39,14 +41,22 @@ interface CircusTest {
   readonly timeout?: number
   /** Date, in milliseconds. */
   readonly startedAt?: number | null
+  /** How often it was begun. */
+  readonly invocations?: number
+}
+
+interface Circumstances {
+  readonly timeout: number | undefined
+  readonly elapsed: number
+  readonly attempt: number
 }
 
 /**
- * Jest tells matchers nothing about time, but its test runner keeps its state on the global object. Where that is missing
+ * Jest tells matchers nothing about time and attempts, but its test runner keeps its state on the global object. Where that is missing
  * or about another test (concurrent ones have none), there is no budget, and Jest's timeout ends the test.
  */
-function testTime(currentTestName: string | undefined): { timeout: number | undefined; elapsed: number } {
-  const unknown = { timeout: undefined, elapsed: 0 }
+function circumstances(currentTestName: string | undefined): Circumstances {
+  const unknown = { timeout: undefined, elapsed: 0, attempt: 1 }
   const symbol = Object.getOwnPropertySymbols(globalThis).find(({ description }) => description === 'JEST_STATE_SYMBOL')
   if (!symbol) return unknown
   const state = (globalThis as Record<symbol, unknown>)[symbol] as
@@ -54,7 +64,11 @@ function testTime(currentTestName: string | undefined): { timeout: number | unde
     | undefined
   const test = state?.currentlyRunningTest
   if (!test?.startedAt || test.concurrent || fullName(test) !== currentTestName) return unknown
-  return { timeout: test.timeout ?? state?.testTimeout, elapsed: Date.now() - test.startedAt }
+  return {
+    timeout: test.timeout ?? state?.testTimeout,
+    elapsed: Date.now() - test.startedAt,
+    attempt: test.invocations ?? 1,
+  }
 }
 
 function fullName({ name, parent }: CircusTest): string {

@@ -302,6 +302,11 @@ function excluded(finding: AttackFinding | LowerBoundFinding): string[] {
 
 // What to do.
 
+/** What a report says where the runner tried again what had failed. */
+export function triedAgain(attempt: number): string {
+  return `This is attempt ${attempt} of the test: the runner tries again what fails, and what the attempts before found is not reported.`
+}
+
 function advice({ model, warnings, finding }: Evidence): string[] {
   // Where nothing was eligible, warnings about the samples only repeat it.
   const relevant = finding?.eligible === 0 ? model.warnings : new Set([...model.warnings, ...warnings])

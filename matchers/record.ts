@@ -1,20 +1,49 @@
 import { appendFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
+import { threadId } from 'node:worker_threads'
 import { type Evidence, encodeEvidence } from '../src/evidence.js'
 
+interface Task {
+  readonly meta: object
+}
+
+interface RecordingMeta {
+  unfooled?: readonly unknown[]
+}
+
 /** Adds evidence to a Vitest task's `meta`, which travels to the reporter and survives a failure of the test. */
-export function recordInTask(task: { readonly meta: object }, evidence: Evidence): void {
-  const meta = task.meta as { unfooled?: unknown[] }
-  meta.unfooled = [...(meta.unfooled ?? []), encodeEvidence(evidence)]
+export function recordInTask(task: Task, evidence: Evidence): void {
+  const meta: RecordingMeta = task.meta
+  meta.unfooled = [...recordsOf(task), encodeEvidence(evidence)]
+}
+
+export function recordsOf({ meta }: Task): readonly unknown[] {
+  return (meta as RecordingMeta).unfooled ?? []
+}
+
+/** Drops what was recorded after the first ones. */
+export function keepRecords(task: Task, count: number): void {
+  const meta: RecordingMeta = task.meta
+  if (meta.unfooled) meta.unfooled = meta.unfooled.slice(0, count)
+}
+
+/** A test as a file of evidence names it. */
+export interface RecordingTest {
+  /** Absolute path. */
+  readonly file: string
+  /** Undefined where it could be any of several concurrent ones. */
+  readonly name: string | undefined
+  /** From 1; more where the runner tries again what failed. */
+  readonly attempt: number
 }
 
 /**
- * Adds evidence to this worker's file in the folder that the Jest reporter made. Jest has no channel for the data of
- * passing tests; without the reporter there is nobody to read it.
+ * Adds evidence to this worker's file in the folder that the reporter made. It is what a run that is killed leaves, and for
+ * Jest, which has no channel for the data of passing tests, the only way. Without the reporter there is nobody to read it.
  */
-export function recordInFile(test: { file: string; name: string | undefined }, evidence: Evidence): void {
+export function recordInFile({ file, name, attempt }: RecordingTest, evidence: Evidence): void {
   const folder = process.env.UNFOOLED_EVIDENCE_DIR
   if (!folder) return
-  const line = JSON.stringify({ file: test.file, test: test.name, evidence: encodeEvidence(evidence) })
-  appendFileSync(join(folder, `${process.pid}.jsonl`), `${line}\n`)
+  const line = { file: relative(folder, file), test: name, attempt, evidence: encodeEvidence(evidence) }
+  appendFileSync(join(folder, `${process.pid}-${threadId}.jsonl`), `${JSON.stringify(line)}\n`)
 }

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vitest'
 import { engine } from '../src/engine/engine.js'
+import type { Evidence } from '../src/evidence.js'
 import type { RunningTest } from './assertion.js'
 import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
-import { recordInTask } from './record.js'
+import { keepRecords, recordInFile, recordInTask, recordsOf } from './record.js'
 import { testBudget } from './test-budget.js'
 
 declare global {
@@ -16,9 +17,17 @@ type Task = TestContext['task']
 
 /** Tests that are under way, with the time they began. */
 const running = new Map<Task, number>()
+/** How often a test was tried again, and what it had recorded before the first of these attempts. */
+const attempts = new WeakMap<Task, { readonly retries: number; readonly recorded: number }>()
 
 beforeEach(({ task }) => {
   running.set(task, performance.now())
+  const retries = task.result?.retryCount ?? 0
+  const before = attempts.get(task)
+  // Repetitions, unlike retries, all count.
+  const isRetry = before !== undefined && retries > before.retries
+  if (isRetry) keepRecords(task, before.recorded)
+  attempts.set(task, { retries, recorded: recordsOf(task).length })
 })
 afterEach(({ task }) => {
   running.delete(task)
@@ -33,12 +42,34 @@ function runningTest(context: MatcherContext & { readonly task?: Task }): Runnin
   // Vitest 3 does not say which test it is; of several concurrent ones it could be any, so their file takes the evidence.
   const task = context.task ?? (tasks.length === 1 ? tasks[0] : undefined)
   const baselines = baselinePlace(context)
-  if (!task) return { budget: {}, baselines, record: (evidence) => tasks[0] && recordInTask(tasks[0].file, evidence) }
+  if (!task) {
+    const [{ file } = {}] = tasks
+    return { budget: {}, baselines, record: (evidence) => file && record(file, evidence) }
+  }
   const start = running.get(task)
   const elapsed = start === undefined ? 0 : performance.now() - start
   return {
     budget: testBudget({ timeout: task.timeout, elapsed, signal: task.context.signal }),
     baselines,
-    record: (evidence) => recordInTask(task, evidence),
+    attempt: attemptOf(task),
+    record: (evidence) => record(task, evidence),
   }
+}
+
+function record(task: Task | Task['file'], evidence: Evidence): void {
+  recordInTask(task, evidence)
+  const attempt = task.type === 'test' ? attemptOf(task) : 1
+  recordInFile({ file: task.file.filepath, name: fullName(task), attempt }, evidence)
+}
+
+function attemptOf(task: Task): number {
+  return 1 + (attempts.get(task)?.retries ?? 0)
+}
+
+/** As the reporter sees it; undefined for a file. */
+function fullName(task: Task | Task['file']): string | undefined {
+  if (task.type !== 'test') return undefined
+  const names = [task.name]
+  for (let { suite } = task; suite; suite = suite.suite) names.unshift(suite.name)
+  return names.join(' > ')
 }

@@ -11,13 +11,16 @@ import type {
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
 import { testCommand } from './command.js'
+import { defaultFormats } from './formats.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
+import { UnfinishedRun } from './unfinished.js'
 import { announceWorkers } from './workers.js'
 
 /** Reports the robustness checks of a Vitest run. */
 export default class UnfooledReporter implements Reporter {
   readonly #options: ReporterOptions
   #vitest: Vitest | undefined
+  #unfinished: UnfinishedRun | undefined
 
   /** @throws SettingsError for options that make no sense. */
   constructor(options: ReporterOptions = {}) {
@@ -29,7 +32,9 @@ export default class UnfooledReporter implements Reporter {
   }
 
   onTestRunStart(specifications: readonly TestSpecification[]): void {
-    announceWorkers(this.#vitest!.config.maxWorkers, specifications.length)
+    const { root, maxWorkers } = this.#vitest!.config
+    announceWorkers(maxWorkers, specifications.length)
+    this.#unfinished = new UnfinishedRun(root, this.#options.formats ?? defaultFormats)
   }
 
   async onTestRunEnd(
@@ -47,6 +52,7 @@ export default class UnfooledReporter implements Reporter {
       this.#options,
       (text) => logger.log(text),
     )
+    this.#unfinished?.end()
   }
 }
 

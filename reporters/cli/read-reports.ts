@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { EvidenceError } from '../../src/evidence.js'
 import type { EncodedCheck } from '../collect.js'
+import { readUnfinished } from '../unfinished.js'
 
 /** What the JSON reports of one or several runs have together. */
 export interface StoredRuns {
@@ -23,6 +24,8 @@ export async function readReports(paths: readonly string[]): Promise<StoredRuns>
 }
 
 async function readReport(path: string): Promise<StoredRuns> {
+  const unfinished = readUnfinished(path)
+  if (unfinished) return { records: unfinished, complete: false, problems: [] }
   const report = parse(path, await readFile(path, 'utf8').catch((cause: Error) => refuse(path, cause.message)))
   if (!isRecord(report) || !Array.isArray(report.checks)) refuse(path, 'it is no JSON report of unfooled.')
   if (report.schemaVersion !== 1) {

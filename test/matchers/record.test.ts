@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import '../../matchers/vitest.js'
 import { recordInFile } from '../../matchers/record.js'
@@ -72,10 +72,10 @@ describe('in Jest', () => {
   test('one line per check in the folder that the reporter named', async () => {
     const model = await thresholdModel()
     const evidence = await checkAttackResistance(model, fools(1), { samples: samplesBelow(5), seed })
-    recordInFile({ file: '/a.test.js', name: 'nobody listens' }, evidence)
+    recordInFile({ file: '/a.test.js', name: 'nobody listens', attempt: 1 }, evidence)
     vi.stubEnv('UNFOOLED_EVIDENCE_DIR', folder)
-    recordInFile({ file: '/a.test.js', name: 'first' }, evidence)
-    recordInFile({ file: '/a.test.js', name: undefined }, evidence)
+    recordInFile({ file: '/a.test.js', name: 'first', attempt: 1 }, evidence)
+    recordInFile({ file: '/a.test.js', name: undefined, attempt: 1 }, evidence)
     vi.unstubAllEnvs()
     const [name, ...others] = readdirSync(folder)
     expect(others).toEqual([])
@@ -83,9 +83,10 @@ describe('in Jest', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
+    const file = relative(folder, '/a.test.js')
     expect(lines.map(({ file, test }) => [file, test])).toEqual([
-      ['/a.test.js', 'first'],
-      ['/a.test.js', undefined],
+      [file, 'first'],
+      [file, undefined],
     ])
     expect(decodeEvidence(lines[0].evidence)).toEqual(evidence)
   })

@@ -28,12 +28,20 @@ afterEach(() => {
 
 const file = join(rootDir, 'test', 'a.test.js')
 
+type Options = ConstructorParameters<typeof UnfooledReporter>[1]
+
+function startReporter(options?: Options): UnfooledReporter {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 8 }, options)
+  reporter.onRunStart({ numTotalTestSuites: 3 })
+  return reporter
+}
+
 test('reads what the matchers of all workers wrote, and removes it', async () => {
-  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 }, { formats: { json: 'report.json' } })
+  const reporter = startReporter({ formats: { json: 'report.json' } })
   const folder = process.env.UNFOOLED_EVIDENCE_DIR!
-  recordInFile({ file, name: 'attacked' }, attackEvidence())
+  recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
   vi.spyOn(process, 'pid', 'get').mockReturnValue(1)
-  recordInFile({ file, name: 'bounded' }, lowerBoundEvidence())
+  recordInFile({ file, name: 'bounded', attempt: 1 }, lowerBoundEvidence())
   await reporter.onRunComplete(new Set(), {})
   expect(printed).toContain('unfooled: 2 checks of 1 model, 1 failed')
   expect(printed).toContain(`✗ ${join('test', 'a.test.js')} > attacked`)
@@ -42,17 +50,34 @@ test('reads what the matchers of all workers wrote, and removes it', async () =>
 })
 
 test('half a line of a killed worker does not hide the others', async () => {
-  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
-  recordInFile({ file, name: 'attacked' }, attackEvidence())
+  const reporter = startReporter()
+  recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
   appendFileSync(join(process.env.UNFOOLED_EVIDENCE_DIR!, `${process.pid}.jsonl`), '{"file":"/a.test.js","evid')
   await reporter.onRunComplete(new Set(), { wasInterrupted: true })
   expect(printed).toContain('unfooled: 1 check of 1 model')
   expect(printed).toContain('The run was interrupted')
 })
 
+test('of a test that was tried again the last attempt counts', async () => {
+  const reporter = startReporter()
+  for (const attempt of [1, 2]) {
+    recordInFile({ file, name: 'flaky', attempt }, attackEvidence({ seed: attempt }))
+    recordInFile({ file, name: undefined, attempt: 1 }, lowerBoundEvidence())
+  }
+  await reporter.onRunComplete(new Set(), {})
+  const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(
+    checks.map(({ test, evidence }: { test?: string; evidence: { seed?: number } }) => [test, evidence.seed]),
+  ).toEqual([
+    [undefined, undefined],
+    ['flaky', 2],
+    [undefined, undefined],
+  ])
+})
+
 test('two runs have folders of their own', async () => {
   const reporters = [1, 2].map(() => {
-    const reporter = new UnfooledReporter({ rootDir, maxWorkers: 2 })
+    const reporter = startReporter()
     return { reporter, folder: process.env.UNFOOLED_EVIDENCE_DIR }
   })
   expect(reporters[0].folder).not.toBe(reporters[1].folder)
@@ -61,8 +86,7 @@ test('two runs have folders of their own', async () => {
 })
 
 test('workers share the cores', async () => {
-  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 8 })
-  reporter.onRunStart({ numTotalTestSuites: 3 })
+  const reporter = startReporter()
   expect(process.env.UNFOOLED_TEST_WORKERS).toBe('3')
   await reporter.onRunComplete(new Set(), {})
 })

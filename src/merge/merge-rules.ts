@@ -5,6 +5,7 @@ import type {
   Evidence,
   LowerBoundEvidence,
   RegressionAttackEvidence,
+  SampleEvidence,
 } from '../evidence.js'
 import {
   type Judgement,
@@ -57,7 +58,7 @@ const regressionAttack: MergeRules<RegressionAttackEvidence> = {
   shared: (shards) => ({ attack: withAllRadii(shards.map((check) => check.attack)) }),
   hasOutcomes: hasFinding,
   judge: (findings, check) => {
-    const finding = mergeRegressionFindings(findings)
+    const finding = mergeRegressionFindings(findings, check)
     return { finding, ...judgeRegression(finding, check) }
   },
 }
@@ -96,7 +97,7 @@ const baseline: MergeRules<BaselineEvidence> = {
 }
 
 export const mergeRules: {
-  readonly [Kind in Evidence['kind']]: MergeRules<Extract<Evidence, { readonly kind: Kind }>>
+  readonly [Kind in SampleEvidence['kind']]: MergeRules<Extract<SampleEvidence, { readonly kind: Kind }>>
 } = {
   attack,
   'regression-attack': regressionAttack,

@@ -1,5 +1,5 @@
 import { UnfooledError } from '../errors.js'
-import type { Evidence, RecordedCheck, ShardOfSamples } from '../evidence.js'
+import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../evidence.js'
 import { encodeJson } from '../json-safe.js'
 import { shardIndices } from '../sampling/shard.js'
 import { passes } from '../verdict.js'
@@ -12,7 +12,7 @@ export class MergeError extends UnfooledError {
   }
 }
 
-type ShardEvidence = Evidence & { readonly shard: ShardOfSamples }
+type ShardEvidence = SampleEvidence & { readonly shard: ShardOfSamples }
 type ShardCheck = RecordedCheck & { readonly evidence: ShardEvidence }
 
 /**
@@ -35,7 +35,7 @@ export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] 
 }
 
 function isShard(record: RecordedCheck): record is ShardCheck {
-  return record.evidence.shard !== undefined
+  return 'shard' in record.evidence && record.evidence.shard !== undefined
 }
 
 function rulesOf({ kind }: ShardEvidence): MergeRules<Evidence> {
@@ -58,9 +58,9 @@ function identity({ file, test, evidence }: ShardCheck): string {
 }
 
 function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
-  const [{ file, test }] = group
+  const [{ evidence: _, ...place }] = group
   const shards = inOrder(group)
-  const { shard, assertion, reason: _, ...first } = shards[0]
+  const { shard, assertion, reason, ...first } = shards[0]
   const rules = rulesOf(shards[0])
   const merged = {
     ...first,
@@ -82,9 +82,9 @@ function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
         merged,
       )
   const whole = { ...merged, ...judged } as Evidence
-  if (!assertion) return { file, test, evidence: whole }
+  if (!assertion) return { ...place, evidence: whole }
   const { negated } = assertion
-  return { file, test, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
+  return { ...place, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
 }
 
 /** @throws MergeError unless every shard is there once, with as many samples as its part has. */

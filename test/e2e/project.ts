@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,16 +16,25 @@ export interface Run {
 interface RecordedCheck {
   readonly file: string
   readonly test: string
-  readonly evidence: { readonly verdict: string; readonly attack: { readonly epsilon: number } }
+  readonly evidence: {
+    readonly verdict: string
+    readonly attack: { readonly epsilon: number }
+    readonly samples: { readonly count: number }
+    readonly warnings: readonly string[]
+  }
 }
 
 /** A repository of somebody else, in a temporary folder that goes away with the test. */
 export interface Project {
   readonly folder: string
   /** What the reporter wrote. */
-  report(): { readonly checks: readonly RecordedCheck[] }
+  report(): { readonly complete: boolean; readonly checks: readonly RecordedCheck[] }
   /** Runs Node with a script and its arguments. */
   run(...command: readonly string[]): Promise<Run>
+  /** The same with changes to the environment. */
+  runIn(environment: Readonly<Record<string, string>>, ...command: readonly string[]): Promise<Run>
+  /** The same, and kills it and all that it has started as soon as the condition holds. */
+  runUntil(condition: () => boolean, ...command: readonly string[]): Promise<Run>
 }
 
 export const vitest = ['node_modules/vitest/vitest.mjs', 'run']
@@ -49,15 +58,16 @@ export function linkedProject(files: Readonly<Record<string, string>>): Project 
 export async function installedProject(
   packages: readonly string[],
   files: Readonly<Record<string, string>>,
+  node?: string,
 ): Promise<Project> {
-  const project = emptyProject(files)
+  const project = emptyProject(files, node)
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
-  const { code, output } = await start('npm', ['install', ...options, inject('tarball'), ...packages], project.folder)
+  const { code, output } = await start('npm', ['install', ...options, inject('tarball'), ...packages], project).done
   if (code !== 0) throw new Error(`npm install failed:\n${output}`)
   return project
 }
 
-function emptyProject(files: Readonly<Record<string, string>>): Project {
+function emptyProject(files: Readonly<Record<string, string>>, node = process.execPath): Project {
   const folder = mkdtempSync(join(tmpdir(), 'unfooled-project-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   cpSync(join(root, 'fixtures/models/mnist_lenet.onnx'), join(folder, 'model.onnx'))
@@ -68,24 +78,50 @@ function emptyProject(files: Readonly<Record<string, string>>): Project {
   return {
     folder,
     report: () => JSON.parse(readFileSync(join(folder, 'unfooled-report/report.json'), 'utf8')),
-    run: (...command) => start(process.execPath, command, folder),
+    run: (...command) => start(node, command, { folder }).done,
+    runIn: (environment, ...command) => start(node, command, { folder, environment }).done,
+    async runUntil(condition, ...command) {
+      const { child, done } = start(node, command, { folder })
+      const timer = setInterval(() => condition() && process.kill(-child.pid!, 'SIGKILL'), 20)
+      return done.finally(() => clearInterval(timer))
+    },
   }
 }
 
-function start(command: string, args: readonly string[], folder: string): Promise<Run> {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(VITEST|JEST|UNFOOLED|NODE_ENV)/.test(name))
+interface Surroundings {
+  readonly folder: string
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+function start(
+  command: string,
+  args: readonly string[],
+  { folder, environment }: Surroundings,
+): { readonly child: ChildProcess; readonly done: Promise<Run> } {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !/^(VITEST|JEST|UNFOOLED|NODE_ENV|GITHUB)/.test(name),
+  )
   const child = spawn(command, args, {
     cwd: folder,
-    env: { ...Object.fromEntries(inherited), NO_COLOR: '1', CI: 'true', ONNXRUNTIME_NODE_INSTALL: 'skip' },
+    env: {
+      ...Object.fromEntries(inherited),
+      NO_COLOR: '1',
+      CI: 'true',
+      ONNXRUNTIME_NODE_INSTALL: 'skip',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of processes of its own, which can be killed together.
+    detached: true,
   })
   let output = ''
   child.stdout.on('data', (text) => (output += text))
   child.stderr.on('data', (text) => (output += text))
-  return new Promise((resolve, reject) => {
+  const done = new Promise<Run>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code) => resolve({ code, output }))
   })
+  return { child, done }
 }
 
 /** The files that a section of the README shows: code blocks that begin with a comment naming their file. */

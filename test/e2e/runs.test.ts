@@ -1,0 +1,188 @@
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { installedProject, jest, linkedProject, type Project, readmeFiles, vitest } from './project.js'
+
+const { bin } = JSON.parse(readFileSync('package.json', 'utf8'))
+const unfooled = join('node_modules/unfooled', bin.unfooled)
+const report = 'unfooled-report/report.json'
+const baseline = (file: string) => join('__robustness__', file, 'withstands.json')
+
+/** What differs between the runners. */
+interface Runner {
+  readonly heading: 'Vitest' | 'Jest'
+  readonly command: readonly string[]
+  readonly suffix: string
+  /** Imports, and a function that loads the model and 16 samples. */
+  readonly head: string
+  readonly retried: (name: string, body: string) => string
+  readonly concurrent: (name: string, body: string) => string
+  /** Runs both halves of the files and makes one report of them. */
+  runShards(project: Project): Promise<void>
+}
+
+const load = `
+  const load = async () => ({
+    model: await loadModel('model.onnx', { domain: [0, 1] }),
+    samples: firstSamples(await loadSamples('test-images.npz'), 16),
+  })`
+
+const runners: Record<Runner['heading'], Runner> = {
+  Vitest: {
+    heading: 'Vitest',
+    command: vitest,
+    suffix: 'ts',
+    head: `
+      import { firstSamples, loadModel, loadSamples, pgd } from 'unfooled'
+      import { expect, test } from 'vitest'
+      ${load}`,
+    retried: (name, body) => `test('${name}', { retry: 1 }, async ({ expect }) => {${body}})`,
+    concurrent: (name, body) => `test.concurrent.for([1, 2])('${name} %s', async (steps, { expect }) => {${body}})`,
+    async runShards(project) {
+      for (const shard of [1, 2]) {
+        const options = [`--shard=${shard}/2`, '--reporter=blob', `--outputFile=blobs/${shard}.json`]
+        await succeeds(project.run(...vitest, ...options))
+      }
+      await succeeds(project.run(...vitest, '--merge-reports=blobs', '--reporter=unfooled/reporters/vitest'))
+    },
+  },
+  Jest: {
+    heading: 'Jest',
+    command: jest,
+    suffix: 'js',
+    head: `
+      const { firstSamples, loadModel, loadSamples, pgd } = require('unfooled')
+      jest.retryTimes(1)
+      ${load}`,
+    retried: (name, body) => `test('${name}', async () => {${body}})`,
+    concurrent: (name, body) => `test.concurrent.each([1, 2])('${name} %s', async (steps) => {${body}})`,
+    async runShards(project) {
+      for (const shard of [1, 2]) {
+        await succeeds(project.run(...jest, `--shard=${shard}/2`))
+        renameSync(join(project.folder, report), join(project.folder, `${shard}.json`))
+      }
+      await succeeds(project.run(unfooled, 'merge', '1.json', '2.json'))
+    },
+  },
+}
+
+async function succeeds(run: Promise<{ code: number | null; output: string }>): Promise<string> {
+  const { code, output } = await run
+  expect({ code, output }).toMatchObject({ code: 0 })
+  return output
+}
+
+function checks({ head, retried, concurrent }: Runner): string {
+  const check = (epsilon: string, steps: string) => `
+    const { model, samples } = await load()
+    const attack = pgd({ norm: 'linf', epsilon: ${epsilon}, steps: ${steps} })
+    await expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.5, seed: 7 })`
+  return `${head}
+    const epsilon = Number(process.env.EPSILON ?? 0.02)
+    let attempts = 0
+    ${retried('tried again', `attempts++\n${check('attempts === 1 ? 0.9 : epsilon', '3')}`)}
+    ${concurrent('concurrent', check('epsilon', 'steps'))}`
+}
+
+function baselines({ head }: Runner): string {
+  return `${head}
+    test('withstands', async () => {
+      const { model, samples } = await load()
+      await expect(model).toMatchRobustnessBaseline(pgd({ epsilon: 0.05, steps: 3 }), { samples, seed: 7 })
+    })`
+}
+
+/** Ends one check, and does not end another one for long. */
+function endless({ head }: Runner): string {
+  return `${head}
+    test('endless', async () => {
+      const { model, samples } = await load()
+      await expect(model).toResistAttack(pgd({ epsilon: 0.01, steps: 1 }), { samples, maxFoolingRatio: 0.5, seed: 7 })
+      const attack = pgd({ epsilon: 0.001, steps: 10_000, restarts: 10_000 })
+      await expect(model).toResistAttack(attack, { samples, budget: { milliseconds: 60_000 } })
+    }, 100_000)`
+}
+
+test.each([
+  ['Vitest', 'Vitest 4, as it is installed here', []],
+  ['Jest', 'Jest 30, as it is installed here', []],
+  ['Vitest', 'Vitest 3.2', ['vitest@3.2']],
+  ['Vitest', 'Vitest 5, on Node 24', ['vitest@5', 'node@24']],
+  ['Jest', 'Jest 29.7', ['jest@29.7']],
+] as const)('%s: %s', { timeout: 600_000 }, async (heading, _, packages) => {
+  const runner = runners[heading]
+  const { command, suffix } = runner
+  const readme = readmeFiles(heading)
+  const [attacks, compared] = [`attacks.test.${suffix}`, `baseline.test.${suffix}`]
+  const [config] = Object.keys(readme)
+  const files = { [config!]: readme[config!]!, [attacks]: checks(runner), [compared]: baselines(runner) }
+  const project = await (packages.length === 0 ? linkedProject(files) : install(packages, files))
+  const gate = (...reports: string[]) => project.run(unfooled, 'gate', ...(reports.length > 0 ? reports : [report]))
+  const path = (file: string) => join(project.folder, file)
+
+  // -u writes the baseline; a gate asks for a comparison with it.
+  await succeeds(project.run(...command, '-u'))
+  expect(existsSync(path(baseline(compared)))).toBe(true)
+  expect(await gate()).toMatchObject({
+    code: 1,
+    output: expect.stringContaining('was written, so nothing was compared'),
+  })
+
+  // In CI everything passes, one test at its second attempt.
+  await succeeds(project.run(...command))
+  expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
+  expect(project.report()).toMatchObject({ complete: true, checks: { length: 4 } })
+  const retried = project.report().checks.filter(({ evidence: { warnings } }) => /attempt 2/.test(warnings.join()))
+  expect(retried).toMatchObject([{ file: attacks, test: 'tried again', evidence: { attack: { epsilon: 0.02 } } }])
+  expect(existsSync(path('unfooled-report/report.html'))).toBe(true)
+  expect(existsSync(path(`${report}.unfinished`))).toBe(false)
+
+  // The files of a run in two shards.
+  await runner.runShards(project)
+  expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
+  expect(project.report().checks.map(({ file }) => file)).toEqual([attacks, attacks, attacks, compared])
+
+  // The samples of a run in two shards: each passes its tests, and none the gate.
+  for (const shard of ['1', '2']) {
+    await succeeds(project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, attacks, '-t', 'concurrent'))
+    renameSync(path(report), path(`part-${shard}.json`))
+  }
+  expect(await gate('part-1.json')).toMatchObject({ code: 1, output: expect.stringContaining('not merged') })
+  await succeeds(project.run(unfooled, 'merge', 'part-1.json', 'part-2.json'))
+  expect(project.report().checks.map(({ evidence }) => evidence.samples.count)).toEqual([16, 16])
+  await succeeds(gate())
+
+  // What fails fails the run and the gate.
+  const failed = await project.runIn({ EPSILON: '0.9' }, ...command)
+  expect(failed.code).toBe(1)
+  expect(await gate()).toMatchObject({ code: 1, output: expect.stringMatching(/✗ attacks.*: fooled/) })
+
+  // What is killed leaves what has ended.
+  writeFileSync(path(`endless.test.${suffix}`), endless(runner))
+  const killed = await project.runUntil(() => hasEvidence(path(`${report}.unfinished`)), ...command, 'endless')
+  expect(killed.code).toBe(null)
+  const remains = await succeeds(project.run(unfooled, 'report', report, '--output', 'remains'))
+  expect(remains).toContain('unfooled: 1 check of 1 model')
+  expect(remains).toContain('The run was interrupted: checks are missing.')
+  expect(await gate()).toMatchObject({ code: 1, output: expect.stringContaining('The run is not complete') })
+})
+
+/** With what the README shows, which is run first. */
+async function install(packages: readonly string[], files: Readonly<Record<string, string>>): Promise<Project> {
+  const [runner] = packages
+  const heading = runner!.startsWith('vitest') ? 'Vitest' : 'Jest'
+  const node = packages.some((name) => name.startsWith('node@')) ? 'node_modules/node/bin/node' : undefined
+  const project = await installedProject([...packages, 'onnxruntime-node@1.30'], readmeFiles(heading), node)
+  const output = await succeeds(project.run(...runners[heading].command))
+  expect(output).toMatch(/Tests:? +2 passed/)
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(project.folder, file), text)
+  rmSync(join(project.folder, `robustness.test.${runners[heading].suffix}`))
+  return project
+}
+
+/** Whether a worker has written a whole line. */
+function hasEvidence(folder: string): boolean {
+  if (!existsSync(folder)) return false
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.jsonl'))
+  return files.some((file) => readFileSync(join(folder, file), 'utf8').endsWith('\n'))
+}

@@ -22,7 +22,7 @@ export async function measureOutcomes(
   request: { readonly seed: number; readonly budget: BudgetRequest | undefined },
 ): Promise<MeasuredOutcomes> {
   if ('run' in method) {
-    const result = await runAttack(model, method, { ...samples, ...request })
+    const result = await runAttack(model, method, { ...samples, ...request, keepExample: () => false })
     const unbroken = method.kind === 'fixed-epsilon' ? 1 : Number.POSITIVE_INFINITY
     return measured(result, ({ fooled, distance }) => {
       if (!fooled) return unbroken

@@ -5,9 +5,9 @@ import type { BudgetRequest } from './budget.js'
 import { type AttackEvidence, type AttackFinding, describeCheck } from './evidence.js'
 import { judgeAttack } from './judgement.js'
 import type { Classifier } from './model/classifier.js'
-import { takePictures } from './pictures.js'
+import { mostPictures, takePictures } from './pictures.js'
 import type { Samples } from './sampling/samples.js'
-import { closestOfEachClass } from './telling-samples.js'
+import { amongClosestOfClass, closestOfEachClass } from './telling-samples.js'
 
 /** Attacks the model and compares the fooling ratio with the limit. An attack that cannot run is inconclusive. */
 export async function attackEvidence(
@@ -22,17 +22,23 @@ export async function attackEvidence(
   }: Pick<AttackEvidence, 'maxFoolingRatio' | 'confidence' | 'seed'> & { readonly budget: BudgetRequest | undefined },
 ): Promise<AttackEvidence> {
   const start = performance.now()
-  const { finding: result, reason } = await analyse(() => runAttack(model, attack, { ...samples, seed, budget }))
+  const { finding: result, reason } = await analyse(() =>
+    runAttack(model, attack, {
+      ...samples,
+      seed,
+      budget,
+      keepExample: amongClosestOfClass(mostPictures, attack.norm),
+    }),
+  )
   const summary = result && summarize(result)
   const finding = summary && {
     ...summary,
     pictures: takePictures(
       model,
       samples.inputs,
-      closestOfEachClass(summary.perSample).map((sample) => ({
-        sample,
-        adversarial: result.samples[sample].adversarial!,
-      })),
+      closestOfEachClass(summary.perSample)
+        .slice(0, mostPictures)
+        .map((sample) => ({ sample, adversarial: result.samples[sample].adversarial! })),
     ),
   }
   const evidence = {

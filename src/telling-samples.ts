@@ -1,4 +1,6 @@
+import type { AttackedSample } from './attacks/attack.js'
 import type { AttackFinding, ErrorLimit, RegressionFinding } from './evidence.js'
+import type { AttackNorm } from './geometry/norm.js'
 
 /** Fooled samples, the closest of each class first, then the second closest of each, and so on. */
 export function closestOfEachClass({
@@ -16,6 +18,22 @@ export function closestOfEachClass({
     })
     .sort((one, other) => one.turn - other.turn)
     .map(({ sample }) => sample)
+}
+
+/**
+ * Whether an example may be among the first `most` of {@link closestOfEachClass}, asked of one after the other: few are kept,
+ * however many there are.
+ */
+export function amongClosestOfClass(most: number, norm: AttackNorm): (sample: AttackedSample) => boolean {
+  const closest = new Map<number, readonly number[]>()
+  return ({ label, distance }) => {
+    const known = closest.get(label) ?? []
+    const length = distance![norm]
+    if (known.length === most && length >= known[most - 1]) return false
+    const ascending = [...known, length].sort((one, other) => one - other)
+    closest.set(label, ascending.slice(0, most))
+    return true
+  }
 }
 
 /** Fooled samples, those with the worst outputs first. */

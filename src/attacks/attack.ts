@@ -75,6 +75,11 @@ export interface AttackRequest {
   readonly seed?: number
   readonly budget?: BudgetRequest
   readonly onProgress?: (fraction: number) => void
+  /**
+   * Whether the result keeps the adversarial example of a fooled sample: those of many samples take as much memory as the
+   * samples. Default: all are kept.
+   */
+  readonly keepExample?: (sample: AttackedSample) => boolean
 }
 
 export interface AttackedSample {
@@ -88,7 +93,7 @@ export interface AttackedSample {
   readonly adversarialPrediction: number
   /** Perturbation of a fooled sample; undefined otherwise. */
   readonly distance: Distance | undefined
-  /** Re-checked adversarial example; undefined where the sample was not fooled. */
+  /** Re-checked adversarial example; undefined where the sample was not fooled, or the request did not keep it. */
   readonly adversarial: Float32Array | undefined
   /** Where the attack consists of others: the one that fooled the sample. */
   readonly foundBy?: string

@@ -71,7 +71,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     const candidates = await method.run(context)
     const outcomes = await recheck(method, context, candidates)
     outcomes.forEach((outcome, row) => {
-      samples[part[row]] = { ...samples[part[row]], ...outcome, eligible: true }
+      const attacked = { ...samples[part[row]], ...outcome, eligible: true }
+      const isKept = !outcome.fooled || (request.keepExample?.(attacked) ?? true)
+      samples[part[row]] = isKept ? attacked : { ...attacked, adversarial: undefined }
       if (outcome.fooled) return
       if (outcome.gradientQueries > 0 && candidates.vanishedGradients?.[row]) vanished++
       if (Number(context.epsilons?.[row]) >= largest) standingAnywhere++

@@ -117,6 +117,7 @@ async function sweepRadii(
     const result = await attack(model, fixed, {
       ...takePart({ inputs, labels, partOf }, standing),
       seed,
+      keepExample: () => false,
       budget: { milliseconds: Math.max(0, deadline - performance.now()), ...(signal && { signal }) },
     })
     results.push(result)

@@ -336,3 +336,59 @@ describe('warnings', () => {
     expect(await warningsAfter([0, 3, 4])).toBe('')
   })
 })
+
+describe('sets that are too large for one part', () => {
+  // Four samples of 2²¹ features are 32 MiB.
+  const features = 2 ** 21
+  const count = 10
+  const large = { data: new Float32Array(count * features).fill(0.5), shape: [count, features] }
+  let wide: Classifier
+  beforeAll(async () => {
+    // Class 1 where the first feature is above 0.6.
+    const weights = new Float32Array(2 * features)
+    weights[features] = 1
+    const graph = graphOf([features], (builder, input) =>
+      builder.add('Gemm', [input, builder.floats(weights, [2, features]), builder.floats([0.6, 0])], { transB: 1 }),
+    )
+    wide = await loadModel(encodeModel(graph), { domain: [0, 1] })
+  })
+
+  test('are attacked part by part, in order, and progress goes on through all of them', async () => {
+    const parts: number[] = []
+    const random: number[] = []
+    const progress: number[] = []
+    const raisesFirst = proposes(
+      ({ inputs, labels, progress, ...context }) => {
+        parts.push(labels.length)
+        random.push(...context.random.map(({ uniform }) => uniform()))
+        progress(0.5)
+        return inputs.data.map((value, index) => (index % features === 0 ? 0.7 : value))
+      },
+      // Only the last three are fooled.
+      { epsilon: Float64Array.from({ length: count }, (_, sample) => (sample < 7 ? 0.05 : 0.25)) },
+    )
+    const result = await attack(wide, raisesFirst, { inputs: large, seed, onProgress: (done) => progress.push(done) })
+    expect(parts).toEqual([4, 4, 2])
+    expect(result.samples.map(({ fooled }) => Number(fooled))).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
+    expect(progress).toEqual([1 / 6, 1 / 2, 5 / 6, 1])
+    expect(new Set(random).size).toBe(count)
+  })
+
+  test('stand where the budget ended before their part, and examples that nobody keeps are dropped', async () => {
+    const ends: Attack = {
+      ...proposes(() => new Float32Array(0)),
+      run: async ({ inputs, labels }) => {
+        const counts = new Int32Array(labels.length).fill(1)
+        const adversarial = inputs.data.map((value, index) => (index % features === 0 ? 0.7 : value))
+        return { adversarial, steps: counts, gradientQueries: counts, interrupted: true }
+      },
+    }
+    const keepExample = ({ distance }: { distance?: { linf: number } }) => distance!.linf > 1
+    const result = await attack(wide, ends, { inputs: large, seed, keepExample })
+    expect(result).toMatchObject({ eligible: count, fooled: 4, interrupted: true, gradientQueries: 4 })
+    expect(result.samples.slice(4)).toEqual(
+      Array(6).fill(expect.objectContaining({ eligible: true, fooled: false, steps: 0 })),
+    )
+    expect(result.samples.map(({ adversarial }) => adversarial)).toEqual(Array(count).fill(undefined))
+  })
+})

@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { benchBounds } from './bounds.mjs'
 import { benchGradients } from './gradients.mjs'
+import { benchMemory } from './memory.mjs'
 import { benchProjectedGradientDescent } from './pgd.mjs'
 import { benchStart } from './start.mjs'
 import { benchSteps } from './steps.mjs'
@@ -16,6 +17,7 @@ const benches = {
   steps: benchSteps,
   bounds: benchBounds,
   start: benchStart,
+  memory: benchMemory,
 }
 for (const [name, bench] of Object.entries(benches)) {
   if (only.length === 0 || only.includes(name)) await bench()

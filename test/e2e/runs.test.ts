@@ -68,7 +68,7 @@ const runners: Record<Runner['heading'], Runner> = {
 
 async function succeeds(run: Promise<{ code: number | null; output: string }>): Promise<string> {
   const { code, output } = await run
-  expect({ code, output }).toMatchObject({ code: 0 })
+  if (code !== 0) throw new Error(`Exit code ${code}:\n${output}`)
   return output
 }
 

@@ -1,9 +1,10 @@
 // `npm run reproduce [name …]`: figures and tables of the papers, on the fixtures. Each says whether the order that the
 // paper found holds here.
+import { reproduceBaselines } from './baselines.mjs'
 import { reproduceClassifiers } from './classifiers.mjs'
 import { reproduceRegressors } from './regressors.mjs'
 
-const parts = { classifiers: reproduceClassifiers, regressors: reproduceRegressors }
+const parts = { classifiers: reproduceClassifiers, regressors: reproduceRegressors, baselines: reproduceBaselines }
 const only = process.argv.slice(2)
 for (const [name, reproduce] of Object.entries(parts)) {
   if (only.length === 0 || only.includes(name)) await reproduce()

@@ -1,3 +1,4 @@
+import { open } from 'node:fs/promises'
 import { SampleError } from '../../errors.js'
 import type { Samples } from '../samples.js'
 
@@ -58,6 +59,26 @@ export async function readingOf<Contents>(path: string, reading: Promise<Content
   return reading.catch((cause: unknown) => {
     throw new SampleError(`${path}: cannot be read: ${messageOf(cause)}`, { cause })
   })
+}
+
+/**
+ * A whole file in one piece of memory: `readFile` of node:fs/promises takes twice the size of large ones.
+ * @throws SampleError when it cannot be read.
+ */
+export async function readBytes(path: string): Promise<Uint8Array> {
+  const file = await readingOf(path, open(path))
+  try {
+    const { size } = await readingOf(path, file.stat())
+    const bytes = new Uint8Array(size)
+    for (let filled = 0; filled < size; ) {
+      const { bytesRead } = await readingOf(path, file.read(bytes, filled))
+      if (bytesRead === 0) throw new SampleError(`${path}: cannot be read: it became shorter meanwhile`)
+      filled += bytesRead
+    }
+    return bytes
+  } finally {
+    await file.close()
+  }
 }
 
 export function messageOf(cause: unknown): string {

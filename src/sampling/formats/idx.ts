@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { SampleError, SettingsError } from '../../errors.js'
-import { type LoadSamplesOptions, messageOf, readingOf, type SampleFormat, toLabels } from './format.js'
+import { type LoadSamplesOptions, messageOf, readBytes, type SampleFormat, toLabels } from './format.js'
 import { inRange } from './range.js'
 
 /** IDX, the format of the MNIST files, also compressed with gzip: the inputs, with the labels in a file of their own. */
@@ -62,7 +61,7 @@ function readInputs(path: string, { type, values, shape }: IdxArray, range: Load
 }
 
 async function readArray(path: string): Promise<IdxArray> {
-  const bytes = await unpack(path, await readingOf(path, readFile(path)))
+  const bytes = await unpack(path, await readBytes(path))
   const type = bytes[0] === 0 && bytes[1] === 0 ? types.get(bytes[2]) : undefined
   const axes = bytes[3]
   const header = 4 + 4 * axes

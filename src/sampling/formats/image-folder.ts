@@ -1,7 +1,14 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { SampleError, SettingsError } from '../../errors.js'
-import { type ImageColor, type ImageLayout, type LoadSamplesOptions, readingOf, type SampleFormat } from './format.js'
+import {
+  type ImageColor,
+  type ImageLayout,
+  type LoadSamplesOptions,
+  readBytes,
+  readingOf,
+  type SampleFormat,
+} from './format.js'
 import { decodePng, type Image } from './png.js'
 import { inRange } from './range.js'
 
@@ -16,7 +23,7 @@ export const imageFolder: SampleFormat = {
     let shape: readonly number[] = []
     let data = new Float32Array(0)
     for (const [index, { file }] of files.entries()) {
-      const decoded = decodePng(file, await readingOf(file, readFile(file)))
+      const decoded = decodePng(file, await readBytes(file))
       const color = options.color ?? (decoded.channels === 1 ? 'gray' : 'rgb')
       const size = shapeOf(decoded, color, options.layout)
       if (index === 0) {

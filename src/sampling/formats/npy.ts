@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { type NpyArray, parse } from 'npyjs'
 import { SampleError, SettingsError } from '../../errors.js'
 import type { Inputs, Samples } from '../samples.js'
-import { messageOf, readingOf, type SampleFormat, toLabels } from './format.js'
+import { messageOf, readBytes, type SampleFormat, toLabels } from './format.js'
 
 /** NumPy arrays as `numpy.save` writes them: the inputs, with labels and targets in files of their own. */
 export const npy: SampleFormat = {
@@ -16,7 +15,7 @@ export const npy: SampleFormat = {
       )
     }
     const read = async (file: string) =>
-      ({ path: file, name: basename(file, extname(file)), bytes: await readingOf(file, readFile(file)) }) as const
+      ({ path: file, name: basename(file, extname(file)), bytes: await readBytes(file) }) as const
     return samplesOf({
       inputs: await read(path),
       ...(labels !== undefined && { labels: await read(labels) }),

@@ -1,8 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { unzipSync } from 'fflate'
 import { SampleError } from '../../errors.js'
-import { messageOf, readingOf, type SampleFormat } from './format.js'
+import { messageOf, readBytes, type SampleFormat } from './format.js'
 import { type EncodedArray, samplesOf } from './npy.js'
 import { zipChecksums } from './zip-checksums.js'
 
@@ -11,7 +10,7 @@ export const npz: SampleFormat = {
   name: 'an .npz file',
   options: ['inputs', 'labels', 'targets'],
   read: async (path, options) => {
-    const archive = openArchive(path, await readingOf(path, readFile(path)))
+    const archive = openArchive(path, await readBytes(path))
     const inputs = archive.find(options.inputs, ['inputs', 'x', 'images'])
     if (inputs === undefined) {
       throw new SampleError(

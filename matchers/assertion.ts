@@ -10,8 +10,8 @@ export interface RunningTest {
   /** What the test has left of its time, and how it is cancelled. */
   readonly budget: BudgetSettings
   readonly baselines: BaselinePlace
-  /** More than 1 where the runner tries again what failed. */
-  readonly attempt?: number
+  /** More than 1 where the runner tries again what failed. Undefined where it does not say. */
+  readonly attempt?: number | undefined
   record(evidence: Evidence): void
 }
 

@@ -48,7 +48,11 @@ interface CircusTest {
 interface Circumstances {
   readonly timeout: number | undefined
   readonly elapsed: number
-  readonly attempt: number
+  readonly attempt: number | undefined
+}
+
+interface CircusBlock {
+  readonly children?: readonly (CircusBlock | CircusTest)[]
 }
 
 /**
@@ -56,19 +60,30 @@ interface Circumstances {
  * or about another test (concurrent ones have none), there is no budget, and Jest's timeout ends the test.
  */
 function circumstances(currentTestName: string | undefined): Circumstances {
-  const unknown = { timeout: undefined, elapsed: 0, attempt: 1 }
+  const unknown = { timeout: undefined, elapsed: 0, attempt: undefined }
   const symbol = Object.getOwnPropertySymbols(globalThis).find(({ description }) => description === 'JEST_STATE_SYMBOL')
   if (!symbol) return unknown
   const state = (globalThis as Record<symbol, unknown>)[symbol] as
-    | { readonly currentlyRunningTest?: CircusTest | null; readonly testTimeout?: number }
+    | {
+        readonly currentlyRunningTest?: CircusTest | null
+        readonly testTimeout?: number
+        readonly rootDescribeBlock?: CircusBlock
+      }
     | undefined
   const test = state?.currentlyRunningTest
   if (!test?.startedAt || test.concurrent || fullName(test) !== currentTestName) return unknown
   return {
     timeout: test.timeout ?? state?.testTimeout,
     elapsed: Date.now() - test.startedAt,
-    attempt: test.invocations ?? 1,
+    // Jest 29 takes concurrent tests for the one that runs beside them.
+    attempt: hasConcurrentTests(state?.rootDescribeBlock) ? undefined : test.invocations,
   }
+}
+
+function hasConcurrentTests(block: CircusBlock | CircusTest | undefined): boolean {
+  if (!block) return false
+  if ('concurrent' in block && block.concurrent) return true
+  return 'children' in block && (block.children ?? []).some(hasConcurrentTests)
 }
 
 function fullName({ name, parent }: CircusTest): string {

@@ -33,8 +33,8 @@ export interface RecordingTest {
   readonly file: string
   /** Undefined where it could be any of several concurrent ones. */
   readonly name: string | undefined
-  /** From 1; more where the runner tries again what failed. */
-  readonly attempt: number
+  /** From 1; more where the runner tries again what failed. Undefined where it does not say. */
+  readonly attempt: number | undefined
 }
 
 /**

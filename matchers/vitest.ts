@@ -58,7 +58,7 @@ function runningTest(context: MatcherContext & { readonly task?: Task }): Runnin
 
 function record(task: Task | Task['file'], evidence: Evidence): void {
   recordInTask(task, evidence)
-  const attempt = task.type === 'test' ? attemptOf(task) : 1
+  const attempt = task.type === 'test' ? attemptOf(task) : undefined
   recordInFile({ file: task.file.filepath, name: fullName(task), attempt }, evidence)
 }
 

@@ -1,9 +1,11 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { SettingsError } from '../src/errors.js'
+import type { GateSettings } from '../src/gate.js'
 import { renderAnnotations } from './annotations.js'
 import type { EncodedCheck } from './collect.js'
 import { defaultFormats, type Format, type Formats, renderers } from './formats.js'
+import { decide } from './gate.js'
 import { folderInRepository } from './location.js'
 import { renderMarkdown } from './markdown.js'
 import { createReport } from './report.js'
@@ -15,18 +17,30 @@ export interface ReporterOptions {
    * are not named are not written. Default `{ json: 'unfooled-report/report.json', html: 'unfooled-report/report.html' }`.
    */
   readonly formats?: Formats
+  /**
+   * Fails the run unless every check passed and there is at least one: also where all tests passed, but a baseline was written
+   * instead of compared, shards are not merged, or evidence could not be read. With `requireBaselines` each model needs a
+   * check against a baseline that passed. Default: the tests alone decide.
+   */
+  readonly gate?: GateSettings
 }
+
+const optionNames = ['formats', 'gate']
 
 /**
  * The options, if they make sense.
  * @throws SettingsError for an option or a format that does not exist, and for a file name that is none.
  */
 export function checkOptions(options: ReporterOptions): ReporterOptions {
-  const [unknown] = Object.keys(options).filter((name) => name !== 'formats')
+  const [unknown] = Object.keys(options).filter((name) => !optionNames.includes(name))
   if (unknown !== undefined) {
     throw new SettingsError(
-      `The reporter has no option "${unknown}"; it has formats, such as ${JSON.stringify({ formats: defaultFormats })}.`,
+      `The reporter has no option "${unknown}"; it has formats and gate, such as ${JSON.stringify({ formats: defaultFormats, gate: {} })}.`,
     )
+  }
+  const { gate = {} } = options
+  if (typeof gate !== 'object' || Object.keys(gate).some((name) => name !== 'requireBaselines')) {
+    throw new SettingsError(`The option gate is {} or { requireBaselines: true }, but is ${JSON.stringify(gate)}.`)
   }
   for (const [format, file] of Object.entries(options.formats ?? {})) {
     if (!Object.hasOwn(renderers, format)) {
@@ -50,17 +64,23 @@ export interface Run {
 
 /**
  * Prints the report and writes it in every format. On GitHub Actions it annotates the test files and appends to the job
- * summary. A defect of the reporter is printed, and never the end of the run.
+ * summary. A defect of the reporter is printed, and never the end of the run. A gate that does not pass sets the exit code.
  */
 export async function publish(
   readRun: () => Run,
-  { formats = defaultFormats }: ReporterOptions,
+  { formats = defaultFormats, gate }: ReporterOptions,
   print: (text: string) => void,
 ): Promise<void> {
+  let gatePassed = false
   await attempt('report', print, async () => {
     const { records, complete, root } = readRun()
     const report = createReport(records, complete)
     print(`\n${renderTerminal(report)}`)
+    if (gate) {
+      const { passed, text } = decide(report, gate)
+      print(`\n${text}`)
+      gatePassed = passed
+    }
     if (records.length === 0) return
     const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
     const folder = folderInRepository(root)
@@ -78,6 +98,8 @@ export async function publish(
     }
     if (GITHUB_ACTIONS) for (const line of renderAnnotations(report, folder)) print(line)
   })
+  // A gate that could not be asked is no gate that passed.
+  if (gate && !gatePassed) process.exitCode = 1
 }
 
 async function attempt(what: string, print: (text: string) => void, work: () => void | Promise<void>): Promise<void> {

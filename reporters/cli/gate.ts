@@ -1,7 +1,6 @@
 import { parseArgs } from 'node:util'
 import { SettingsError } from '../../src/errors.js'
-import { formatCount } from '../../src/format.js'
-import { gate as decide } from '../../src/gate.js'
+import { decide } from '../gate.js'
 import { createReport } from '../report.js'
 import { readReports } from './read-reports.js'
 import type { Verb } from './verb.js'
@@ -26,14 +25,12 @@ export const gate: Verb = {
     })
     if (positionals.length === 0) throw new SettingsError('needs JSON reports. See unfooled gate --help.')
     const { records, complete, problems } = await readReports(positionals)
-    const { models, problems: unreadable } = createReport(records, complete)
-    const checks = models.flatMap((model) => model.records)
-    const { passed, reasons } = decide(
-      { complete, problems: [...problems, ...unreadable], checks },
+    const report = createReport(records, complete)
+    const { passed, text } = decide(
+      { ...report, problems: [...problems, ...report.problems] },
       { requireBaselines: values['require-baselines'] },
     )
-    output.print(passed ? `The gate passed: ${formatCount(checks.length, 'check')}.` : 'The gate failed:')
-    for (const reason of reasons) output.print(`✗ ${reason}`)
+    output.print(text)
     return passed ? 0 : 1
   },
 }

@@ -132,8 +132,8 @@ const notAttacked = (label: number, prediction: number): AttackedSample => ({
   forwardQueries: 0,
 })
 
-// 32 MiB of inputs: an attack holds several copies of them.
-const mostNumbers = 2 ** 23
+// 8 MiB of inputs: an attack holds several copies of them, and more of them wait for the garbage collector.
+const mostNumbers = 2 ** 21
 
 function largestPart({ domain }: Classifier): number {
   return Math.max(1, Math.floor(mostNumbers / domain.lower.length))

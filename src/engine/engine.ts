@@ -70,7 +70,8 @@ export class Engine {
         // A thread that died or was closed took its sessions along.
         if ((await loaded).generation !== this.#generation) loaded = load()
         await loaded
-        const results = await this.#call<Record<string, Tensor>>('run', { session, feeds, fetches, shapesOnly })
+        const message = { session, feeds: withoutRest(feeds), fetches, shapesOnly }
+        const results = await this.#call<Record<string, Tensor>>('run', message)
         return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, ownRealm(tensor)]))
       },
       release: async () => {
@@ -175,6 +176,16 @@ function sessionOptions({ optimization = 'all' }: SessionSettings) {
 function threadsPerTestWorker(): number {
   const workers = Number(process.env.UNFOOLED_TEST_WORKERS ?? 1)
   return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
+}
+
+/** A message takes the whole buffer along of which an array is a view. */
+function withoutRest(feeds: Feeds): Feeds {
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, tensor]) => {
+      const { data } = tensor
+      return [name, data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() }]
+    }),
+  )
 }
 
 /** What arrives from another thread may belong to another realm than the caller's (Jest); a view of it does not. */

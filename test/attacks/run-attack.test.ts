@@ -338,8 +338,8 @@ describe('warnings', () => {
 })
 
 describe('sets that are too large for one part', () => {
-  // Four samples of 2²¹ features are 32 MiB.
-  const features = 2 ** 21
+  // Four samples of 2¹⁹ features are 8 MiB.
+  const features = 2 ** 19
   const count = 10
   const large = { data: new Float32Array(count * features).fill(0.5), shape: [count, features] }
   let wide: Classifier

@@ -72,16 +72,20 @@ async function succeeds(run: Promise<{ code: number | null; output: string }>): 
   return output
 }
 
-function checks({ head, retried, concurrent }: Runner): string {
-  const check = (epsilon: string, steps: string) => `
-    const { model, samples } = await load()
-    const attack = pgd({ norm: 'linf', epsilon: ${epsilon}, steps: ${steps} })
-    await expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.5, seed: 7 })`
+const check = (epsilon: string, steps: string) => `
+  const { model, samples } = await load()
+  const attack = pgd({ norm: 'linf', epsilon: ${epsilon}, steps: ${steps} })
+  await expect(model).toResistAttack(attack, { samples, maxFoolingRatio: 0.5, seed: 7 })`
+
+function retries({ head, retried }: Runner): string {
   return `${head}
-    const epsilon = Number(process.env.EPSILON ?? 0.02)
     let attempts = 0
-    ${retried('tried again', `attempts++\n${check('attempts === 1 ? 0.9 : epsilon', '3')}`)}
-    ${concurrent('concurrent', check('epsilon', 'steps'))}`
+    ${retried('tried again', `attempts++\n${check('attempts === 1 ? 0.9 : Number(process.env.EPSILON ?? 0.02)', '3')}`)}`
+}
+
+function concurrentChecks({ head, concurrent }: Runner): string {
+  return `${head}
+    ${concurrent('concurrent', check('0.02', 'steps'))}`
 }
 
 function baselines({ head }: Runner): string {
@@ -113,16 +117,21 @@ test.each([
   const runner = runners[heading]
   const { command, suffix } = runner
   const readme = readmeFiles(heading)
-  const [attacks, compared] = [`attacks.test.${suffix}`, `baseline.test.${suffix}`]
+  const [tried, concurrent, compared] = ['tried', 'concurrent', 'baseline'].map((name) => `${name}.test.${suffix}`)
   const [config] = Object.keys(readme)
-  const files = { [config!]: readme[config!]!, [attacks]: checks(runner), [compared]: baselines(runner) }
+  const files = {
+    [config!]: readme[config!]!,
+    [tried!]: retries(runner),
+    [concurrent!]: concurrentChecks(runner),
+    [compared!]: baselines(runner),
+  }
   const project = await (packages.length === 0 ? linkedProject(files) : install(packages, files))
   const gate = (...reports: string[]) => project.run(unfooled, 'gate', ...(reports.length > 0 ? reports : [report]))
   const path = (file: string) => join(project.folder, file)
 
   // -u writes the baseline; a gate asks for a comparison with it.
   await succeeds(project.run(...command, '-u'))
-  expect(existsSync(path(baseline(compared)))).toBe(true)
+  expect(existsSync(path(baseline(compared!)))).toBe(true)
   expect(await gate()).toMatchObject({
     code: 1,
     output: expect.stringContaining('was written, so nothing was compared'),
@@ -133,18 +142,18 @@ test.each([
   expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
   expect(project.report()).toMatchObject({ complete: true, checks: { length: 4 } })
   const retried = project.report().checks.filter(({ evidence: { warnings } }) => /attempt 2/.test(warnings.join()))
-  expect(retried).toMatchObject([{ file: attacks, test: 'tried again', evidence: { attack: { epsilon: 0.02 } } }])
+  expect(retried).toMatchObject([{ file: tried, test: 'tried again', evidence: { attack: { epsilon: 0.02 } } }])
   expect(existsSync(path('unfooled-report/report.html'))).toBe(true)
   expect(existsSync(path(`${report}.unfinished`))).toBe(false)
 
   // The files of a run in two shards.
   await runner.runShards(project)
   expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
-  expect(project.report().checks.map(({ file }) => file)).toEqual([attacks, attacks, attacks, compared])
+  expect(project.report().checks.map(({ file }) => file)).toEqual([compared, concurrent, concurrent, tried])
 
   // The samples of a run in two shards: each passes its tests, and none the gate.
   for (const shard of ['1', '2']) {
-    await succeeds(project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, attacks, '-t', 'concurrent'))
+    await succeeds(project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, concurrent!))
     renameSync(path(report), path(`part-${shard}.json`))
   }
   expect(await gate('part-1.json')).toMatchObject({ code: 1, output: expect.stringContaining('not merged') })
@@ -155,7 +164,7 @@ test.each([
   // What fails fails the run and the gate.
   const failed = await project.runIn({ EPSILON: '0.9' }, ...command)
   expect(failed.code).toBe(1)
-  expect(await gate()).toMatchObject({ code: 1, output: expect.stringMatching(/✗ attacks.*: fooled/) })
+  expect(await gate()).toMatchObject({ code: 1, output: expect.stringMatching(/✗ tried.*: fooled/) })
 
   // What is killed leaves what has ended.
   writeFileSync(path(`endless.test.${suffix}`), endless(runner))

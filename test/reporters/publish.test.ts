@@ -89,3 +89,27 @@ test.each<[object, string]>([
 ])('%j is refused', (options, message) => {
   expect(() => checkOptions(options)).toThrow(message)
 })
+
+test('a gate sets the exit code unless everything passed, also where it could not be asked', async () => {
+  const passed = () => ({
+    ...run(),
+    records: records([attackEvidence({ verdict: 'resists', assertion: { negated: false, passed: true } })]),
+  })
+  const exitCodeOf = async (...[readRun, gate]: [typeof run, object | undefined]) => {
+    process.exitCode = undefined
+    const text = await printed(readRun, { formats: {}, ...(gate && { gate }) })
+    const code = process.exitCode
+    process.exitCode = undefined
+    return [code, /^The gate .*$/m.exec(text)?.[0]]
+  }
+  expect(await exitCodeOf(run, undefined)).toEqual([undefined, undefined])
+  expect(await exitCodeOf(passed, {})).toEqual([undefined, 'The gate passed: 1 check.'])
+  expect(await exitCodeOf(passed, { requireBaselines: true })).toEqual([1, 'The gate failed:'])
+  expect(await exitCodeOf(run, {})).toEqual([1, 'The gate failed:'])
+  expect(await exitCodeOf(() => ({ ...run(), records: [] }), {})).toEqual([1, 'The gate failed:'])
+  const broken = () => {
+    throw new Error('no')
+  }
+  expect(await exitCodeOf(broken, {})).toEqual([1, undefined])
+  expect(() => checkOptions({ gate: { baselines: true } as object })).toThrow('The option gate is {}')
+})

@@ -2,7 +2,6 @@ import type { Attack } from '../src/attacks/attack.js'
 import type { RegressionAttack } from '../src/attacks/regression/regression-attack.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { type BudgetRequest, budgetSettings } from '../src/budget.js'
-import { SettingsError } from '../src/errors.js'
 import type { Evidence } from '../src/evidence.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { isRegressor } from './arguments.js'
@@ -65,9 +64,10 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
   return {
     toResistAttack(this: Context, received: unknown, ...[attack, given]: ClassifierCheck | RegressorCheck) {
       return assertCheck<ResistAttackOptions & ResistRegressionAttackOptions>(this, given, async (options, part) => {
-        if (!isRegressor(received)) return checkAttackResistance(received, part.attack(attack), part.options(options))
-        if (!part.shard) return checkRegressionResistance(received, attack, options)
-        throw new SettingsError('Checks of regressors have no shards: run them without UNFOOLED_SHARD.')
+        const checked = [part.attack(attack), part.options(options)] as const
+        return isRegressor(received)
+          ? checkRegressionResistance(received, ...checked)
+          : checkAttackResistance(received, ...checked)
       })
     },
     toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, given: LowerBoundAboveOptions) {

@@ -3,7 +3,7 @@ import type { Evidence, RecordedCheck, ShardOfSamples } from '../evidence.js'
 import { encodeJson } from '../json-safe.js'
 import { shardIndices } from '../sampling/shard.js'
 import { passes } from '../verdict.js'
-import { type MergeRules, mergeRules, type ShardedKind } from './merge-rules.js'
+import { type MergeRules, mergeRules } from './merge-rules.js'
 
 /** Shards that do not make up a whole check: some are missing, or there more than once. */
 export class MergeError extends UnfooledError {
@@ -12,7 +12,7 @@ export class MergeError extends UnfooledError {
   }
 }
 
-type ShardEvidence = Extract<Evidence, { readonly kind: ShardedKind }> & { readonly shard: ShardOfSamples }
+type ShardEvidence = Evidence & { readonly shard: ShardOfSamples }
 type ShardCheck = RecordedCheck & { readonly evidence: ShardEvidence }
 
 /**

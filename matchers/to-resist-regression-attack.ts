@@ -14,14 +14,13 @@ import {
   type RegressionAttackEvidence,
   type RegressionFinding,
 } from '../src/evidence.js'
+import { judgeRegression } from '../src/judgement.js'
 import type { Regressor } from '../src/model/regressor.js'
 import { takePictures } from '../src/pictures.js'
-import * as reasons from '../src/reasons.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
-import type { Verdict } from '../src/verdict.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */
@@ -79,26 +78,7 @@ export async function checkRegressionResistance(
     milliseconds: performance.now() - start,
   } as const
   if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judge(finding, evidence) }
-}
-
-function judge(
-  finding: RegressionFinding,
-  {
-    limit,
-    maxFoolingRatio,
-    interrupted,
-    milliseconds,
-  }: Pick<RegressionAttackEvidence, 'limit' | 'maxFoolingRatio' | 'interrupted' | 'milliseconds'>,
-): { verdict: Verdict; reason?: string } {
-  const { eligible, fooled, perSample } = finding
-  if (eligible === 0) {
-    return { verdict: 'inconclusive', reason: reasons.nothingWithinLimit(perSample.eligible.length, limit) }
-  }
-  // Going on can only move more outputs, so an interrupted attack that has moved too many has decided.
-  if (fooled / eligible > maxFoolingRatio) return { verdict: 'fooled' }
-  if (!interrupted) return { verdict: 'resists' }
-  return { verdict: 'inconclusive', reason: reasons.attackInterrupted(finding, { maxFoolingRatio, milliseconds }) }
+  return { ...evidence, ...judgeRegression(finding, evidence) }
 }
 
 function requireLimit({ maxOutputError, minOutputPsnr, maxLoss, loss }: ResistRegressionAttackOptions): ErrorLimit {
@@ -145,6 +125,9 @@ function summarize({ attack, samples, ...result }: RegressionAttackResult, limit
       cleanErrors: Float64Array.from(samples, ({ clean }) => errorOf(clean)),
       errors: Float64Array.from(samples, ({ attacked }) => errorOf(attacked)),
       distances: Float64Array.from(samples, ({ distance }) => distance[attack.norm]),
+      cleanPsnrs: Float64Array.from(samples, ({ clean }) => clean.psnr),
+      outputPsnrs: Float64Array.from(samples, ({ attacked }) => attacked.psnr),
+      inputPsnrs: Float64Array.from(samples, ({ inputPsnr }) => inputPsnr),
     },
   }
 }

@@ -9,8 +9,7 @@ import { type BoundValidityEvidence, type BoundValidityFinding, describeCheck } 
 import { judgeBoundValidity } from './judgement.js'
 import type { Classifier } from './model/classifier.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
-import { takeSamples } from './sampling/rows.js'
-import type { Samples } from './sampling/samples.js'
+import { type Samples, takePart } from './sampling/samples.js'
 
 /** How violations are looked for. */
 export interface RefutationSettings {
@@ -78,8 +77,9 @@ class RefutationSearch {
       return { ...summary, runs: 0, violations: [] }
     }
 
+    const { inputs, partOf } = this.samples
     const claims = {
-      inputs: takeSamples(this.samples.inputs, certified),
+      ...takePart({ inputs, partOf }, certified),
       labels: Int32Array.from(certified, (index) => bounded.samples[index].label),
       norm: this.bound.norm,
       radii: Float64Array.from(certified, (index) => bounded.samples[index].radius),

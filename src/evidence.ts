@@ -130,6 +130,10 @@ export interface RegressionFinding {
     readonly errors: Float64Array
     /** In the attack's norm. */
     readonly distances: Float64Array
+    /** In dB: of the outputs without and with the attack, and of the adversarial inputs. */
+    readonly cleanPsnrs: Float64Array
+    readonly outputPsnrs: Float64Array
+    readonly inputPsnrs: Float64Array
   }
   /** Of images: a few fooled samples, the largest errors first. */
   readonly pictures?: readonly Picture[]

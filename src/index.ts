@@ -5,6 +5,7 @@ export type {
   AttackedSample,
   AttackRequest,
   AttackResult,
+  ClassifiedInputs,
 } from './attacks/attack.js'
 export { type ApgdSettings, apgd } from './attacks/auto-attack/apgd.js'
 export { type ApgdTargetedSettings, apgdTargeted } from './attacks/auto-attack/apgd-targeted.js'
@@ -116,7 +117,7 @@ export type { LossName } from './passes/losses.js'
 export type { ImageColor, ImageLayout } from './sampling/formats/format.js'
 export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'
 export type { RandomSource } from './sampling/random.js'
-export { firstSamples, type Inputs, type Samples } from './sampling/samples.js'
+export { firstSamples, type Inputs, type PartOfSet, type Samples } from './sampling/samples.js'
 export { type NestedNumbers, type SampleArrays, samplesFrom } from './sampling/samples-from.js'
 export type { Interval } from './statistics/binomial.js'
 export type { Verdict } from './verdict.js'

@@ -10,6 +10,8 @@ import type {
   LowerBoundFinding,
   PropertyEvidence,
   PropertyFinding,
+  RegressionAttackEvidence,
+  RegressionFinding,
 } from './evidence.js'
 import * as reasons from './reasons.js'
 import { binomialInterval, type Interval } from './statistics/binomial.js'
@@ -48,6 +50,20 @@ function exactly(value: number): Interval {
 /** Each end of a two-sided interval at 2c − 1 is a one-sided bound at confidence c. */
 function atConfidence({ fooled, eligible }: AttackFinding, confidence: number): Interval {
   return binomialInterval(fooled, eligible, 2 * confidence - 1)
+}
+
+export function judgeRegression(
+  finding: RegressionFinding,
+  check: Pick<RegressionAttackEvidence, 'limit' | 'maxFoolingRatio' | 'interrupted' | 'milliseconds'>,
+): Judgement {
+  const { eligible, fooled, perSample } = finding
+  if (eligible === 0) {
+    return { verdict: 'inconclusive', reason: reasons.nothingWithinLimit(perSample.eligible.length, check.limit) }
+  }
+  // Going on can only move more outputs, so an interrupted attack that has moved too many has decided.
+  if (fooled / eligible > check.maxFoolingRatio) return { verdict: 'fooled' }
+  if (!check.interrupted) return { verdict: 'resists' }
+  return { verdict: 'inconclusive', reason: reasons.attackInterrupted(finding, check) }
 }
 
 export function judgeLowerBound(

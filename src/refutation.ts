@@ -6,11 +6,12 @@ import { distance, type Norm } from './geometry/norm.js'
 import type { Classifier } from './model/classifier.js'
 import { predictClasses } from './model/predict-classes.js'
 import { perturb, perturbations } from './sampling/perturbation.js'
-import type { Inputs } from './sampling/samples.js'
+import type { Inputs, PartOfSet } from './sampling/samples.js'
 
 /** Samples with certified radii that are to be refuted. */
 export interface RadiusClaims {
   readonly inputs: Inputs
+  readonly partOf?: PartOfSet
   readonly labels: Int32Array
   readonly norm: Norm
   /** Above 0, one per sample: no perturbation of at most this norm changes the class. */

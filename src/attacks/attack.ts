@@ -2,7 +2,7 @@ import type { Budget, BudgetRequest } from '../budget.js'
 import type { AttackNorm, Distance } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import type { RandomSource } from '../sampling/random.js'
-import type { Inputs } from '../sampling/samples.js'
+import type { Inputs, PartOfSet } from '../sampling/samples.js'
 import type { Interval } from '../statistics/binomial.js'
 
 /** What an attack is given: the eligible samples only. Nothing in here may be modified. */
@@ -15,10 +15,19 @@ export interface AttackContext {
   readonly labels: Int32Array
   /** Target class per sample; undefined for an untargeted attack. */
   readonly targets: Int32Array | undefined
-  readonly random: RandomSource
+  /** A stream for each sample: what is drawn for a sample comes from its own, so that others do not change its result. */
+  readonly random: readonly RandomSource[]
   readonly budget: Budget
+  /** Points where an attack may start, whichever samples it is given. */
+  otherSamples(): Promise<ClassifiedInputs>
   /** Reports how much of the work is done, between 0 and 1. */
   progress(fraction: number): void
+}
+
+/** Inputs and the classes that the model under test predicts for them. */
+export interface ClassifiedInputs {
+  readonly inputs: Inputs
+  readonly classes: Int32Array
 }
 
 /** What an attack proposes. Success is decided afterwards, by a fresh run of the model. */
@@ -60,6 +69,8 @@ export interface AttackRequest {
   readonly inputs: Inputs
   /** True classes. Default: the classes that the model predicts, which makes every sample eligible. */
   readonly labels?: ArrayLike<number>
+  /** The set that the inputs were taken from. Default: they are the set. */
+  readonly partOf?: PartOfSet
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
   readonly budget?: BudgetRequest

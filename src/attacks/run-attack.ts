@@ -1,22 +1,23 @@
 import { Budget } from '../budget.js'
-import { ModelError, SettingsError } from '../errors.js'
+import { SettingsError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
-import { distance } from '../geometry/norm.js'
-import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
-import { freshSeed, randomSource } from '../sampling/random.js'
-import { range, rowOf, takeSamples } from '../sampling/rows.js'
+import { freshSeed, randomSources } from '../sampling/random.js'
+import { batches, range, takeSamples } from '../sampling/rows.js'
+import { firstSamples, positionsOf } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
-import type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attack.js'
+import type { Attack, AttackContext, AttackedSample, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
+import { recheck } from './recheck.js'
 import { attackWarnings } from './warnings.js'
 
 /**
  * Attacks the samples that the model classifies correctly and says which of them were fooled. An adversarial example
- * counts only after a fresh run of the model at exactly the returned input, inside the domain and the ball.
+ * counts only after a fresh run of the model at exactly the returned input, inside the domain and the ball. Large sets are
+ * attacked part by part; the result of a sample does not depend on the others.
  * @throws SampleError when inputs or labels do not fit the model, SettingsError when the attack's settings do not,
  * ModelError when the model gives NaN, or gradients with which the attack cannot go on.
  */
@@ -26,6 +27,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const budget = new Budget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
+  const positions = positionsOf(request)
   const epsilons = method.epsilon === undefined ? undefined : spreadOverSamples(method.epsilon, count, 'epsilon')
   const targets =
     method.target === undefined ? undefined : checkTargets(spreadOverSamples(method.target, count, 'target'), model)
@@ -35,39 +37,56 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const isCorrect = (sample: number) => predictions[sample] === labels[sample]
   const eligible = range(count).filter((sample) => isCorrect(sample) && targets?.[sample] !== predictions[sample])
 
-  const context: AttackContext = {
-    model,
-    inputs: takeSamples(inputs, eligible),
-    epsilons: epsilons && Float64Array.from(eligible, (sample) => epsilons[sample]),
-    labels: Int32Array.from(eligible, (sample) => labels[sample]),
-    targets: targets && Int32Array.from(eligible, (sample) => targets[sample]),
-    random: randomSource(seed),
-    budget,
-    progress: (fraction) => onProgress?.(Math.min(Math.max(fraction, 0), 1)),
+  const samples = range(count).map((sample) => notAttacked(labels[sample], predictions[sample]))
+  let others: Promise<ClassifiedInputs> | undefined
+  /** The same ones for all parts of a set. */
+  async function firstOfSet(): Promise<ClassifiedInputs> {
+    const first = firstSamples({ inputs: request.partOf?.inputs ?? inputs }, mostOthers).inputs
+    return {
+      inputs: first,
+      classes: request.partOf ? await predictClasses(model, first) : predictions.subarray(0, mostOthers),
+    }
   }
-  const candidates = eligible.length === 0 ? nothing : await method.run(context)
-  const outcomes = await recheck(method, context, candidates)
-  if (!candidates.interrupted) context.progress(1)
-
-  const outcomeOf = new Map(eligible.map((sample, index) => [sample, outcomes[index]]))
-  const samples = range(count).map((sample): AttackedSample => {
-    const shared = { label: labels[sample], prediction: predictions[sample] }
-    const outcome = outcomeOf.get(sample)
-    return outcome ? { ...shared, eligible: true, ...outcome } : { ...shared, ...notAttacked(predictions[sample]) }
-  })
+  let interrupted = false
+  let [vanished, standingAnywhere] = [0, 0]
+  // Subsets of the features are less than the domain.
+  const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
+  const parts = batches(eligible, largestPart(model))
+  for (const [index, part] of parts.entries()) {
+    const progress = (fraction: number) => onProgress?.((index + Math.min(Math.max(fraction, 0), 1)) / parts.length)
+    const context: AttackContext = {
+      model,
+      inputs: takeSamples(inputs, part),
+      epsilons: epsilons && Float64Array.from(part, (sample) => epsilons[sample]),
+      labels: Int32Array.from(part, (sample) => labels[sample]),
+      targets: targets && Int32Array.from(part, (sample) => targets[sample]),
+      random: randomSources(
+        seed,
+        part.map((sample) => positions[sample]),
+      ),
+      budget,
+      otherSamples: () => (others ??= firstOfSet()),
+      progress,
+    }
+    const candidates = await method.run(context)
+    const outcomes = await recheck(method, context, candidates)
+    outcomes.forEach((outcome, row) => {
+      samples[part[row]] = { ...samples[part[row]], ...outcome, eligible: true }
+      if (outcome.fooled) return
+      if (outcome.gradientQueries > 0 && candidates.vanishedGradients?.[row]) vanished++
+      if (Number(context.epsilons?.[row]) >= largest) standingAnywhere++
+    })
+    if (candidates.interrupted) {
+      // The rest stands for want of time.
+      for (const sample of parts.slice(index + 1).flat()) samples[sample] = { ...samples[sample], eligible: true }
+      interrupted = true
+      break
+    }
+  }
+  if (!interrupted) onProgress?.(1)
   const fooled = samples.filter((sample) => sample.fooled)
   const correct = range(count).filter(isCorrect).length
   const cleanAccuracy = correct / count
-  const { interrupted, vanishedGradients } = candidates
-  const vanished = outcomes.filter(
-    (outcome, index) => !outcome.fooled && outcome.gradientQueries > 0 && vanishedGradients?.[index],
-  ).length
-  const largest = diameter(model.domain, method.norm)
-  // Subsets of the features are less than the domain.
-  const standing = outcomes.filter(
-    (outcome, index) =>
-      !outcome.fooled && !('subsets' in method.settings) && Number(context.epsilons?.[index]) >= largest,
-  )
   return {
     attack: { name: method.name, kind: method.kind, norm: method.norm, settings: method.settings },
     samples,
@@ -89,7 +108,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         labelled: given !== undefined,
         cleanAccuracy,
         vanished,
-        standingAnywhere: standing.length,
+        standingAnywhere,
         interrupted,
       }),
     ],
@@ -98,18 +117,11 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   }
 }
 
-const nothing: AttackCandidates = {
-  adversarial: new Float32Array(0),
-  steps: new Int32Array(0),
-  gradientQueries: new Int32Array(0),
-  interrupted: false,
-}
-
-type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
-
-const notAttacked = (prediction: number): Outcome & { eligible: false } => ({
+const notAttacked = (label: number, prediction: number): AttackedSample => ({
   eligible: false,
   fooled: false,
+  label,
+  prediction,
   adversarialPrediction: prediction,
   distance: undefined,
   adversarial: undefined,
@@ -118,45 +130,14 @@ const notAttacked = (prediction: number): Outcome & { eligible: false } => ({
   forwardQueries: 0,
 })
 
-/** Moves the candidates into domain and ball, where rounding left them a hair outside, and asks the model again. */
-async function recheck(method: Attack, context: AttackContext, candidates: AttackCandidates): Promise<Outcome[]> {
-  const { model, inputs, epsilons, labels, targets } = context
-  const { data, shape } = inputs
-  const size = model.domain.lower.length
-  if (candidates.adversarial.length !== data.length) {
-    throw new SettingsError(
-      `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
-    )
-  }
-  const adversarial = new Float32Array(candidates.adversarial)
-  const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
-  labels.forEach((_, sample) => {
-    const point = row(adversarial, sample)
-    if (!point.every(Number.isFinite)) {
-      throw new ModelError(
-        `${method.name} ended at an input that is not finite: the model's gradients are NaN or infinite there, so it cannot be attacked this way. An attack without gradients, such as randomNoise, still works.`,
-      )
-    }
-    if (!epsilons) clipToDomain(point, model.domain)
-    else
-      projectOntoBall(point, { norm: method.norm, center: row(data, sample), radius: epsilons[sample] }, model.domain)
-  })
-  const predictions = await predictClasses(model, { data: adversarial, shape })
-  return Array.from(labels, (label, sample) => {
-    const fooled = targets ? predictions[sample] === targets[sample] : predictions[sample] !== label
-    const point = row(adversarial, sample)
-    return {
-      fooled,
-      adversarialPrediction: fooled ? predictions[sample] : label,
-      distance: fooled ? distance(row(data, sample), point, method.norm) : undefined,
-      adversarial: fooled ? point.slice() : undefined,
-      ...(fooled && candidates.foundBy?.[sample] !== undefined && { foundBy: candidates.foundBy[sample] }),
-      steps: candidates.steps[sample],
-      gradientQueries: candidates.gradientQueries[sample],
-      forwardQueries: candidates.forwardQueries?.[sample] ?? 0,
-    }
-  })
+// 32 MiB of inputs: an attack holds several copies of them.
+const mostNumbers = 2 ** 23
+
+function largestPart({ domain }: Classifier): number {
+  return Math.max(1, Math.floor(mostNumbers / domain.lower.length))
 }
+
+const mostOthers = 1000
 
 function checkTargets(targets: Float64Array, { classes }: Classifier): Float64Array {
   const wrong = targets.find((target) => !(Number.isInteger(target) && target >= 0 && target < classes))

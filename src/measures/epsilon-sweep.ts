@@ -6,7 +6,8 @@ import { formatNumber, formatPercent } from '../format.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { freshSeed } from '../sampling/random.js'
-import { range, takeSamples } from '../sampling/rows.js'
+import { range } from '../sampling/rows.js'
+import { takePart } from '../sampling/samples.js'
 import { binomialInterval, type Interval } from '../statistics/binomial.js'
 
 export interface EpsilonSweepRequest extends Omit<AttackRequest, 'onProgress'> {
@@ -101,7 +102,7 @@ async function sweepRadii(
   epsilons: readonly number[],
   request: AttackRequest,
 ): Promise<Swept> {
-  const { inputs, seed } = request
+  const { inputs, partOf, seed } = request
   const { milliseconds, signal } = budgetSettings(request.budget)
   const deadline = performance.now() + (milliseconds ?? Number.POSITIVE_INFINITY)
   checkInputs(inputs, model)
@@ -114,8 +115,7 @@ async function sweepRadii(
   for (const epsilon of epsilons) {
     const fixed = checkFixed(method(epsilon))
     const result = await attack(model, fixed, {
-      inputs: takeSamples(inputs, standing),
-      ...(labels && { labels: standing.map((sample) => labels[sample]) }),
+      ...takePart({ inputs, labels, partOf }, standing),
       seed,
       budget: { milliseconds: Math.max(0, deadline - performance.now()), ...(signal && { signal }) },
     })

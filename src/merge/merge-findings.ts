@@ -5,6 +5,7 @@ import type {
   BaselineFinding,
   BoundValidityFinding,
   LowerBoundFinding,
+  RegressionFinding,
 } from '../evidence.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
@@ -24,6 +25,23 @@ export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackF
     cleanAccuracy: correct / labels.length,
     robustAccuracy: (correct - fooled) / labels.length,
     medianDistance: median(Array.from(distances).filter((_, sample) => perSample.fooled[sample] === 1)),
+    gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    perSample,
+  }
+}
+
+export function mergeRegressionFindings(findings: readonly RegressionFinding[]): RegressionFinding {
+  const perSample = interleaveAll(findings.map((finding) => finding.perSample))
+  const eligible = ones(perSample.eligible)
+  const fooled = ones(perSample.fooled)
+  return {
+    eligible,
+    fooled,
+    foolingRatio: binomialInterval(fooled, eligible),
+    medianCleanPsnr: median(Array.from(perSample.cleanPsnrs)),
+    medianOutputPsnr: median(Array.from(perSample.outputPsnrs)),
+    medianInputPsnr: median(Array.from(perSample.inputPsnrs)),
+    medianDistance: median(Array.from(perSample.distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
     perSample,
   }

@@ -4,13 +4,23 @@ import type {
   BoundValidityEvidence,
   Evidence,
   LowerBoundEvidence,
+  RegressionAttackEvidence,
+  SampleEvidence,
 } from '../evidence.js'
-import { type Judgement, judgeAttack, judgeBaseline, judgeBoundValidity, judgeLowerBound } from '../judgement.js'
+import {
+  type Judgement,
+  judgeAttack,
+  judgeBaseline,
+  judgeBoundValidity,
+  judgeLowerBound,
+  judgeRegression,
+} from '../judgement.js'
 import { interleave } from './interleave.js'
 import {
   mergeAttackFindings,
   mergeBaselineFindings,
   mergeLowerBoundFindings,
+  mergeRegressionFindings,
   mergeValidityFindings,
 } from './merge-findings.js'
 
@@ -39,6 +49,17 @@ const attack: MergeRules<AttackEvidence> = {
   judge: (findings, check) => {
     const finding = mergeAttackFindings(findings)
     return { finding, ...judgeAttack(finding, check) }
+  },
+}
+
+const regressionAttack: MergeRules<RegressionAttackEvidence> = {
+  method: (check) => check.attack.name,
+  asked: (check) => [withoutRadii(check.attack), check.limit, check.maxFoolingRatio, check.seed],
+  shared: (shards) => ({ attack: withAllRadii(shards.map((check) => check.attack)) }),
+  hasOutcomes: hasFinding,
+  judge: (findings, check) => {
+    const finding = mergeRegressionFindings(findings)
+    return { finding, ...judgeRegression(finding, check) }
   },
 }
 
@@ -75,10 +96,15 @@ const baseline: MergeRules<BaselineEvidence> = {
   },
 }
 
-/** Checks of regressors have no shards. */
-export const mergeRules = { attack, 'lower-bound': lowerBound, 'bound-validity': boundValidity, baseline }
-
-export type ShardedKind = keyof typeof mergeRules
+export const mergeRules: {
+  readonly [Kind in SampleEvidence['kind']]: MergeRules<Extract<Evidence, { readonly kind: Kind }>>
+} = {
+  attack,
+  'regression-attack': regressionAttack,
+  'lower-bound': lowerBound,
+  'bound-validity': boundValidity,
+  baseline,
+}
 
 interface WithRadii {
   readonly epsilon?: number | Float64Array

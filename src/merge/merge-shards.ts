@@ -1,9 +1,9 @@
 import { UnfooledError } from '../errors.js'
-import type { Evidence, RecordedCheck, ShardOfSamples } from '../evidence.js'
+import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../evidence.js'
 import { encodeJson } from '../json-safe.js'
 import { shardIndices } from '../sampling/shard.js'
 import { passes } from '../verdict.js'
-import { type MergeRules, mergeRules, type ShardedKind } from './merge-rules.js'
+import { type MergeRules, mergeRules } from './merge-rules.js'
 
 /** Shards that do not make up a whole check: some are missing, or there more than once. */
 export class MergeError extends UnfooledError {
@@ -12,7 +12,7 @@ export class MergeError extends UnfooledError {
   }
 }
 
-type ShardEvidence = Extract<Evidence, { readonly kind: ShardedKind }> & { readonly shard: ShardOfSamples }
+type ShardEvidence = SampleEvidence & { readonly shard: ShardOfSamples }
 type ShardCheck = RecordedCheck & { readonly evidence: ShardEvidence }
 
 /**
@@ -35,7 +35,7 @@ export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] 
 }
 
 function isShard(record: RecordedCheck): record is ShardCheck {
-  return record.evidence.shard !== undefined
+  return record.evidence.kind !== 'property' && record.evidence.shard !== undefined
 }
 
 function rulesOf({ kind }: ShardEvidence): MergeRules<Evidence> {

@@ -30,13 +30,17 @@ function logistic(input: string, builder: GraphBuilder): string {
 }
 
 /** log(1 + e^x) with relative accuracy everywhere, which onnxruntime's Softplus lacks for negative inputs. */
-export function emitSoftplus(input: string, builder: GraphBuilder): string {
+export function emitSoftplus(
+  input: string,
+  builder: GraphBuilder,
+  emitLogarithm = (value: string, _: GraphBuilder) => builder.add('Log', [value]),
+): string {
   const power = builder.add('Exp', [builder.add('Neg', [builder.add('Abs', [input])])])
   // Rounding 1 + p costs the digits of p; log(1 + p)·p / ((1 + p) − 1) makes up for it.
   const one = builder.scalar(1)
   const sum = builder.add('Add', [power, one])
   const ratio = builder.add('Div', [power, builder.add('Sub', [sum, one])])
-  const corrected = builder.add('Mul', [builder.add('Log', [sum]), ratio])
+  const corrected = builder.add('Mul', [emitLogarithm(sum, builder), ratio])
   const tail = builder.add('Where', [builder.add('Equal', [sum, one]), power, corrected])
   return builder.add('Add', [builder.add('Relu', [input]), tail])
 }

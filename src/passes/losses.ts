@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
+import { emitLog, sumOfPositives } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import { emitSoftplus } from '../operators/softplus.js'
 
@@ -49,11 +50,11 @@ export function emitLoss(builder: GraphBuilder, loss: LossName, logits: string, 
 function crossEntropy(builder: GraphBuilder, logits: string, logit: string, isLabel: string): Loss {
   // −log p = log(1 + e^d), d = log Σ e^(other logits) − logit
   const others = builder.add('ReduceLogSumExp', [otherLogits(builder, logits, isLabel), builder.ints([1])])
-  const value = emitSoftplus(builder.add('Sub', [others, logit]), builder)
+  const value = emitSoftplus(builder.add('Sub', [others, logit]), builder, emitLog)
 
   const probabilities = builder.add('Softmax', [logits], { axis: 1 })
   const excess = builder.add('Where', [isLabel, builder.scalar(0), probabilities])
-  const sum = builder.add('ReduceSum', [excess, builder.ints([1])])
+  const sum = builder.add(sumOfPositives, [excess, builder.ints([1])])
   const gradient = builder.add('Where', [isLabel, builder.add('Neg', [sum]), excess])
   return { value: asVector(builder, value), gradient }
 }

@@ -1,4 +1,5 @@
 import { elementCount } from '../graph/graph.js'
+import { emitRowSum } from '../operators/batch-invariant.js'
 import { emitBySign } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 
@@ -16,13 +17,11 @@ export function emitSum(
 ): string {
   const count = elementCount(shape)
   const width = blockWidth(count)
-  if (width === 1 || width === count) {
-    const flat = builder.add('Reshape', [value, builder.ints([-1, count])])
-    return builder.add('ReduceSum', [flat, builder.ints([1])], { keepdims: 0 })
-  }
-  const blocks = builder.add('Reshape', [value, builder.ints([-1, count / width, width])])
-  const partial = builder.add('ReduceSum', [blocks, builder.ints([2])], { keepdims: 0 })
-  return builder.add('ReduceSum', [partial, builder.ints([1])], { keepdims: 0 })
+  const rowsOf = (values: string, length: number) => builder.add('Reshape', [values, builder.ints([-1, length])])
+  const vector = (column: string) => builder.add('Reshape', [column, builder.ints([-1])])
+  if (width === 1 || width === count) return vector(emitRowSum(rowsOf(value, count), count, builder))
+  const partial = emitRowSum(rowsOf(value, width), width, builder)
+  return vector(emitRowSum(rowsOf(partial, count / width), count / width, builder))
 }
 
 /** Number of roundings that {@link emitSum} does to any summand. */

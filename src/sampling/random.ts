@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
-import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
+import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus'
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator'
 
 /** A seeded stream of random numbers. */
 export interface RandomSource {
@@ -10,7 +12,22 @@ export interface RandomSource {
 }
 
 export function randomSource(seed: number): RandomSource {
-  const generator = xoroshiro128plus(seed)
+  return drawFrom(xoroshiro128plus(seed))
+}
+
+/**
+ * A stream for each sample, from the seed and its position among all samples of the check: what is drawn for a sample
+ * depends neither on the others nor on how they are split into batches and shards.
+ */
+export function randomSources(seed: number, positions: readonly number[]): RandomSource[] {
+  return positions.map((position) => {
+    // The generator's own seeding gives close seeds streams that begin alike.
+    const hash = createHash('sha256').update(`${seed} ${position}`).digest()
+    return drawFrom(xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => hash.readInt32LE(offset))))
+  })
+}
+
+function drawFrom(generator: RandomGenerator): RandomSource {
   const uniform = () => uniformFloat64(generator)
   return {
     uniform,

@@ -1,3 +1,6 @@
+import { SampleError } from '../errors.js'
+import { range, takeSamples } from './rows.js'
+
 /** A batch of model inputs: `shape` is [n, ...features], `data` row-major. */
 export interface Inputs {
   readonly data: Float32Array
@@ -11,6 +14,43 @@ export interface Samples {
   readonly labels?: Int32Array
   /** For regressors: shaped like their outputs. */
   readonly targets?: Inputs
+  /** Of samples that were taken from a larger set. */
+  readonly partOf?: PartOfSet
+}
+
+/**
+ * Where samples belong. What an attack finds on a sample depends on the seed, the set and the position in it, and not on which
+ * other samples are attacked at the same time.
+ */
+export interface PartOfSet {
+  readonly inputs: Inputs
+  /** Position of each sample in the set. */
+  readonly positions: readonly number[]
+}
+
+/**
+ * Position of each sample in the set that it belongs to.
+ * @throws SampleError when there are more or fewer positions than samples.
+ */
+export function positionsOf({ inputs, partOf }: Pick<Samples, 'inputs' | 'partOf'>): readonly number[] {
+  const [count] = inputs.shape
+  if (!partOf) return range(count)
+  if (partOf.positions.length === count) return partOf.positions
+  throw new SampleError(`partOf has ${partOf.positions.length} positions for ${count} samples.`)
+}
+
+/** The given samples, as a part of the set that they are taken from. */
+export function takePart({ inputs, labels, targets, partOf }: Samples, samples: readonly number[]): Samples {
+  const positions = positionsOf({ inputs, partOf })
+  return {
+    inputs: takeSamples(inputs, samples),
+    ...(labels && { labels: Int32Array.from(samples, (sample) => labels[sample]) }),
+    ...(targets && { targets: takeSamples(targets, samples) }),
+    partOf: {
+      inputs: partOf?.inputs ?? inputs,
+      positions: samples.map((sample) => positions[sample]),
+    },
+  }
 }
 
 /** The first `count` samples: bounds cost far more per sample than attacks do. */

@@ -1,6 +1,5 @@
 import { SettingsError } from '../errors.js'
-import { takeSamples } from './rows.js'
-import type { Samples } from './samples.js'
+import { type Samples, takePart } from './samples.js'
 
 /** One of several parts that the samples of a check are split into. */
 export interface Shard {
@@ -28,11 +27,6 @@ export function shardIndices({ index, count }: Shard, samples: number): number[]
   return Array.from({ length: size }, (_, position) => index - 1 + position * count)
 }
 
-export function takeShard({ inputs, labels, targets }: Samples, shard: Shard): Samples {
-  const indices = shardIndices(shard, inputs.shape[0])
-  return {
-    inputs: takeSamples(inputs, indices),
-    ...(labels && { labels: Int32Array.from(indices, (sample) => labels[sample]) }),
-    ...(targets && { targets: takeSamples(targets, indices) }),
-  }
+export function takeShard(samples: Samples, shard: Shard): Samples {
+  return takePart(samples, shardIndices(shard, samples.inputs.shape[0]))
 }

@@ -4,7 +4,7 @@ import { moveToBoundary } from '../../src/attacks/iteration/boundary-search.js'
 import { Budget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
-import { randomSource } from '../../src/sampling/random.js'
+import { randomSources } from '../../src/sampling/random.js'
 import { seed } from '../seed.js'
 import { denseModel } from '../tiny-models.js'
 
@@ -21,8 +21,9 @@ async function context(changed: Partial<AttackContext> = {}): Promise<AttackCont
     epsilons: undefined,
     labels: Int32Array.of(0, 0),
     targets: undefined,
-    random: randomSource(seed),
+    random: randomSources(seed, [0, 1]),
     budget: new Budget(),
+    otherSamples: () => Promise.reject(new Error('not asked for')),
     progress: () => {},
     ...changed,
   }

@@ -7,13 +7,14 @@ export function restrictContext(
   samples: readonly number[],
   progress: AttackContext['progress'],
 ): AttackContext {
-  const { inputs, epsilons, labels, targets } = context
+  const { inputs, epsilons, labels, targets, random } = context
   return {
     ...context,
     inputs: takeSamples(inputs, samples),
     epsilons: epsilons && Float64Array.from(samples, (sample) => epsilons[sample]),
     labels: Int32Array.from(samples, (sample) => labels[sample]),
     targets: targets && Int32Array.from(samples, (sample) => targets[sample]),
+    random: samples.map((sample) => random[sample]),
     progress,
   }
 }

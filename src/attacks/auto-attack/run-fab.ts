@@ -112,7 +112,7 @@ function perturbAtRandom({ context, settings, distances }: Search, points: Float
   const { model, random } = context
   const point = rowOf(points, model.domain.lower.length, sample)
   const radius = Math.min(distances[sample], diameter(model.domain, settings.norm)) / 2
-  const perturbation = perturbationOnSphere(settings.norm, radius, point.length, random)
+  const perturbation = perturbationOnSphere(settings.norm, radius, point.length, random[sample])
   for (let feature = 0; feature < point.length; feature++) point[feature] += perturbation[feature]
   clipToDomain(point, model.domain)
 }

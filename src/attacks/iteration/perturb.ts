@@ -27,7 +27,7 @@ export function perturbAtRandom(
   const size = model.domain.lower.length
   const [center, base, point] = [inputs.data, from, adversarial].map((data) => rowOf(data, size, sample))
   const radius = epsilons![sample]
-  const perturbation = draw(norm, radius, size, random)
+  const perturbation = draw(norm, radius, size, random[sample])
   for (let feature = 0; feature < size; feature++) point[feature] = base[feature] + perturbation[feature]
   projectOntoBall(point, { norm, center, radius }, model.domain)
 }

@@ -1,6 +1,11 @@
 import type { GraphBuilder } from '../../graph/builder.js'
+import { elementTypeNumbers } from '../../graph/element-types.js'
+import { range } from '../../sampling/rows.js'
 
-/** Emits half a cosine wave (float [batch]) that falls from `start` in iteration 0 to `end` in iteration `steps`. */
+/**
+ * Emits half a cosine wave (float [batch]) that falls from `start` in iteration 0 to `end` in iteration `steps`. From a
+ * table: the runtime's Cos rounds differently in batches of other sizes.
+ */
 export function emitCosineSchedule(
   builder: GraphBuilder,
   iteration: string,
@@ -8,7 +13,7 @@ export function emitCosineSchedule(
   start: number,
   end: number,
 ): string {
-  const cosine = builder.add('Cos', [builder.add('Mul', [iteration, builder.scalar(Math.PI / steps)])])
-  const height = builder.add('Mul', [cosine, builder.scalar((start - end) / 2)])
-  return builder.add('Add', [height, builder.scalar((start + end) / 2)])
+  const table = range(steps + 1).map((step) => ((start - end) * Math.cos((Math.PI * step) / steps) + start + end) / 2)
+  const row = builder.add('Cast', [iteration], { to: elementTypeNumbers.int64 })
+  return builder.add('Gather', [builder.floats(table), row])
 }

@@ -19,7 +19,7 @@ export function ditheredInputs(
   const moved = new Float32Array(inputs.data)
   epsilons.forEach((epsilon, sample) => {
     const point = rowOf(moved, size, sample)
-    const offset = perturbationInBall(norm, dither * epsilon, size, random)
+    const offset = perturbationInBall(norm, dither * epsilon, size, random[sample])
     for (let feature = 0; feature < size; feature++) point[feature] += offset[feature]
     clipToDomain(point, model.domain)
   })

@@ -13,7 +13,7 @@ export type Starts = Readonly<Record<Side, readonly Float64Array[]>>
 
 /** The steepest steps along a random direction and against it. */
 export function randomStarts({ epsilons, random }: RegressionAttackContext, rooms: readonly Room[]): Starts {
-  const directions = rooms.map(({ up }) => Float64Array.from(up, random.normal))
+  const directions = rooms.map(({ up }, sample) => Float64Array.from(up, random[sample].normal))
   const towards = (side: Side) =>
     directions.map((direction, sample) =>
       steepestStep(

@@ -36,7 +36,7 @@ export function randomLp({ norm = 'linf', epsilon, repeats = 1 }: RandomLpSettin
       worstOfRepeats(context, repeats, (point, sample) => {
         const { model, inputs, random } = context
         const radius = context.epsilons[sample]
-        const noise = perturbationOnSphere(norm, radius, point.length, random)
+        const noise = perturbationOnSphere(norm, radius, point.length, random[sample])
         for (let feature = 0; feature < point.length; feature++) point[feature] += noise[feature]
         projectOntoBall(point, { norm, center: rowOf(inputs.data, point.length, sample), radius }, model.domain)
       }),

@@ -33,10 +33,11 @@ export function randomPixel({ epsilon, pixels = 1, repeats = 1, ...partition }: 
       const { model, epsilons, random } = context
       const subsets = subsetsOf(model.featureShape, partition)
       return worstOfRepeats(context, repeats, (point, sample) => {
+        const { uniform } = random[sample]
         const left = [...subsets]
         for (let pixel = 0; pixel < Math.min(pixels, subsets.length); pixel++) {
-          const [subset] = left.splice(Math.floor(random.uniform() * left.length), 1)
-          for (const feature of subset) point[feature] += random.uniform() < 0.5 ? epsilons[sample] : -epsilons[sample]
+          const [subset] = left.splice(Math.floor(uniform() * left.length), 1)
+          for (const feature of subset) point[feature] += uniform() < 0.5 ? epsilons[sample] : -epsilons[sample]
         }
         clipToDomain(point, model.domain)
       })

@@ -3,11 +3,11 @@ import type { AttackNorm, Distance } from '../../geometry/norm.js'
 import type { Regressor } from '../../model/regressor.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { RandomSource } from '../../sampling/random.js'
-import type { Inputs } from '../../sampling/samples.js'
+import type { Inputs, PartOfSet } from '../../sampling/samples.js'
 
 /**
  * What an attack on a regressor raises instead of the squared error, such as the loss that a detector was trained with.
- * `sample` is the position among the inputs of the request.
+ * `sample` is the position in the set of samples.
  */
 export interface OutputLoss {
   readonly name: string
@@ -26,7 +26,8 @@ export interface RegressionAttackContext {
   readonly targets: Float32Array
   /** What is raised; undefined for the squared error ‖f(x + η) − target‖². */
   readonly loss: OutputLoss | undefined
-  readonly random: RandomSource
+  /** A stream for each sample, which what is drawn for it comes from. */
+  readonly random: readonly RandomSource[]
   readonly budget: Budget
   /** Reports how much of the work is done, between 0 and 1. */
   progress(fraction: number): void
@@ -60,6 +61,8 @@ export interface RegressionAttackRequest {
   readonly inputs: Inputs
   /** Outputs that would be right, shaped like the model's. Default: the outputs for the unperturbed inputs. */
   readonly targets?: Inputs
+  /** The set that the inputs were taken from. Default: they are the set. */
+  readonly partOf?: PartOfSet
   /** What the attack raises. Default: the squared error. */
   readonly loss?: OutputLoss
   /** Default: a fresh one, reported in the result. */

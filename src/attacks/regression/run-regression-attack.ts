@@ -7,13 +7,14 @@ import { checkInputs } from '../../model/check-inputs.js'
 import { predictOutputs } from '../../model/predict-outputs.js'
 import type { Regressor } from '../../model/regressor.js'
 import { spreadOverSamples } from '../../sampling/per-sample.js'
-import { freshSeed, randomSource } from '../../sampling/random.js'
+import { freshSeed, randomSources } from '../../sampling/random.js'
 import { rowOf } from '../../sampling/rows.js'
-import type { Inputs } from '../../sampling/samples.js'
+import { type Inputs, positionsOf } from '../../sampling/samples.js'
 import { median } from '../../statistics/median.js'
 import { meanSquaredError, outputErrors, peakSignalToNoise } from './output-error.js'
 import type {
   AttackedRegressionSample,
+  OutputLoss,
   RegressionAttack,
   RegressionAttackContext,
   RegressionAttackRequest,
@@ -38,6 +39,7 @@ export async function attackRegressor(
   const budget = new Budget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
+  const positions = positionsOf(request)
   const given = request.targets === undefined ? undefined : checkTargets(request.targets, model, count)
   const epsilons = spreadOverSamples(method.epsilon, count, 'epsilon')
   const outputs = await predictOutputs(model, inputs)
@@ -46,8 +48,8 @@ export async function attackRegressor(
     inputs,
     epsilons,
     targets: given ?? outputs,
-    loss,
-    random: randomSource(seed),
+    loss: loss && ofSet(loss, positions),
+    random: randomSources(seed, positions),
     budget,
     progress: (fraction) => onProgress?.(Math.min(Math.max(fraction, 0), 1)),
   }
@@ -88,6 +90,15 @@ export async function attackRegressor(
     ],
     seed,
     milliseconds: performance.now() - started,
+  }
+}
+
+/** A loss of the samples at hand from one of the samples of a set. */
+function ofSet(loss: OutputLoss, positions: readonly number[]): OutputLoss {
+  return {
+    name: loss.name,
+    value: (output, sample) => loss.value(output, positions[sample]),
+    gradient: (output, sample) => loss.gradient(output, positions[sample]),
   }
 }
 

@@ -34,9 +34,9 @@ export async function estimateNormals(
   for (const batch of batches(owners, largestBatch(model.graph))) {
     const probes = new Float32Array(batch.length * size)
     batch.forEach((place, row) => {
-      const { point, radius } = places[place]
+      const { sample, point, radius } = places[place]
       const probe = rowOf(probes, size, row)
-      const noise = Float64Array.from({ length: size }, random.normal)
+      const noise = Float64Array.from({ length: size }, random[sample].normal)
       const scale = radius / norm(noise)
       for (let feature = 0; feature < size; feature++) probe[feature] = point[feature] + scale * noise[feature]
       clipToDomain(probe, domain)

@@ -202,7 +202,8 @@ async function findStarts(
   approach: (samples: readonly number[], points: readonly Float32Array[]) => Promise<(BoundaryPoint | undefined)[]>,
 ): Promise<BoundaryPoint[][]> {
   const samples = range(context.labels.length)
-  const sources = samples.map((sample) => startingPoints(context, sample, 'l2'))
+  const others = await context.otherSamples()
+  const sources = samples.map((sample) => startingPoints(context, others, sample, 'l2'))
   const starts = samples.map((): BoundaryPoint[] => [])
   for (let attempt = 0; attempt < mostStarts; attempt++) {
     const open = samples.filter(

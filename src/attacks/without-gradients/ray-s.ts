@@ -44,6 +44,7 @@ async function run(context: AttackContext, queries: number): Promise<AttackCandi
   const { domain } = model
   const size = domain.lower.length
   const decisions = new Decisions(context, queries)
+  const others = await context.otherSamples()
   const adversarial = new Float32Array(inputs.data)
   const steps = new Int32Array(labels.length)
   const closest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
@@ -59,9 +60,9 @@ async function run(context: AttackContext, queries: number): Promise<AttackCandi
       new SignSearch({
         center: rowOf(inputs.data, size, sample),
         upper: domain.upper,
-        starts: startingPoints(context, sample, 'linf'),
+        starts: startingPoints(context, others, sample, 'linf'),
         radius: widest,
-        random,
+        random: random[sample],
       }),
   )
   for (let samples = range(labels.length); ; ) {

@@ -84,7 +84,13 @@ async function run(context: AttackContext, { norm, queries, p, restarts, loss }:
   const grid = featureGrid(model.featureShape)
   const propose = { linf: linfProposals, l2: l2Proposals }[norm]
   const proposals = Array.from(labels, (_, sample) =>
-    propose({ grid, domain, center: rowOf(inputs.data, size, sample), radius: epsilons![sample], random }),
+    propose({
+      grid,
+      domain,
+      center: rowOf(inputs.data, size, sample),
+      radius: epsilons![sample],
+      random: random[sample],
+    }),
   )
   const adversarial = new Float32Array(inputs.data)
   const steps = new Int32Array(labels.length)

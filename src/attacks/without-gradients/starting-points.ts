@@ -1,6 +1,6 @@
 import { distance, type Norm } from '../../geometry/norm.js'
 import { rowOf } from '../../sampling/rows.js'
-import type { AttackContext } from '../attack.js'
+import type { AttackContext, ClassifiedInputs } from '../attack.js'
 
 const mostOthers = 5
 
@@ -9,48 +9,60 @@ const mostOthers = 5
  * the domain, the closest sample of each of the five closest other classes (of the target class, if there is one), and
  * then without end uniform noise, random corners of the domain and blends with another sample.
  */
-export function* startingPoints(context: AttackContext, sample: number, norm: Norm): Generator<Float32Array> {
+export function* startingPoints(
+  context: AttackContext,
+  others: ClassifiedInputs,
+  sample: number,
+  norm: Norm,
+): Generator<Float32Array> {
   const { lower, upper } = context.model.domain
   yield upper
   yield lower
-  yield* closestOthers(context, sample, norm)
+  yield* closestOthers(context, others, sample, norm)
   while (true) {
-    yield uniformNoise(context)
-    yield corner(context)
-    yield blend(context, sample)
+    yield uniformNoise(context, sample)
+    yield corner(context, sample)
+    yield blend(context, others, sample)
   }
 }
 
-function closestOthers({ inputs, labels, targets, model }: AttackContext, sample: number, norm: Norm): Float32Array[] {
+function closestOthers(
+  { inputs, labels, targets, model }: AttackContext,
+  { inputs: others, classes }: ClassifiedInputs,
+  sample: number,
+  norm: Norm,
+): Float32Array[] {
   const size = model.domain.lower.length
   const center = rowOf(inputs.data, size, sample)
   const closest = new Map<number, { point: Float32Array; length: number }>()
-  labels.forEach((label, other) => {
-    if (targets ? label !== targets[sample] : label === labels[sample]) return
-    const point = rowOf(inputs.data, size, other)
+  classes.forEach((predicted, other) => {
+    if (targets ? predicted !== targets[sample] : predicted === labels[sample]) return
+    const point = rowOf(others.data, size, other)
     const length = distance(center, point)[norm]
-    if (length < (closest.get(label)?.length ?? Number.POSITIVE_INFINITY)) closest.set(label, { point, length })
+    if (length < (closest.get(predicted)?.length ?? Number.POSITIVE_INFINITY)) closest.set(predicted, { point, length })
   })
   const ordered = [...closest.values()].sort((left, right) => left.length - right.length)
   return ordered.slice(0, mostOthers).map(({ point }) => point)
 }
 
-function uniformNoise({ model, random }: AttackContext): Float32Array {
+function uniformNoise({ model, random }: AttackContext, sample: number): Float32Array {
   const { lower, upper } = model.domain
-  return lower.map((low, feature) => low + random.uniform() * (upper[feature] - low))
+  return lower.map((low, feature) => low + random[sample].uniform() * (upper[feature] - low))
 }
 
 /** With a random share of the features at their upper end. */
-function corner({ model, random }: AttackContext): Float32Array {
+function corner({ model, random }: AttackContext, sample: number): Float32Array {
   const { lower, upper } = model.domain
-  const share = random.uniform()
-  return lower.map((low, feature) => (random.uniform() < share ? upper[feature] : low))
+  const { uniform } = random[sample]
+  const share = uniform()
+  return lower.map((low, feature) => (uniform() < share ? upper[feature] : low))
 }
 
-function blend({ inputs, labels, model, random }: AttackContext, sample: number): Float32Array {
+function blend({ inputs, model, random }: AttackContext, others: ClassifiedInputs, sample: number): Float32Array {
   const size = model.domain.lower.length
-  const other = rowOf(inputs.data, size, Math.floor(random.uniform() * labels.length))
-  const share = random.uniform()
+  const { uniform } = random[sample]
+  const other = rowOf(others.inputs.data, size, Math.floor(uniform() * others.classes.length))
+  const share = uniform()
   return rowOf(inputs.data, size, sample).map(
     (coordinate, feature) => coordinate + share * (other[feature] - coordinate),
   )

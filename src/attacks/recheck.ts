@@ -1,0 +1,56 @@
+import { ModelError, SettingsError } from '../errors.js'
+import { distance } from '../geometry/norm.js'
+import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
+import { predictClasses } from '../model/predict-classes.js'
+import { rowOf } from '../sampling/rows.js'
+import type { Attack, AttackCandidates, AttackContext, AttackedSample } from './attack.js'
+
+/** What became of a sample that was attacked. */
+export type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
+
+/**
+ * Moves the candidates into domain and ball, where rounding left them a hair outside, and asks the model again.
+ * @throws SettingsError when there is not one candidate per sample, ModelError when one is not finite.
+ */
+export async function recheck(
+  method: Attack,
+  context: AttackContext,
+  candidates: AttackCandidates,
+): Promise<Outcome[]> {
+  const { model, inputs, epsilons, labels, targets } = context
+  const { data, shape } = inputs
+  const size = model.domain.lower.length
+  if (candidates.adversarial.length !== data.length) {
+    throw new SettingsError(
+      `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
+    )
+  }
+  const adversarial = new Float32Array(candidates.adversarial)
+  const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
+  labels.forEach((_, sample) => {
+    const point = row(adversarial, sample)
+    if (!point.every(Number.isFinite)) {
+      throw new ModelError(
+        `${method.name} ended at an input that is not finite: the model's gradients are NaN or infinite there, so it cannot be attacked this way. An attack without gradients, such as randomNoise, still works.`,
+      )
+    }
+    if (!epsilons) clipToDomain(point, model.domain)
+    else
+      projectOntoBall(point, { norm: method.norm, center: row(data, sample), radius: epsilons[sample] }, model.domain)
+  })
+  const predictions = await predictClasses(model, { data: adversarial, shape })
+  return Array.from(labels, (label, sample) => {
+    const fooled = targets ? predictions[sample] === targets[sample] : predictions[sample] !== label
+    const point = row(adversarial, sample)
+    return {
+      fooled,
+      adversarialPrediction: fooled ? predictions[sample] : label,
+      distance: fooled ? distance(row(data, sample), point, method.norm) : undefined,
+      adversarial: fooled ? point.slice() : undefined,
+      ...(fooled && candidates.foundBy?.[sample] !== undefined && { foundBy: candidates.foundBy[sample] }),
+      steps: candidates.steps[sample],
+      gradientQueries: candidates.gradientQueries[sample],
+      forwardQueries: candidates.forwardQueries?.[sample] ?? 0,
+    }
+  })
+}

@@ -2,8 +2,9 @@
 // paper found holds here.
 import { reproduceClassifiers } from './classifiers.mjs'
 import { reproduceRegressors } from './regressors.mjs'
+import { reproduceRounding } from './rounding.mjs'
 
-const parts = { classifiers: reproduceClassifiers, regressors: reproduceRegressors }
+const parts = { classifiers: reproduceClassifiers, regressors: reproduceRegressors, rounding: reproduceRounding }
 const only = process.argv.slice(2)
 for (const [name, reproduce] of Object.entries(parts)) {
   if (only.length === 0 || only.includes(name)) await reproduce()

@@ -88,6 +88,8 @@ export {
   EngineError,
   GraphRefusedError,
   ModelError,
+  NoGradientError,
+  NoGraphError,
   SampleError,
   SettingsError,
   UnfooledError,
@@ -106,6 +108,7 @@ export {
 export { type LinearisedDistance, linearisedDistance } from './measures/linearised-distance.js'
 export { relativePerturbation } from './measures/relative-perturbation.js'
 export type { Classifier } from './model/classifier.js'
+export { type ClassifierFunctions, type FunctionSettings, fromFunctions } from './model/from-functions.js'
 export { loadModel } from './model/load-model.js'
 export { loadRegressor, type RegressorSettings } from './model/load-regressor.js'
 export type { ClassifierOutput, Model, ModelDescription, RegressorOutput } from './model/model.js'

@@ -1,5 +1,5 @@
 import { Budget } from '../budget.js'
-import { ModelError, SettingsError } from '../errors.js'
+import { ModelError, NoGradientError, SettingsError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { distance } from '../geometry/norm.js'
 import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
@@ -18,7 +18,8 @@ import { attackWarnings } from './warnings.js'
  * Attacks the samples that the model classifies correctly and says which of them were fooled. An adversarial example
  * counts only after a fresh run of the model at exactly the returned input, inside the domain and the ball.
  * @throws SampleError when inputs or labels do not fit the model, SettingsError when the attack's settings do not,
- * ModelError when the model gives NaN, or gradients with which the attack cannot go on.
+ * ModelError when the model gives NaN, or gradients with which the attack cannot go on; NoGradientError when it has none
+ * and the attack needs them.
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
@@ -45,7 +46,12 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     budget,
     progress: (fraction) => onProgress?.(Math.min(Math.max(fraction, 0), 1)),
   }
-  const candidates = eligible.length === 0 ? nothing : await method.run(context)
+  const candidates =
+    eligible.length === 0
+      ? nothing
+      : await method.run(context).catch((error) => {
+          throw error instanceof NoGradientError ? new NoGradientError({ ...error, attack: method.name }) : error
+        })
   const outcomes = await recheck(method, context, candidates)
   if (!candidates.interrupted) context.progress(1)
 

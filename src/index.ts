@@ -115,6 +115,8 @@ export type { ClassifierOutput, Model, ModelDescription, RegressorOutput } from 
 export type { ModelSettings } from './model/model-settings.js'
 export type { Preprocessing } from './model/preprocessing.js'
 export type { Regressor } from './model/regressor.js'
+export { loadTfjsModel, type TfjsModelSettings } from './model/tensorflow/load-tfjs-model.js'
+export type { Tfjs, TfjsModel } from './model/tensorflow/tfjs.js'
 export type { LossName } from './passes/losses.js'
 export type { ImageColor, ImageLayout } from './sampling/formats/format.js'
 export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'

@@ -21,6 +21,7 @@ import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
+import { largestErrors } from '../src/telling-samples.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */
@@ -62,7 +63,14 @@ export async function checkRegressionResistance(
   const summary = result && summarize(result, limit)
   const finding = summary && {
     ...summary,
-    pictures: takePictures(model, samples.inputs, worstFirst(result, summary, limit)),
+    pictures: takePictures(
+      model,
+      samples.inputs,
+      largestErrors(summary.perSample, limit).map((sample) => ({
+        sample,
+        adversarial: result.samples[sample].adversarial,
+      })),
+    ),
   }
   const { name, kind, norm, settings, epsilon } = attack
   const evidence = {
@@ -130,14 +138,4 @@ function summarize({ attack, samples, ...result }: RegressionAttackResult, limit
       inputPsnrs: Float64Array.from(samples, ({ inputPsnr }) => inputPsnr),
     },
   }
-}
-
-/** The outputs beyond the limit, the largest errors first. */
-function worstFirst({ samples }: RegressionAttackResult, { perSample }: RegressionFinding, { quantity }: ErrorLimit) {
-  const { fooled, errors } = perSample
-  const worse = quantity === 'psnr' ? 1 : -1
-  return samples
-    .map(({ adversarial }, sample) => ({ sample, adversarial }))
-    .filter(({ sample }) => fooled[sample])
-    .sort((one, other) => worse * (errors[one.sample] - errors[other.sample]))
 }

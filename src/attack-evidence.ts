@@ -7,6 +7,7 @@ import { judgeAttack } from './judgement.js'
 import type { Classifier } from './model/classifier.js'
 import { takePictures } from './pictures.js'
 import type { Samples } from './sampling/samples.js'
+import { closestOfEachClass } from './telling-samples.js'
 
 /** Attacks the model and compares the fooling ratio with the limit. An attack that cannot run is inconclusive. */
 export async function attackEvidence(
@@ -22,10 +23,7 @@ export async function attackEvidence(
 ): Promise<AttackEvidence> {
   const start = performance.now()
   const { finding: result, reason } = await analyse(() => runAttack(model, attack, { ...samples, seed, budget }))
-  const finding = result && {
-    ...summarize(result),
-    pictures: takePictures(model, samples.inputs, mostTelling(result)),
-  }
+  const finding = result && withPictures(summarize(result), result, model, samples)
   const evidence = {
     kind: 'attack',
     ...describeCheck(model.description, samples),
@@ -67,18 +65,13 @@ function summarize({ attack, samples, ...result }: AttackResult): AttackFinding 
   }
 }
 
-/** Fooled samples, the closest of each class first, then the second closest of each, and so on. */
-function mostTelling({ attack: { norm }, samples }: AttackResult) {
-  const ofClass = new Map<number, number>()
-  return samples
-    .flatMap(({ label, distance, adversarial }, sample) =>
-      adversarial ? [{ sample, label, adversarial, distance: distance![norm] }] : [],
-    )
-    .sort((one, other) => one.distance - other.distance)
-    .map((example) => {
-      const turn = ofClass.get(example.label) ?? 0
-      ofClass.set(example.label, turn + 1)
-      return { ...example, turn }
-    })
-    .sort((one, other) => one.turn - other.turn)
+function withPictures(
+  finding: AttackFinding,
+  { samples }: AttackResult,
+  model: Classifier,
+  { inputs }: Samples,
+): AttackFinding {
+  const order = closestOfEachClass(finding.perSample)
+  const examples = order.map((sample) => ({ sample, adversarial: samples[sample].adversarial! }))
+  return { ...finding, pictures: takePictures(model, inputs, examples) }
 }

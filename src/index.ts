@@ -89,6 +89,8 @@ export {
   EngineError,
   GraphRefusedError,
   ModelError,
+  NoGradientError,
+  NoGraphError,
   SampleError,
   SettingsError,
   UnfooledError,
@@ -107,12 +109,15 @@ export {
 export { type LinearisedDistance, linearisedDistance } from './measures/linearised-distance.js'
 export { relativePerturbation } from './measures/relative-perturbation.js'
 export type { Classifier } from './model/classifier.js'
+export { type ClassifierFunctions, type FunctionSettings, fromFunctions } from './model/from-functions.js'
 export { loadModel } from './model/load-model.js'
 export { loadRegressor, type RegressorSettings } from './model/load-regressor.js'
 export type { ClassifierOutput, Model, ModelDescription, RegressorOutput } from './model/model.js'
 export type { ModelSettings } from './model/model-settings.js'
 export type { Preprocessing } from './model/preprocessing.js'
 export type { Regressor } from './model/regressor.js'
+export { loadTfjsModel, type TfjsModelSettings } from './model/tensorflow/load-tfjs-model.js'
+export type { Tfjs, TfjsModel } from './model/tensorflow/tfjs.js'
 export type { LossName } from './passes/losses.js'
 export type { ImageColor, ImageLayout } from './sampling/formats/format.js'
 export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'

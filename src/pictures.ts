@@ -17,7 +17,7 @@ export interface Picture {
 }
 
 /** Enough to see what fools a model, and few enough to store with every check. */
-const mostPictures = 4
+export const mostPictures = 4
 
 /** Larger images are reduced to so many pixels a side. */
 const mostPixels = 64

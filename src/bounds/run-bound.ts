@@ -1,8 +1,9 @@
 import { Budget } from '../budget.js'
-import { SettingsError } from '../errors.js'
+import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
+import { reasonForOpacity } from '../model/hosted-graph.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
@@ -15,7 +16,7 @@ import { RadiusSearch } from './radius-search.js'
  * class. Radii are searched to 1 % below the largest that the bound certifies; they are at most the diameter of the
  * domain, which then means that no input of the domain is classified otherwise.
  * @throws SampleError when inputs or labels do not fit the model, ModelError when the model gives NaN,
- * UnsupportedOperatorError when the bound has no rule for an operator of the model.
+ * UnsupportedOperatorError when the bound has no rule for an operator of the model, NoGraphError when the model shows none.
  */
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
   const started = performance.now()
@@ -34,7 +35,12 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
     budget,
   }
   const progress = (fraction: number) => onProgress?.(Math.min(Math.max(fraction, 0), 1))
-  const { radii, interrupted } = eligible.length > 0 ? await findRadii(method, context, progress) : nothing
+  const { radii, interrupted } =
+    eligible.length > 0
+      ? await findRadii(method, context, progress).catch((error) => {
+          throw orNoGraph(error, model, method)
+        })
+      : nothing
   const largest = diameter(model.domain, method.norm)
   const usable = Array.from(radii, (radius) => (radius > 0 ? Math.min(radius, largest) : 0))
   const radiusOf = new Map(eligible.map((sample, index) => [sample, usable[index]]))
@@ -62,7 +68,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
 /**
  * Lower bounds of f_label − f_j over the ball of radius `epsilon` (input units, for all samples or one per sample)
  * around each input: [n, classes], 0 in the column of the label, −∞ where nothing is known or the budget was exhausted.
- * @throws SampleError, UnsupportedOperatorError as {@link bound} does; SettingsError for a negative or infinite ε.
+ * @throws SampleError, UnsupportedOperatorError, NoGraphError as {@link bound} does; SettingsError for a negative or infinite ε.
  */
 export async function marginBounds(
   model: Classifier,
@@ -76,7 +82,16 @@ export async function marginBounds(
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
-  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon)
+  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
+    throw orNoGraph(error, model, method)
+  })
+}
+
+/** What a bound misses of a model that is no more than a function is its graph. */
+function orNoGraph(error: unknown, { description, graph }: Classifier, { name }: Bound): unknown {
+  const reason = reasonForOpacity(graph)
+  if (reason === undefined || !(error instanceof UnsupportedOperatorError)) return error
+  return new NoGraphError({ model: description.name, reason, bound: name })
 }
 
 function checkRadii(values: Float64Array): void {

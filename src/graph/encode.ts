@@ -75,6 +75,8 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
       return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: encodeTensor(attribute.value, '') })
     case 'graph':
       return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: encodeGraph(attribute.value) })
+    case 'function':
+      throw new Error(`The attribute "${name}" is a function, which no file can hold.`)
   }
 }
 

@@ -28,6 +28,10 @@ export type Attribute =
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: Tensor }
   | { readonly kind: 'graph'; readonly value: Graph }
+  | { readonly kind: 'function'; readonly value: HostFunction }
+
+/** Runs outside of the runtime, where the tensors of a node are needed in JavaScript. */
+export type HostFunction = (inputs: readonly Tensor[]) => Promise<Tensor>
 
 export interface GraphNode {
   readonly operator: string
@@ -94,6 +98,11 @@ export function floatAttribute(node: GraphNode, name: string, fallback: number):
 export function stringAttribute(node: GraphNode, name: string, fallback: string): string {
   const attribute = node.attributes.get(name)
   return attribute?.kind === 'string' ? attribute.value : fallback
+}
+
+export function functionAttribute(node: GraphNode, name: string): HostFunction | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'function' ? attribute.value : undefined
 }
 
 export function intsAttribute(node: GraphNode, name: string): readonly number[] | undefined {

@@ -14,7 +14,7 @@ export function prune<G extends Graph>(graph: G): G {
 }
 
 /** Inputs of a node, and what the bodies of a Loop or If take from around it. */
-function usedBy(node: GraphNode): string[] {
+export function usedBy(node: GraphNode): string[] {
   const bodies = [...node.attributes.values()].flatMap((attribute) =>
     attribute.kind === 'graph' ? [attribute.value] : [],
   )

@@ -4,12 +4,15 @@ import type {
   BaselineEvidence,
   BaselineFinding,
   BoundValidityFinding,
+  ErrorLimit,
   LowerBoundFinding,
   RegressionFinding,
 } from '../evidence.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
+import { closestOfEachClass, largestErrors } from '../telling-samples.js'
 import { interleaveAll } from './interleave.js'
+import { mergePictures } from './merge-pictures.js'
 
 /** Findings of all shards of a check, in their order: totals are computed anew from the outcomes of the samples. */
 export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackFinding {
@@ -26,11 +29,12 @@ export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackF
     robustAccuracy: (correct - fooled) / labels.length,
     medianDistance: median(Array.from(distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    pictures: mergePictures(findings, closestOfEachClass(perSample)),
     perSample,
   }
 }
 
-export function mergeRegressionFindings(findings: readonly RegressionFinding[]): RegressionFinding {
+export function mergeRegressionFindings(findings: readonly RegressionFinding[], limit: ErrorLimit): RegressionFinding {
   const perSample = interleaveAll(findings.map((finding) => finding.perSample))
   const eligible = ones(perSample.eligible)
   const fooled = ones(perSample.fooled)
@@ -43,6 +47,7 @@ export function mergeRegressionFindings(findings: readonly RegressionFinding[]):
     medianInputPsnr: median(Array.from(perSample.inputPsnrs)),
     medianDistance: median(Array.from(perSample.distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    pictures: mergePictures(findings, largestErrors(perSample, limit)),
     perSample,
   }
 }

@@ -58,7 +58,7 @@ const regressionAttack: MergeRules<RegressionAttackEvidence> = {
   shared: (shards) => ({ attack: withAllRadii(shards.map((check) => check.attack)) }),
   hasOutcomes: hasFinding,
   judge: (findings, check) => {
-    const finding = mergeRegressionFindings(findings)
+    const finding = mergeRegressionFindings(findings, check.limit)
     return { finding, ...judgeRegression(finding, check) }
   },
 }

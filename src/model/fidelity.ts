@@ -58,7 +58,8 @@ export async function checkFidelity(
   return { fidelity, outputs }
 }
 
-function applySoftmax(logits: Float32Array, classes: number, kind: 'Softmax' | 'LogSoftmax'): Float32Array {
+/** Rows of probabilities, or of their logarithms. */
+export function applySoftmax(logits: Float32Array, classes: number, kind: 'Softmax' | 'LogSoftmax'): Float32Array {
   return logits.map((_, index) => {
     const start = index - (index % classes)
     const row = logits.subarray(start, start + classes)

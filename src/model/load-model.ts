@@ -4,6 +4,7 @@ import type { Classifier } from './classifier.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
+import { areProbabilities, probabilityWarning } from './probabilities.js'
 import { isSingleScore, withTwoLogits } from './two-logits.js'
 
 /**
@@ -36,16 +37,4 @@ function countClasses(graph: TypedGraph, output: string): number {
   throw new ModelError(
     `The output "${output}" is ${printed}; a classifier gives float32 logits of shape [n, classes], or one score per sample. ${remedy}If another output holds the logits, name it: loadModel(path, { output: '…' }).`,
   )
-}
-
-const probabilityWarning =
-  'The output looks like probabilities, not logits: gradients vanish where the model is confident, and attacks look weaker than they are. Export the model without its final activation.'
-
-function areProbabilities(outputs: Float32Array, classes: number): boolean {
-  for (let start = 0; start < outputs.length; start += classes) {
-    const row = outputs.subarray(start, start + classes)
-    const sum = row.reduce((total, value) => total + value, 0)
-    if (Math.abs(sum - 1) > 1e-3 || row.some((value) => value < 0 || value > 1)) return false
-  }
-  return true
 }

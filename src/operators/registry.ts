@@ -19,6 +19,7 @@ import { gelu } from './gelu.js'
 import { gemm } from './gemm.js'
 import { globalAveragePool } from './global-average-pool.js'
 import { hardSigmoid, hardSwish } from './hard-sigmoid.js'
+import { hostDomain, hostFunction } from './host-function.js'
 import { identity } from './identity.js'
 import { leakyRelu, pRelu } from './leaky-relu.js'
 import { lpPool } from './lp-pool.js'
@@ -103,5 +104,6 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
 )
 
 export function findOperator(node: GraphNode): Operator | undefined {
+  if (node.domain === hostDomain) return hostFunction
   return node.domain === '' ? operators.get(node.operator) : undefined
 }

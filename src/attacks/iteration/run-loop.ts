@@ -56,7 +56,7 @@ export async function runLoop(context: AttackContext, candidates: LoopCandidates
   while (done < run.steps && samples.length > 0) {
     if (!(await budget.next())) return { finished: false, samples, feeds }
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
-    const trips = Math.min(stepsPerRun(elements), run.steps - done)
+    const trips = Math.min(run.graph.callsHost ? 1 : stepsPerRun(elements), run.steps - done)
     const results = await run.graph.run({ ...feeds, trips: intTensor([trips], []) })
     done += trips
     const { fooled, steps, slope, bestDistance } = results

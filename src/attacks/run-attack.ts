@@ -105,6 +105,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     warnings: [
       ...model.description.warnings,
       ...attackWarnings({
+        settings: method.settings,
         samples,
         eligible: eligible.length,
         fooled: fooled.length,

@@ -3,9 +3,8 @@ import { floatTensor } from '../../graph/builder.js'
 import type { Tensor } from '../../graph/graph.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { carliniWagnerGraph, shrink } from './carlini-wagner-graph.js'
-import { checkConfidence } from './check-confidence.js'
 import { searchConstants } from './constant-search.js'
 
 export interface CarliniWagnerSettings {

@@ -1,7 +1,6 @@
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { checkGamma } from './check-gamma.js'
+import { checkCount, checkGamma, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { ddnGraph } from './ddn-graph.js'
 import { runClosest } from './run-closest.js'
 

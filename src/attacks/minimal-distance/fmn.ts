@@ -1,8 +1,7 @@
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { checkGamma } from './check-gamma.js'
+import { checkCount, checkGamma, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { fmnGraph } from './fmn-graph.js'
 import { runClosest } from './run-closest.js'
 

@@ -1,6 +1,6 @@
 import type { AttackNorm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
-import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
+import type { Graph, TypedGraph } from '../../graph/graph.js'
 import { mapNames } from '../../graph/map-names.js'
 import { ruleContext } from '../../passes/context.js'
 import { derivativeContext } from '../../passes/derivative-context.js'
@@ -10,6 +10,7 @@ import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type LossName } from '../../passes/losses.js'
 import { poolBeforeRelu } from '../../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from '../iteration/ascent.js'
+import { emitNorm } from '../iteration/emit-norm.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import { type Carried, type Iteration, loopGraph } from '../iteration/loop-graph.js'
 import { emitBestSubset, type Subsets } from './best-subset.js'
@@ -77,8 +78,7 @@ export function perturbationAnalysisGraph(
       const { body, point, carried } = iteration
       const base = carried.base ?? point
       const uphill = uphillOf(iteration)
-      const flat = body.add('Reshape', [uphill, body.ints([0, elementCount(featureShape)])])
-      const slope = body.add('ReduceL1', [flat, body.ints([1])], { keepdims: 0 })
+      const slope = emitNorm(body, 'linf', uphill, featureShape)
       const free = emitFreeDirections(body, base, step.lower, step.upper)
       const best =
         subsets && emitBestSubset(body, norm, emitFeasible(body, uphill, free), subsets, carried.used, featureShape)

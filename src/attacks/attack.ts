@@ -17,8 +17,8 @@ export interface AttackContext {
   readonly targets: Int32Array | undefined
   readonly random: RandomSource
   readonly budget: Budget
-  /** Reports how much of the work is done, between 0 and 1. */
-  progress(fraction: number): void
+  /** Reports how much of the work is done, between 0 and 1, and how many samples are fooled so far, where that is known. */
+  progress(fraction: number, fooled?: number): void
 }
 
 /** What an attack proposes. Success is decided afterwards, by a fresh run of the model. */
@@ -63,7 +63,7 @@ export interface AttackRequest {
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
   readonly budget?: BudgetRequest
-  readonly onProgress?: (fraction: number) => void
+  readonly onProgress?: (fraction: number, fooled?: number) => void
 }
 
 export interface AttackedSample {

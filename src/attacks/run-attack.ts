@@ -43,7 +43,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     targets: targets && Int32Array.from(eligible, (sample) => targets[sample]),
     random: randomSource(seed),
     budget,
-    progress: (fraction) => onProgress?.(Math.min(Math.max(fraction, 0), 1)),
+    progress: (fraction, fooled) => onProgress?.(Math.min(Math.max(fraction, 0), 1), fooled),
   }
   const candidates = eligible.length === 0 ? nothing : await method.run(context)
   const outcomes = await recheck(method, context, candidates)

@@ -8,6 +8,7 @@ import { parseShard } from '../src/sampling/shard.js'
 import type { Property } from '../src/vnnlib/property.js'
 import { isRegressor } from './arguments.js'
 import { conclude, type MatcherResult, type RunningTest } from './assertion.js'
+import { CheckProgress } from './progress.js'
 import { type PartOfCheck, partOfCheck } from './shard.js'
 import { checkLowerBound, type LowerBoundAboveOptions } from './to-have-lower-bound-above.js'
 import { checkBoundValidity, type ValidLowerBoundsOptions } from './to-have-valid-lower-bounds.js'
@@ -61,30 +62,48 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
   async function assertCheck<Options extends CheckOptions>(
     context: Context,
     given: Options,
-    check: (options: Options, part: PartOfCheck, test: RunningTest) => Promise<Evidence>,
+    received: unknown,
+    check: (options: Options, part: PartOfCheck, progress: CheckProgress, test: RunningTest) => Promise<Evidence>,
   ): Promise<MatcherResult> {
     const test = runningTest(context)
     const options = { ...given, budget: { ...test.budget, ...budgetSettings(given?.budget) } }
     const part = partOfCheck(options)
-    return conclude(await check(options, part, test), context.isNot === true, test, part.shard)
+    const progress = new CheckProgress(received)
+    try {
+      return conclude(await check(options, part, progress, test), context.isNot === true, test, part.shard)
+    } finally {
+      progress.stop()
+    }
   }
 
   return {
     toResistAttack(this: Context, received: unknown, ...[attack, given]: ClassifierCheck | RegressorCheck) {
-      return assertCheck<ResistAttackOptions & ResistRegressionAttackOptions>(this, given, async (options, part) => {
-        const checked = [part.attack(attack), part.options(options)] as const
-        return isRegressor(received)
-          ? checkRegressionResistance(received, ...checked)
-          : checkAttackResistance(received, ...checked)
-      })
+      return assertCheck<ResistAttackOptions & ResistRegressionAttackOptions>(
+        this,
+        given,
+        received,
+        async (options, part, progress) => {
+          const checked = [progress.watch(part.attack(attack)), part.options(options)] as const
+          return isRegressor(received)
+            ? checkRegressionResistance(received, ...checked)
+            : checkAttackResistance(received, ...checked)
+        },
+      )
     },
     toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, given: LowerBoundAboveOptions) {
-      return assertCheck(this, given, (options, part) => checkLowerBound(received, radius, part.options(options)))
+      return assertCheck(this, given, received, (options, part, progress) =>
+        checkLowerBound(received, radius, { ...part.options(options), bound: progress.watch(options.bound) }),
+      )
     },
     toHaveValidLowerBounds(this: Context, received: unknown, given: ValidLowerBoundsOptions) {
-      return assertCheck(this, given, (options, part) => {
-        const { attacks, ...others } = part.options(options)
-        return checkBoundValidity(received, { ...others, ...(attacks && { attacks: attacks.map(part.attack) }) })
+      return assertCheck(this, given, received, (options, part, progress) => {
+        const { attacks, bound, ...others } = part.options(options)
+        const watched = attacks?.map((attack) => progress.watch(part.attack(attack)))
+        return checkBoundValidity(received, {
+          ...others,
+          bound: progress.watch(bound),
+          ...(watched && { attacks: watched }),
+        })
       })
     },
     toMatchRobustnessBaseline(
@@ -93,9 +112,14 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
       method: Attack | Bound,
       given: RobustnessBaselineOptions,
     ) {
-      return assertCheck(this, given, async (options, part, { baselines }) => {
+      return assertCheck(this, given, received, async (options, part, progress, { baselines }) => {
         const circumstances = { place: baselines, negated: this.isNot === true, part }
-        const { baseline, warnings, ...evidence } = await checkBaseline(received, method, options, circumstances)
+        const { baseline, warnings, ...evidence } = await checkBaseline(
+          received,
+          progress.watch(method),
+          options,
+          circumstances,
+        )
         // What an update accepts is to be seen even where no reporter shows the warnings of a test that passed.
         if (baseline.state === 'updated') for (const warning of warnings) console.warn(`unfooled: ${warning}`)
         return { ...evidence, baseline, warnings }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import type { EncodedCheck } from './collect.js'
 import { testCommand } from './command.js'
+import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
@@ -17,6 +18,7 @@ export default class UnfooledReporter {
   readonly #globalConfig: GlobalConfig
   readonly #options: ReporterOptions
   readonly #folder: string
+  #endProgress = () => {}
 
   /** @throws SettingsError for options that make no sense. */
   constructor(globalConfig: GlobalConfig, options: ReporterOptions = {}) {
@@ -29,9 +31,11 @@ export default class UnfooledReporter {
 
   onRunStart({ numTotalTestSuites }: { readonly numTotalTestSuites: number }): void {
     announceWorkers(this.#globalConfig.maxWorkers, numTotalTestSuites)
+    this.#endProgress = showProgress(process.stderr, (text) => process.stderr.write(`${text}\n`))
   }
 
   async onRunComplete(_contexts: unknown, { wasInterrupted }: { readonly wasInterrupted?: boolean }): Promise<void> {
+    this.#endProgress()
     const { rootDir } = this.#globalConfig
     await publish(
       () => ({ records: readFolder(this.#folder, rootDir), complete: wasInterrupted !== true, root: rootDir }),

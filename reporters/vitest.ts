@@ -11,6 +11,7 @@ import type {
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
 import { testCommand } from './command.js'
+import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
 
@@ -18,6 +19,7 @@ import { announceWorkers } from './workers.js'
 export default class UnfooledReporter implements Reporter {
   readonly #options: ReporterOptions
   #vitest: Vitest | undefined
+  #endProgress = () => {}
 
   /** @throws SettingsError for options that make no sense. */
   constructor(options: ReporterOptions = {}) {
@@ -29,7 +31,9 @@ export default class UnfooledReporter implements Reporter {
   }
 
   onTestRunStart(specifications: readonly TestSpecification[]): void {
-    announceWorkers(this.#vitest!.config.maxWorkers, specifications.length)
+    const { config, logger } = this.#vitest!
+    announceWorkers(config.maxWorkers, specifications.length)
+    this.#endProgress = showProgress(process.stdout, (text) => logger.log(text))
   }
 
   async onTestRunEnd(
@@ -37,6 +41,7 @@ export default class UnfooledReporter implements Reporter {
     _errors: readonly unknown[],
     reason: TestRunEndReason,
   ): Promise<void> {
+    this.#endProgress()
     const { config, logger } = this.#vitest!
     await publish(
       () => ({

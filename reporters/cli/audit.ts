@@ -52,7 +52,7 @@ export const audit: Verb = {
       const samples = settings.count === undefined ? loaded : firstSamples(loaded, settings.count)
       checkInputs(samples.inputs, model)
       if (samples.labels) checkLabels(samples.labels, samples.inputs.shape[0], model)
-      const checks = await auditSuite(model, samples, settings, output.note)
+      const checks = await auditSuite(model, samples, settings, output)
       const records = checks.map((evidence) => ({
         file: modelPath,
         test: undefined,

@@ -54,7 +54,12 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
   for (const [index, part] of parts.entries()) {
-    const progress = (fraction: number) => onProgress?.((index + Math.min(Math.max(fraction, 0), 1)) / parts.length)
+    const before = samples.filter((sample) => sample.fooled).length
+    const progress = (fraction: number, fooled?: number) =>
+      onProgress?.(
+        (index + Math.min(Math.max(fraction, 0), 1)) / parts.length,
+        fooled === undefined ? undefined : before + fooled,
+      )
     const context: AttackContext = {
       model,
       inputs: takeSamples(inputs, part),

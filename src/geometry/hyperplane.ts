@@ -29,7 +29,7 @@ export function displacementToHyperplane(
     if (weight === 0) continue
     const room = weight > 0 ? upper[feature] - point[feature] : point[feature] - lower[feature]
     weights[feature] = Math.abs(weight)
-    rooms[feature] = room > 0 ? room : 0
+    rooms[feature] = Math.max(room, 0)
   }
   const lengths =
     norm === 'l1' ? fillLargestFirst(weights, rooms, Math.abs(gap)) : fillTogether(norm, weights, rooms, Math.abs(gap))

@@ -52,7 +52,7 @@ export function crownIbp(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
-  return relaxationBound('interval', settings, async (refinement, labels) => {
+  return relaxationBound('intervalPropagation', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'last nonlinear outputs')
   })

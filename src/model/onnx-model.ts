@@ -51,6 +51,6 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
   async close(): Promise<void> {
     const compiled = await Promise.allSettled(this.#compiled.values())
     this.#compiled.clear()
-    for (const result of compiled) if (result.status === 'fulfilled') await result.value.release()
+    await Promise.all(compiled.map((result) => result.status === 'fulfilled' && result.value.release()))
   }
 }

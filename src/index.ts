@@ -85,6 +85,7 @@ export { taylor } from './bounds/lipschitz/taylor.js'
 export { publishedPeck } from './bounds/published/published-bound.js'
 export { bound, marginBounds } from './bounds/run-bound.js'
 export type { Budget, BudgetRequest, BudgetSettings } from './budget.js'
+export type { Device } from './engine/device.js'
 export {
   EngineError,
   GraphRefusedError,

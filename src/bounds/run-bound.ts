@@ -9,6 +9,7 @@ import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
+import { checkDevice } from './check-device.js'
 import { RadiusSearch } from './radius-search.js'
 
 /**
@@ -22,6 +23,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const started = performance.now()
   const { inputs, onProgress } = request
   const budget = new Budget(request.budget)
+  checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
@@ -76,6 +78,7 @@ export async function marginBounds(
   request: BoundRequest & { readonly epsilon: number | ArrayLike<number> },
 ): Promise<Float64Array> {
   const { inputs } = request
+  checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const epsilon = spreadOverSamples(request.epsilon, count, 'epsilon')

@@ -1,4 +1,5 @@
 import { elementCount, type Graph, type Tensor, type TensorData } from '../graph/graph.js'
+import type { Device } from './device.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
 import { callsHost, HostedGraph } from './hosted-graph.js'
 
@@ -10,9 +11,9 @@ export interface CompiledGraph {
   release(): Promise<void>
 }
 
-export async function compileGraph(graph: Graph, oneAtATime: boolean): Promise<CompiledGraph> {
+export async function compileGraph(graph: Graph, oneAtATime: boolean, device: Device = 'cpu'): Promise<CompiledGraph> {
   const isHosted = callsHost(graph)
-  const session = isHosted ? new HostedGraph(graph) : await engine.createSession(graph)
+  const session = isHosted ? new HostedGraph(graph) : await engine.createSession(graph, { device })
   const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
   return {
     callsHost: isHosted,

@@ -1,4 +1,5 @@
 import { compileGraph } from '../engine/compiled-graph.js'
+import type { Device } from '../engine/device.js'
 import { engine } from '../engine/engine.js'
 import { ModelError } from '../errors.js'
 import { elementCount, type TypedGraph } from '../graph/graph.js'
@@ -20,6 +21,7 @@ export async function checkFidelity(
   output: string,
   { softmax, fixedBatch }: PreparedGraph,
   graph: TypedGraph,
+  device: Device,
 ): Promise<{ fidelity: number; outputs: Float32Array }> {
   const [input] = graph.inputs
   const shape = [fixedBatch ?? probes, ...(input.shape!.slice(1) as number[])]
@@ -29,8 +31,8 @@ export async function checkFidelity(
     shape,
     data: Float32Array.from({ length: elementCount(shape) }, random.uniform),
   }
-  const original = await engine.createSession(file.source)
-  const derived = await compileGraph(graph, fixedBatch === 1)
+  const original = await engine.createSession(file.source, { device })
+  const derived = await compileGraph(graph, fixedBatch === 1, device)
   let expected: Float32Array
   let outputs: Float32Array
   try {

@@ -1,3 +1,4 @@
+import { chooseDevice, type Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
 import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
@@ -14,7 +15,8 @@ export interface LoadedGraph {
   /** The model as deployed, with its preprocessing. */
   readonly graph: TypedGraph
   readonly domain: Domain
-  readonly description: Omit<ModelDescription, 'output' | 'warnings'>
+  readonly description: Omit<ModelDescription, 'output'>
+  readonly device: Device
   /** Name of the output in the file. */
   readonly output: string
   /** What the graph gives on the probe inputs of the comparison. */
@@ -35,6 +37,7 @@ export async function loadGraph(
     checkOutput,
   }: Pick<PrepareSettings, 'cutSoftmax'> & { checkOutput: (graph: TypedGraph, output: string) => void },
 ): Promise<LoadedGraph> {
+  const { device, warning } = await chooseDevice(settings.device ?? 'cpu')
   const file = await readModel(pathOrBytes)
   const prepared = prepareGraph(file.graph, { ...settings, cutSoftmax })
   const { graph, oneAtATime } = await typeGraph(prepared)
@@ -42,7 +45,7 @@ export async function loadGraph(
   checkOutput(graph, output)
   const features = graph.inputs[0].shape!.slice(1) as number[]
   const domain = createDomain(settings.domain, features)
-  const { fidelity, outputs } = await checkFidelity(file, output, prepared, graph).catch((error) => {
+  const { fidelity, outputs } = await checkFidelity(file, output, prepared, graph, device).catch((error) => {
     throw asModelError(error)
   })
   return {
@@ -55,10 +58,12 @@ export async function loadGraph(
       operators: countOperators(graph),
       parameters: countParameters(graph),
       opset: file.graph.opset,
-      device: 'cpu',
+      device,
       fidelity,
       batching: oneAtATime ? 'one at a time' : 'dynamic',
+      warnings: warning === undefined ? [] : [warning],
     },
+    device,
     output,
     probeOutputs: outputs,
   }

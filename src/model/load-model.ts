@@ -18,15 +18,16 @@ export async function loadModel(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: ModelSettings,
 ): Promise<Classifier> {
-  const { graph, domain, description, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
+  const { graph, domain, description, device, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
     cutSoftmax: true,
     checkOutput: countClasses,
   })
   const classes = countClasses(graph, output)
   const single = isSingleScore(outputType(graph).shape)
-  const warnings = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
+  const probabilities = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
+  const warnings = [...description.warnings, ...probabilities]
   const logits = single ? withTwoLogits(graph) : graph
-  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain)
+  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain, device)
 }
 
 function countClasses(graph: TypedGraph, output: string): number {

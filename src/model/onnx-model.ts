@@ -1,4 +1,5 @@
 import { type CompiledGraph, compileGraph } from '../engine/compiled-graph.js'
+import type { Device } from '../engine/device.js'
 import type { Domain } from '../geometry/domain.js'
 import { floatTensor } from '../graph/builder.js'
 import type { Graph, Tensor, TypedGraph } from '../graph/graph.js'
@@ -12,9 +13,11 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
   readonly graph: TypedGraph
   readonly domain: Domain
   readonly featureShape: readonly number[]
+  readonly #device: Device
   readonly #compiled = new Map<string, Promise<CompiledGraph>>()
 
-  constructor(description: Description, graph: TypedGraph, domain: Domain) {
+  constructor(description: Description, graph: TypedGraph, domain: Domain, device: Device = 'cpu') {
+    this.#device = device
     this.description = description
     this.graph = graph
     this.domain = domain
@@ -43,7 +46,8 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
   compile(key: string, build: () => Graph): Promise<CompiledGraph> {
     const known = this.#compiled.get(key)
     if (known) return known
-    const compiled = Promise.resolve().then(() => compileGraph(build(), this.description.batching === 'one at a time'))
+    const oneAtATime = this.description.batching === 'one at a time'
+    const compiled = Promise.resolve().then(() => compileGraph(build(), oneAtATime, this.#device))
     this.#compiled.set(key, compiled)
     return compiled
   }

@@ -1,3 +1,4 @@
+import { checkDevice } from '../bounds/check-device.js'
 import { Budget, type BudgetRequest } from '../budget.js'
 import { roundToward } from '../geometry/float32.js'
 import { elementCount } from '../graph/graph.js'
@@ -51,6 +52,7 @@ export async function verifyProperty(
 ): Promise<VerificationResult> {
   const started = performance.now()
   const budget = new Budget(request)
+  checkDevice(model)
   checkSizes(model, property)
   const { constraints, questions, origins } = askAbout(property, model)
   const constrained = await ConstrainedModel.of(model, constraints)

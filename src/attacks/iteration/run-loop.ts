@@ -55,8 +55,9 @@ export async function runLoop(context: AttackContext, candidates: LoopCandidates
   let done = 0
   while (done < run.steps && samples.length > 0) {
     if (!(await budget.next())) return { finished: false, samples, feeds }
+    // Fooled samples leave at the end of a run: after 2, 6, 10, 20, 30, … steps, as most are fooled early.
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
-    const most = keepsClosest ? run.steps : mostBeforeLeaving
+    const most = keepsClosest ? run.steps : Math.min(Math.max(2 * done, 2), 10 - (done % 10))
     const trips = Math.min(run.graph.callsHost ? 1 : stepsPerRun(elements, most), run.steps - done)
     const results = await run.graph.run({ ...feeds, trips: intTensor([trips], []) })
     done += trips
@@ -97,9 +98,6 @@ function repeats(before: Feeds, after: Feeds, index: number): boolean {
       return from.every((element, position) => element === to[position])
     })
 }
-
-// Samples that are fooled wait for the end of the run to leave.
-const mostBeforeLeaving = 10
 
 // The number depends on sizes only, not on the clock, so that the same seed gives the same result.
 function stepsPerRun(elements: number, most: number): number {

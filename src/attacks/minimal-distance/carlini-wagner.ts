@@ -36,7 +36,7 @@ export interface CarliniWagnerSettings {
  * Carlini, Wagner, "Towards evaluating the robustness of neural networks", S&P 2017, §VI. Departures: the learning rate
  * falls along a cosine; untargeted, each sample aims at the class whose linearised boundary is nearest; the domain
  * takes up only nine tenths of tanh's range, so that features at its ends do not freeze; the result is moved to the
- * boundary by bisection.
+ * boundary.
  * @throws SettingsError when a setting makes no sense.
  */
 export function carliniWagner({

@@ -40,8 +40,7 @@ export interface EadSettings {
  * for each sample. A minimal-distance attack in ℓ1.
  * Chen, Sharma, Zhang, Yi, Hsieh, "EAD: Elastic-net attacks to deep neural networks via adversarial examples", AAAI
  * 2018. Departures: adversarial points are looked for where the gradient is taken, which saves a forward pass;
- * untargeted, each sample aims at the class whose linearised boundary is nearest; the result is moved to the boundary by
- * bisection.
+ * untargeted, each sample aims at the class whose linearised boundary is nearest; the result is moved to the boundary.
  * @throws SettingsError when a setting makes no sense.
  */
 export function ead({

@@ -9,7 +9,7 @@ export interface ModelSettings {
   readonly preprocessing?: Preprocessing
   /** Shape of one sample, where the file leaves sizes other than the batch open. */
   readonly featureShape?: readonly number[]
-  /** Output to test, where the model has several. Default: the first. */
+  /** Output to test, where the model has several. Default: the first one of float32 numbers. */
   readonly output?: string
   /** Name in reports. Default: the file name. */
   readonly name?: string

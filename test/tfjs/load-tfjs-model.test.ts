@@ -81,6 +81,7 @@ test('a layers model and a graph model from their files, by the TensorFlow.js th
   expect(Math.min(...logits)).toBeLessThan(0)
   await first.close()
   await second.close()
+  await second.close()
   expect(tf.memory().numTensors).toBe(before)
 })
 

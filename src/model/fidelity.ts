@@ -36,7 +36,8 @@ export async function checkFidelity(
   let expected: Float32Array
   let outputs: Float32Array
   try {
-    expected = (await original.run({ [file.graph.inputs[0].name]: feed }))[output].data as Float32Array
+    const results = await original.run({ [file.graph.inputs[0].name]: feed }, { fetches: [output] })
+    expected = results[output].data as Float32Array
     outputs = Object.values(await derived.run({ [input.name]: feed }))[0].data as Float32Array
   } finally {
     await original.release()

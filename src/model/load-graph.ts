@@ -9,6 +9,7 @@ import type { ModelSettings } from './model-settings.js'
 import { type PreparedGraph, type PrepareSettings, prepareGraph, releaseReshapes } from './prepare-graph.js'
 import { prependPreprocessing } from './preprocessing.js'
 import { readModel } from './read-model.js'
+import { withoutZipMap } from './zip-map.js'
 
 /** A model that was read, typed and compared with a run of its file, whatever its output means. */
 export interface LoadedGraph {
@@ -38,10 +39,10 @@ export async function loadGraph(
   }: Pick<PrepareSettings, 'cutSoftmax'> & { checkOutput: (graph: TypedGraph, output: string) => void },
 ): Promise<LoadedGraph> {
   const { device, warning } = await chooseDevice(settings.device ?? 'cpu')
-  const file = await readModel(pathOrBytes)
+  const file = withoutZipMap(await readModel(pathOrBytes))
   const prepared = prepareGraph(file.graph, { ...settings, cutSoftmax })
   const { graph, oneAtATime } = await typeGraph(prepared)
-  const output = settings.output ?? file.graph.outputs[0].name
+  const { output } = prepared
   checkOutput(graph, output)
   const features = graph.inputs[0].shape!.slice(1) as number[]
   const domain = createDomain(settings.domain, features)

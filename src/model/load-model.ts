@@ -24,7 +24,9 @@ export async function loadModel(
   })
   const classes = countClasses(graph, output)
   const single = isSingleScore(outputType(graph).shape)
-  const probabilities = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
+  // What scikit-learn exports has no logits, and no gradients to vanish.
+  const isClassical = graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
+  const probabilities = !single && !isClassical && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
   const warnings = [...description.warnings, ...probabilities]
   const logits = single ? withTwoLogits(graph) : graph
   return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain, device)

@@ -10,7 +10,7 @@ export interface ModelSettings {
   readonly preprocessing?: Preprocessing
   /** Shape of one sample, where the file leaves sizes other than the batch open. */
   readonly featureShape?: readonly number[]
-  /** Output to test, where the model has several. Default: the first. */
+  /** Output to test, where the model has several. Default: the first one of float32 numbers. */
   readonly output?: string
   /**
    * What the model and the attacks on it run on. `auto`: the first accelerator that this build of onnxruntime has and that

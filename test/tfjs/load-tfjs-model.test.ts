@@ -81,6 +81,7 @@ test('a layers model and a graph model from their files, by the TensorFlow.js th
   expect(Math.min(...logits)).toBeLessThan(0)
   await first.close()
   await second.close()
+  await second.close()
   expect(tf.memory().numTensors).toBe(before)
 })
 
@@ -114,6 +115,32 @@ test('a softmax is seen through, whether it is an activation or a layer of its o
   }
 })
 
+test('a softmax is seen through where it is reshaped into a row afterwards, as in MobileNet', async () => {
+  const input = tf.input({ shape: [4, 4, 2] })
+  const body = [
+    layers.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: 'same', useBias: false }),
+    layers.batchNormalization(),
+    layers.reLU({ maxValue: 6 }),
+    layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', useBias: false }),
+    layers.globalAveragePooling2d({}),
+    layers.reshape({ targetShape: [1, 1, 4] }),
+    layers.dropout({ rate: 0.001 }),
+    layers.conv2d({ filters: 3, kernelSize: 1, name: 'conv_preds' }),
+  ]
+  const logits = body.reduce((value, layer) => layer.apply(value) as tf.SymbolicTensor, input)
+  const softmax = layers.activation({ activation: 'softmax' }).apply(logits)
+  const output = layers.reshape({ targetShape: [3] }).apply(softmax) as tf.SymbolicTensor
+  const model = await loadTfjsModel(tf.model({ inputs: input, outputs: output }), { tf, domain })
+  expect(model.description.warnings).toEqual([])
+  const pixels = image([4, 4, 2])
+  const expected = tf
+    .model({ inputs: input, outputs: logits })
+    .predict(tf.tensor(pixels.data, [1, 4, 4, 2])) as tf.Tensor
+  expect(await model.predict(pixels)).toEqual(Float32Array.from(expected.dataSync()))
+  const { samples } = await bound(model, crown({ norm: 'linf' }), { inputs: pixels })
+  expect(samples[0].radius).toBeGreaterThan(0)
+})
+
 test('a single score becomes two logits, with or without a sigmoid', async () => {
   const native = dense(1, 'sigmoid')
   native.setWeights([tf.tensor([1, 2, -1, 0], [4, 1]), tf.tensor([-0.1])])
@@ -135,7 +162,7 @@ test('probabilities that cannot be seen through are warned of', async () => {
   const softmax = layers.dense({ units: 3, activation: 'softmax' }).apply(input)
   const native = tf.model({
     inputs: input,
-    outputs: layers.reshape({ targetShape: [3] }).apply(softmax) as tf.SymbolicTensor,
+    outputs: layers.leakyReLU({ alpha: 0.5 }).apply(softmax) as tf.SymbolicTensor,
   })
   const { description } = await loadTfjsModel(native, { tf, domain })
   expect(description.warnings).toEqual([expect.stringContaining('looks like probabilities')])

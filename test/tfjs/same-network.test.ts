@@ -4,11 +4,15 @@ import { loadFixture } from '../../fixtures/index.js'
 import { engine } from '../../src/engine/engine.js'
 import {
   attack,
+  bound,
   type Classifier,
+  crown,
   firstSamples,
   type Inputs,
+  lipschitz,
   loadModel,
   loadTfjsModel,
+  NoGraphError,
   pgd,
   type Samples,
 } from '../../src/index.js'
@@ -78,3 +82,17 @@ describe.each(kinds)('mnist_lenet as a %s model', (kind) => {
     },
   )
 })
+
+test.each([crown({ norm: 'linf' }), lipschitz({ norm: 'l2' })])(
+  '$name gives the translated layers the radii of the ONNX model, and refuses the graph model',
+  async (method) => {
+    const few = (all: Samples) => firstSamples(all, 2)
+    const expected = await bound(onnx, method, few(onnxSamples))
+    const { samples: bounded } = await bound(models.layers, method, few(samples))
+    for (const [index, { radius }] of bounded.entries()) {
+      expect(radius).toBeGreaterThan(0)
+      expect(radius / expected.samples[index].radius).toBeCloseTo(1, 2)
+    }
+    await expect(bound(models.graph, method, few(samples))).rejects.toThrow(NoGraphError)
+  },
+)

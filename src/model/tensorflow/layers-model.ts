@@ -1,6 +1,6 @@
 import { ModelError } from '../../errors.js'
 import { type Activation, type Compute, countNames, type LayersLogits, type NativeModel } from './native.js'
-import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary } from './tfjs.js'
+import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
 
 /** @throws ModelError when it has several inputs, or no output of the name asked for. */
 export function openLayersModel(tf: TfjsLibrary, model: LayersModel, wanted: string | undefined): NativeModel {
@@ -27,13 +27,25 @@ function findOutput({ outputs }: LayersModel, wanted: string | undefined): Symbo
   throw new ModelError(`The model has no output layer "${wanted}"; it has ${names}.`)
 }
 
-/** Sees through a softmax over the classes, or the sigmoid of a single score, at the end. */
+/**
+ * Sees through a softmax over the classes, or the sigmoid of a single score, at the end, also where it is reshaped into a
+ * row afterwards, as in MobileNet.
+ */
 function findLogits(output: SymbolicTensor): LayersLogits & { readonly activation: Activation | undefined } {
-  const { sourceLayer, nodeIndex, shape } = output
-  const activation = shape.length === 2 && shape[1] === 1 ? 'sigmoid' : 'softmax'
-  if (activationOf(sourceLayer) !== activation) return { value: output, dense: undefined, activation: undefined }
-  const [value] = sourceLayer.inboundNodes[nodeIndex].inputTensors
-  return { value, dense: sourceLayer.getClassName() === 'Dense' ? sourceLayer : undefined, activation }
+  const asItIs = { value: output, dense: undefined, activation: undefined }
+  if (output.shape.length !== 2) return asItIs
+  let last = output
+  while (['Reshape', 'Flatten'].includes(last.sourceLayer.getClassName())) [last] = inputsOf(last)
+  const [classes] = output.shape.slice(-1)
+  const activation = classes === 1 ? 'sigmoid' : 'softmax'
+  const isRow = last.shape.slice(1, -1).every((size) => size === 1) && last.shape.at(-1) === classes
+  if (!isRow || activationOf(last.sourceLayer) !== activation) return asItIs
+  const [value] = inputsOf(last)
+  return { value, dense: last.sourceLayer.getClassName() === 'Dense' ? last.sourceLayer : undefined, activation }
+}
+
+function inputsOf({ sourceLayer, nodeIndex }: SymbolicTensor): readonly SymbolicTensor[] {
+  return sourceLayer.inboundNodes[nodeIndex].inputTensors
 }
 
 function activationOf(layer: Layer): unknown {
@@ -45,12 +57,17 @@ function activationOf(layer: Layer): unknown {
 /** The logits, from the layers of the model itself. */
 function computeLogits(tf: TfjsLibrary, model: LayersModel, { value, dense }: LayersLogits): Compute {
   const features = computeValue(tf, model, value)
-  if (!dense) return features
+  if (!dense) return (inputs) => row(tf, features(inputs))
   return (inputs) => {
     const [kernel, bias] = dense.getWeights()
-    const product = tf.matMul(features(inputs), kernel)
+    const product = tf.matMul(row(tf, features(inputs)), kernel)
     return bias ? tf.add(product, bias) : product
   }
+}
+
+/** One row per sample, where a sample has axes of size 1 besides. */
+function row(tf: TfjsLibrary, tensor: TfjsTensor): TfjsTensor {
+  return tensor.shape.length <= 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
 }
 
 function computeValue(tf: TfjsLibrary, model: LayersModel, value: SymbolicTensor): Compute {

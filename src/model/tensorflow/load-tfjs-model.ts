@@ -48,7 +48,11 @@ export async function loadTfjsModel(source: string | TfjsModel, settings: TfjsMo
   checkSource(source)
   const tf = await findTfjs(settings.tf)
   const model = typeof source === 'string' ? await load(tf, source) : (source as unknown as LayersModel | GraphModel)
-  const dispose = () => void (typeof source === 'string' && model.dispose())
+  let isOurs = typeof source === 'string'
+  const dispose = () => {
+    if (isOurs) model.dispose()
+    isOurs = false
+  }
   try {
     return await open(tf, model, dispose, { ...settings, name: settings.name ?? nameOf(source) })
   } catch (error) {

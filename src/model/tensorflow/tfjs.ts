@@ -28,6 +28,7 @@ export interface TfjsLibrary extends Tfjs {
   model(ends: { inputs: readonly SymbolicTensor[]; outputs: SymbolicTensor }): LayersModel
   matMul(left: TfjsTensor, right: TfjsTensor): TfjsTensor
   add(left: TfjsTensor, right: TfjsTensor): TfjsTensor
+  reshape(tensor: TfjsTensor, shape: readonly number[]): TfjsTensor
   loadLayersModel(handler: object): Promise<LayersModel>
   loadGraphModel(handler: object): Promise<GraphModel>
 }

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../../graph/builder.js'
-import type { Graph } from '../../graph/graph.js'
+import { elementCount, type Graph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
@@ -21,10 +21,17 @@ export async function translateLayers(
   const input = builder.input('input', 'float32', ['batch', ...featureShape])
   const walk = new Walk(builder)
   walk.set(model.inputs[0], { shape: featureShape, last: input })
-  const features = await walk.valueOf(value)
+  const features = asRow(builder, await walk.valueOf(value))
   const logits = dense ? await walk.emit(dense, [features], { activation: 'linear' }) : features
   builder.output('logits', channelsLast(builder, logits))
   return renameValues(builder.build())
+}
+
+/** One row per sample, where a sample has axes of size 1 besides. */
+function asRow(builder: GraphBuilder, value: Value): Value {
+  if (value.shape.length === 1) return value
+  const shape = [elementCount(value.shape)]
+  return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
 }
 
 /** From values back to the layers that make them, each translated once. */

@@ -8,7 +8,8 @@ export interface Finished {
   readonly code: number
   readonly printed: string
   readonly noted: string
-  readonly progress: readonly string[]
+  /** Absent when nothing was told. */
+  readonly progress?: readonly string[]
 }
 
 /** Runs the command line in this process. */
@@ -21,7 +22,7 @@ export async function unfooled(...args: readonly string[]): Promise<Finished> {
     note: (text) => noted.push(text),
     progress: (text) => progress.push(text),
   })
-  return { code, printed: printed.join('\n'), noted: noted.join('\n'), progress }
+  return { code, printed: printed.join('\n'), noted: noted.join('\n'), ...(progress.length > 0 && { progress }) }
 }
 
 /** An empty folder, which goes away with the test file. */

@@ -4,6 +4,7 @@ import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
+import { noBoundRule } from '../passes/interval.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
@@ -27,6 +28,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const eligible = range(count).filter((sample) => predictions[sample] === labels[sample])
+  refuseUncovered(model, method)
   const context: BoundContext = {
     model,
     inputs: takeSamples(inputs, eligible),
@@ -76,7 +78,14 @@ export async function marginBounds(
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
+  refuseUncovered(model, method)
   return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon)
+}
+
+/** What a bound knows of the parts of an operator is no proof about a kernel that rounds otherwise. */
+function refuseUncovered({ graph }: Classifier, { sound }: Bound): void {
+  const part = graph.nodes.find(({ partOf }) => partOf !== undefined)?.partOf
+  if (sound && part) throw noBoundRule(part)
 }
 
 function checkRadii(values: Float64Array): void {

@@ -17,15 +17,17 @@ export async function loadModel(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: ModelSettings,
 ): Promise<Classifier> {
-  const { graph, domain, description, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
+  const { graph, deployed, domain, description, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
     cutSoftmax: true,
     checkOutput: countClasses,
   })
-  const classes = countClasses(graph, output)
-  const single = isSingleScore(outputType(graph).shape)
-  const warnings = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
-  const logits = single ? withTwoLogits(graph) : graph
-  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain)
+  const classes = countClasses(deployed, output)
+  const single = isSingleScore(outputType(deployed).shape)
+  const probabilities = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
+  const warnings = [...probabilities, ...description.warnings]
+  const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
+  const graphs = { graph: complete(graph), deployed: complete(deployed) }
+  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain)
 }
 
 function countClasses(graph: TypedGraph, output: string): number {

@@ -11,6 +11,7 @@ import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
 import { checkDevice } from './check-device.js'
 import { RadiusSearch } from './radius-search.js'
+import { refuseUncovered } from './refuse-uncovered.js'
 
 /**
  * Certified radii of the samples that the model classifies correctly: no perturbation up to the radius changes the
@@ -30,6 +31,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const eligible = range(count).filter((sample) => predictions[sample] === labels[sample])
+  if (method.sound) refuseUncovered(model)
   const context: BoundContext = {
     model,
     inputs: takeSamples(inputs, eligible),
@@ -85,6 +87,7 @@ export async function marginBounds(
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
+  if (method.sound) refuseUncovered(model)
   return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
     throw orNoGraph(error, model, method)
   })

@@ -1,6 +1,14 @@
 import { intTensor } from '../graph/builder.js'
-import { functionAttribute, type Graph, type GraphNode, type HostFunction, type Tensor } from '../graph/graph.js'
-import { prune, usedBy } from '../graph/prune.js'
+import {
+  bodiesOf,
+  functionAttribute,
+  type Graph,
+  type GraphNode,
+  type HostFunction,
+  type Tensor,
+  usedBy,
+} from '../graph/graph.js'
+import { prune } from '../graph/prune.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
 
 /** Whether a graph, or the body of a Loop in it, has nodes that run in JavaScript. */
@@ -173,8 +181,4 @@ class LoopStep implements Step {
 
 function isHosted(node: GraphNode): boolean {
   return functionAttribute(node, 'run') !== undefined || bodiesOf(node).some(callsHost)
-}
-
-function bodiesOf({ attributes }: GraphNode): Graph[] {
-  return [...attributes.values()].flatMap((attribute) => (attribute.kind === 'graph' ? [attribute.value] : []))
 }

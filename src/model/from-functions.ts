@@ -68,6 +68,7 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
   })
   const logits = outputs === 1 ? withTwoLogits(called) : called
   const graph = preprocessing ? prependPreprocessing(logits, preprocessing) : logits
+  const graphs = { graph, deployed: graph }
   const description: Classifier['description'] = {
     name,
     sha256: '',
@@ -81,13 +82,13 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
     batching: 'dynamic',
     warnings: [],
   }
-  const untested = new OnnxClassifier(description, graph, domain)
+  const untested = new OnnxClassifier(description, graphs, domain)
   const tried = await checkPredictions(untested)
   if (gradient) await checkGradient(untested)
   await untested.close()
   const sha256 = createHash('sha256').update(tried).digest('hex')
   const warnings = outputs > 1 && areProbabilities(tried, outputs) ? [probabilityWarning] : []
-  return new OnnxClassifier({ ...description, sha256, warnings }, graph, domain)
+  return new OnnxClassifier({ ...description, sha256, warnings }, graphs, domain)
 }
 
 function checkSettings({ predict, gradient }: ClassifierFunctions, settings: FunctionSettings): void {

@@ -76,6 +76,7 @@ export function hostedGraph({
     outputs: [{ name: output }],
     nodes: [{ operator: 'HostFunction', name, domain: hostDomain, inputs: [input], outputs: [output], attributes }],
     constants: new Map(),
+    alike: new Map(),
     values: new Map([
       [input, { type: 'float32', shape: [{ batch: 1 }, ...featureShape] }],
       [output, { type: 'float32', shape: [{ batch: 1 }, outputs] }],

@@ -18,18 +18,23 @@ export async function loadModel(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: ModelSettings,
 ): Promise<Classifier> {
-  const { graph, domain, description, device, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
-    cutSoftmax: true,
-    checkOutput: countClasses,
-  })
-  const classes = countClasses(graph, output)
-  const single = isSingleScore(outputType(graph).shape)
+  const { graph, deployed, domain, description, device, output, probeOutputs } = await loadGraph(
+    pathOrBytes,
+    settings,
+    {
+      cutSoftmax: true,
+      checkOutput: countClasses,
+    },
+  )
+  const classes = countClasses(deployed, output)
+  const single = isSingleScore(outputType(deployed).shape)
   // What scikit-learn exports has no logits, and no gradients to vanish.
-  const isClassical = graph.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
+  const isClassical = deployed.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
   const probabilities = !single && !isClassical && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
-  const warnings = [...description.warnings, ...probabilities]
-  const logits = single ? withTwoLogits(graph) : graph
-  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain, device)
+  const warnings = [...probabilities, ...description.warnings]
+  const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
+  const graphs = { graph: complete(graph), deployed: complete(deployed) }
+  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, device)
 }
 
 function countClasses(graph: TypedGraph, output: string): number {

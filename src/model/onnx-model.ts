@@ -11,21 +11,28 @@ import type { Model, ModelDescription } from './model.js'
 export abstract class OnnxModel<Description extends ModelDescription = ModelDescription> implements Model {
   readonly description: Description
   readonly graph: TypedGraph
+  readonly deployed: TypedGraph
   readonly domain: Domain
   readonly featureShape: readonly number[]
   readonly #device: Device
   readonly #compiled = new Map<string, Promise<CompiledGraph>>()
 
-  constructor(description: Description, graph: TypedGraph, domain: Domain, device: Device = 'cpu') {
+  constructor(
+    description: Description,
+    { graph, deployed }: { graph: TypedGraph; deployed: TypedGraph },
+    domain: Domain,
+    device: Device = 'cpu',
+  ) {
     this.#device = device
     this.description = description
     this.graph = graph
+    this.deployed = deployed
     this.domain = domain
     this.featureShape = description.input.featureShape
   }
 
   predict(inputs: Inputs): Promise<Float32Array> {
-    return this.evaluate('forward', () => this.graph, this.graph.outputs[0].name, inputs)
+    return this.evaluate('forward', () => this.deployed, this.deployed.outputs[0].name, inputs)
   }
 
   /** Runs a graph made from this model on inputs and what else it takes, and gives one of its outputs. */

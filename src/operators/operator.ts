@@ -13,7 +13,10 @@ export interface RuleContext {
   constant(value: string): Tensor | undefined
   /** Whether a value depends on the numbers fed to the model. */
   isActivation(value: string): boolean
-  /** Name, in the graph being built, of a value that is no activation; constants come in its precision. */
+  /**
+   * Name, in the graph being built, of a value that is no activation; constants come in its precision. One that follows
+   * the batch is the same for every sample, and comes with size 1 in place of the batch.
+   */
   weight(value: string): string
 }
 

@@ -32,6 +32,7 @@ import { neg } from './neg.js'
 import type { Operator } from './operator.js'
 import { pad } from './pad.js'
 import { pow, sqrt } from './power.js'
+import { reduceMax, reduceMin } from './reduce-extreme.js'
 import { reduceMean, reduceSum } from './reduction.js'
 import { relu } from './relu.js'
 import { flatten, reshape, squeeze, unsqueeze } from './reshape.js'
@@ -40,7 +41,9 @@ import { slice } from './slice.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { softplus } from './softplus.js'
 import { split } from './split.js'
+import { steps } from './steps.js'
 import { transpose } from './transpose.js'
+import { cos, sin } from './trigonometric.js'
 import { where } from './where.js'
 
 /** Every operator that has rules. Adding an operator is adding its file and its name here. */
@@ -94,7 +97,12 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     min,
     pow,
     sqrt,
+    reduceMax,
+    reduceMin,
     sigmoid,
+    cos,
+    sin,
+    ...steps,
     tanh,
     logSoftmax,
     softmax,

@@ -1,4 +1,5 @@
 import { checkDevice } from '../bounds/check-device.js'
+import { refuseUncovered } from '../bounds/refuse-uncovered.js'
 import { Budget, type BudgetRequest } from '../budget.js'
 import { roundToward } from '../geometry/float32.js'
 import { elementCount } from '../graph/graph.js'
@@ -53,6 +54,7 @@ export async function verifyProperty(
   const started = performance.now()
   const budget = new Budget(request)
   checkDevice(model)
+  refuseUncovered(model)
   checkSizes(model, property)
   const { constraints, questions, origins } = askAbout(property, model)
   const constrained = await ConstrainedModel.of(model, constraints)

@@ -1,7 +1,7 @@
 import type { AttackNorm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import type { Graph, TypedGraph } from '../../graph/graph.js'
-import { mapNames } from '../../graph/map-names.js'
+import { mapTypedNames } from '../../graph/map-names.js'
 import { ruleContext } from '../../passes/context.js'
 import { derivativeContext } from '../../passes/derivative-context.js'
 import { emitForward } from '../../passes/forward.js'
@@ -93,10 +93,9 @@ function besides(model: TypedGraph, input: string, index: number): TypedGraph {
   const graph = poolBeforeRelu(model)
   const apart = (name: string) => `surrogate ${index}/${name}`
   const rename = (name: string) => (name === graph.inputs[0].name ? input : apart(name))
-  const values = new Map([...graph.values].map(([name, type]) => [rename(name), type]))
-  const renamed = mapNames(graph, rename)
+  const renamed = mapTypedNames(graph, rename)
   // Names of nodes must be unique too.
-  return { ...renamed, values, nodes: renamed.nodes.map((node) => ({ ...node, name: node.name && apart(node.name) })) }
+  return { ...renamed, nodes: renamed.nodes.map((node) => ({ ...node, name: node.name && apart(node.name) })) }
 }
 
 function emitLossGradient(graph: TypedGraph, body: GraphBuilder, seed: (logits: string) => string): string {

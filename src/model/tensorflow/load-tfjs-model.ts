@@ -133,18 +133,18 @@ async function open(
     warnings: probabilities ? [probabilityWarning] : [],
   }
   const deployed = host()
-  const asDeployed = new OnnxClassifier(description, deployed, domain)
+  const asDeployed = new OnnxClassifier(description, { graph: deployed, deployed }, domain)
   try {
     if (typeof translation === 'string') {
       const graph = host(await faultOfGradient(asDeployed, tf.getBackend()))
-      return new TfjsClassifier(description, graph, domain, graph, dispose)
+      return new TfjsClassifier(description, { graph, deployed: graph }, domain, dispose)
     }
     const graph = complete(translation)
-    const translated = new OnnxClassifier(description, graph, domain)
+    const translated = new OnnxClassifier(description, { graph, deployed: graph }, domain)
     const { logits, gradients } = await compareTranslation(asDeployed, translated, Math.min(batchSize, 3))
     await translated.close()
     const warnings = [...description.warnings, ...gradientWarning(gradients, tf.getBackend())]
-    return new TfjsClassifier({ ...description, fidelity: logits, warnings }, graph, domain, deployed, dispose)
+    return new TfjsClassifier({ ...description, fidelity: logits, warnings }, { graph, deployed }, domain, dispose)
   } finally {
     await asDeployed.close()
   }

@@ -3,7 +3,7 @@ import { SampleError } from '../../errors.js'
 import { messageOf } from './format.js'
 import { type PngChunks, readChunks } from './png-chunks.js'
 
-// Written here because the libraries for it are ES modules, which Jest does not load.
+// Written here because libraries for it are ES modules, which Jest does not load, or read images that lack pixels (pngjs).
 
 /** Pixels row by row, the channels of a pixel side by side. */
 export interface Image {

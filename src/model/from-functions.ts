@@ -58,6 +58,7 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
   const called = hostedGraph({
     name,
     featureShape,
+    output: 'logits',
     outputs,
     batchSize,
     predict: async (inputs) => numbers(name, 'predict', await functions.predict(inputs), inputs.shape[0] * outputs),

@@ -8,6 +8,8 @@ import type { Inputs } from '../sampling/samples.js'
 export interface HostedFunctions {
   readonly name: string
   readonly featureShape: readonly number[]
+  /** Name of the output. */
+  readonly output: string
   /** Numbers that one sample's output has. */
   readonly outputs: number
   readonly batchSize: number
@@ -23,13 +25,15 @@ export interface HostedFunctions {
 export function hostedGraph({
   name,
   featureShape,
+  output: outputName,
   outputs,
   batchSize,
   predict,
   gradient,
   opaque,
 }: HostedFunctions): TypedGraph {
-  const [input, output] = ['model/input', 'model/output']
+  // As the names in files are: see renameValues.
+  const [input, output] = ['model/input', `model/${outputName}`]
   const inBatches = async (
     tensors: readonly Tensor[],
     size: number,

@@ -1,7 +1,9 @@
 import { ModelError } from '../errors.js'
 import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
 import { mapNames } from '../graph/map-names.js'
+import { prune } from '../graph/prune.js'
 import { upgradeGraph } from '../graph/upgrade.js'
+import { expandMlOperators } from './ml-operators.js'
 import type { ModelSettings } from './model-settings.js'
 
 export interface PreparedGraph {
@@ -30,11 +32,12 @@ export function prepareGraph(parsed: Graph, settings: PrepareSettings): Prepared
   refuseOtherPrecisions(graph)
   const { input, fixedBatch } = findInput(graph, settings.featureShape)
   const output = findOutput(graph, settings.output)
-  const last = settings.cutSoftmax ? graph.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
+  const whole = expandMlOperators(prune({ ...graph, inputs: [input], outputs: [{ name: output.name }] }))
+  const last = settings.cutSoftmax ? whole.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
   const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
   const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
   return {
-    graph: renameValues({ ...graph, inputs: [input], outputs: [{ name: logits }] }),
+    graph: renameValues({ ...whole, outputs: [{ name: logits }] }),
     output: output.name,
     softmax: logits === output.name ? undefined : softmax,
     fixedBatch,

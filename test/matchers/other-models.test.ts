@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import '../../matchers/vitest.js'
 import { engine } from '../../src/engine/engine.js'
-import { crown, deepFool, fromFunctions, loadTfjsModel, pgd, rayS } from '../../src/index.js'
+import { crown, deepFool, fromFunctions, loadTfjsModel, parseProperty, pgd, rayS } from '../../src/index.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { seed } from '../seed.js'
 import { samplesBelow } from './subject.js'
@@ -58,6 +58,19 @@ test('toHaveLowerBoundAbove proves it for translated layers, and for functions i
 test('toHaveValidLowerBounds tries certificates of the translation on the model that TensorFlow.js runs', async () => {
   const attacks = [deepFool({ norm: 'linf' })]
   await expect(layers).toHaveValidLowerBounds({ samples, bound: crown({ norm: 'linf' }), attacks, runs: 20, seed })
+})
+
+test('toSatisfyProperty proves it for translated layers, and for functions it can not tell', async () => {
+  // Class 1 wins for no input up to one half.
+  const property = parseProperty(
+    `(declare-const X_0 Real) (declare-const Y_0 Real) (declare-const Y_1 Real)
+     (assert (>= X_0 0.0)) (assert (<= X_0 0.49)) (assert (<= Y_0 Y_1))`,
+    'below.vnnlib',
+  )
+  await expect(layers).toSatisfyProperty(property)
+  await expect(expect(functions).toSatisfyProperty(property)).rejects.toThrow(
+    /Verification needs the operators of the model, and threshold does not show them: it is a function/,
+  )
 })
 
 test('a model that was not loaded is told apart', async () => {

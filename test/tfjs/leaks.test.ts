@@ -49,7 +49,10 @@ describe.each(['translated', 'native'] as const)('%s', (kind) => {
     expect(tf.memory().numTensors).toBe(before)
   })
 
-  const cases = attackList(unfooled).flatMap(({ name, norms, make }) => norms.map((norm) => ({ name, norm, make })))
+  // The translation runs elsewhere: what TensorFlow.js is asked for is the same in every norm.
+  const cases = attackList(unfooled).flatMap(({ name, norms, make }) =>
+    norms.slice(0, kind === 'translated' ? 1 : norms.length).map((norm) => ({ name, norm, make })),
+  )
   test.each(cases)('$name $norm leaves no tensors behind', async ({ norm, make }) => {
     const tensors = tf.memory().numTensors
     const bytes = tf.memory().numBytes

@@ -55,6 +55,7 @@ export async function tryOut(tf: TfjsLibrary, native: NativeModel, inputs: Input
   }
   if (seesThrough) checkActivation(logits, deployed.data, native.activation)
   return {
+    outputName: seesThrough ? 'logits' : native.output,
     outputShape,
     compute: seesThrough ? native.logits : native.deployed,
     probabilities: !isSingle && areProbabilities(logits.data, logits.data.length),

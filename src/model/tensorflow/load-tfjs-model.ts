@@ -98,19 +98,20 @@ async function open(
     'layers' in model ? openLayersModel(tf, model, settings.output) : openGraphModel(model, artifacts, settings.output)
   const { featureShape, batchSize } = checkInput(native, settings)
   const domain = createDomain(settings.domain, featureShape)
-  const { outputShape, compute, probabilities } = await tryOut(tf, native, probes(domain, featureShape, 1))
+  const { outputName, outputShape, compute, probabilities } = await tryOut(tf, native, probes(domain, featureShape, 1))
   const outputs = elementCount(outputShape)
   const complete = (graph: TypedGraph) => {
     const logits = outputs === 1 ? withTwoLogits(graph) : graph
     return preprocessing ? prependPreprocessing(logits, preprocessing) : logits
   }
-  const translation = await translate(tf, native, featureShape)
+  const translation = await translate(tf, native, featureShape, outputName)
   const opaque = typeof translation === 'string' ? translation : 'TensorFlow.js runs it'
   const host = (withoutGradient?: string) =>
     complete(
       hostedGraph({
         name,
         featureShape,
+        output: outputName,
         outputs,
         batchSize,
         predict: async (inputs) => (await runNative(tf, compute, inputs)).data,
@@ -155,13 +156,14 @@ async function translate(
   tf: TfjsLibrary,
   { layers }: NativeModel,
   featureShape: readonly number[],
+  outputName: string,
 ): Promise<TypedGraph | string> {
   if (!layers) return 'it is a graph model of TensorFlow.js, which is not translated to ONNX'
   const backend = tf.getBackend()
   const onGpu = backend === 'webgl' || backend === 'webgpu' || Reflect.get(tf.backend(), 'isUsingGpuDevice') === true
   if (onGpu) return `TensorFlow.js runs it on a GPU (backend ${backend}), whose arithmetic no bound covers`
   try {
-    return await inferTypes(await translateLayers(layers.model, layers.logits, featureShape))
+    return await inferTypes(await translateLayers(layers.model, layers.logits, featureShape, outputName))
   } catch (error) {
     if (error instanceof UntranslatableError) return error.message
     throw error

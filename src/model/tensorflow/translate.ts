@@ -16,6 +16,7 @@ export async function translateLayers(
   model: LayersModel,
   { value, dense }: LayersLogits,
   featureShape: readonly number[],
+  output: string,
 ): Promise<Graph> {
   const builder = new GraphBuilder(ruleOpset)
   const input = builder.input('input', 'float32', ['batch', ...featureShape])
@@ -23,7 +24,7 @@ export async function translateLayers(
   walk.set(model.inputs[0], { shape: featureShape, last: input })
   const features = asRow(builder, await walk.valueOf(value))
   const logits = dense ? await walk.emit(dense, [features], { activation: 'linear' }) : features
-  builder.output('logits', channelsLast(builder, logits))
+  builder.output(output, channelsLast(builder, logits))
   return renameValues(builder.build())
 }
 

@@ -10,7 +10,7 @@ import type {
 } from 'vitest/node'
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
-import { testCommand } from './command.js'
+import { quote, testCommand } from './command.js'
 import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { announceWorkers } from './workers.js'
@@ -45,7 +45,7 @@ export default class UnfooledReporter implements Reporter {
     const { config, logger } = this.#vitest!
     await publish(
       () => ({
-        records: testModules.flatMap((testModule) => readModule(testModule, config.root)),
+        records: testModules.flatMap((testModule) => readModule(testModule, config.root, runnerOf(this.#vitest!))),
         complete: reason !== 'interrupted',
         root: config.root,
       }),
@@ -55,13 +55,19 @@ export default class UnfooledReporter implements Reporter {
   }
 }
 
-function readModule(testModule: TestModule, root: string): EncodedCheck[] {
+/** With the configuration, where Vitest would not find it by itself. */
+function runnerOf({ config: { root }, vite }: Vitest): string {
+  const file = vite.config.configFile && relative(root, vite.config.configFile)
+  return !file || /^vite(st)?\.config\.\w+$/.test(file) ? 'vitest run' : `vitest run --config ${quote(file)}`
+}
+
+function readModule(testModule: TestModule, root: string, runner: string): EncodedCheck[] {
   const file = relative(root, testModule.moduleId)
   return [
     ...evidenceOf(testModule).map((evidence) => ({
       file,
       test: undefined,
-      command: testCommand('vitest run', file, undefined),
+      command: testCommand(runner, file, undefined),
       evidence,
     })),
     ...[...testModule.children.allTests()].flatMap((testCase) =>
@@ -70,7 +76,7 @@ function readModule(testModule: TestModule, root: string): EncodedCheck[] {
         test: testCase.fullName,
         // Only with Vitest's option `includeTaskLocation`.
         line: testCase.location?.line,
-        command: testCommand('vitest run', file, nameForFilter(testCase)),
+        command: testCommand(runner, file, nameForFilter(testCase)),
         evidence,
       })),
     ),

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
+import * as tf from '@tensorflow/tfjs'
 import { PNG } from 'pngjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import '../matchers/vitest.js'
@@ -24,7 +25,7 @@ const snippets = [...readdirSync(join(root, 'docs')).map((name) => `docs/${name}
 const folder = mkdtempSync(join(tmpdir(), 'unfooled-docs-'))
 const before = process.cwd()
 
-beforeAll(() => {
+beforeAll(async () => {
   snippets.forEach(([, code], index) => writeFileSync(join(folder, `snippet-${index}.ts`), moduleOf(code)))
   const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'))
   const types = {
@@ -40,7 +41,9 @@ beforeAll(() => {
     JSON.stringify({ compilerOptions: { ...compilerOptions, ...types }, include: ['*.ts'] }),
   )
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
   writeFiles()
+  tfjsArtifacts = await writeTfjsModel()
   process.chdir(folder)
 })
 afterAll(() => {
@@ -89,14 +92,19 @@ import { expect } from 'vitest'
 import type { Classifier, Regressor, Samples } from 'unfooled'
 import 'unfooled/vitest'
 
-interface Subjects { model: Classifier; samples: Samples; regressor: Regressor; images: Samples }
+interface Subjects {
+  model: Classifier; samples: Samples; regressor: Regressor; images: Samples
+  handler: any; run: any; runBackwards: any
+}
 
-export async function snippet({ model, samples, regressor, images }: Subjects) {
+export async function snippet({ model, samples, regressor, images, handler, run, runBackwards }: Subjects) {
   const { inputs, labels } = samples
   const tests: (() => Promise<void>)[] = []
   const test = (_: string, run: () => Promise<void>) => void tests.push(run)
+  {
 ${body}
-  for (const run of tests) await run()
+  }
+  for (const each of tests) await each()
 }
 `
       // The properties have tests of their own.
@@ -105,7 +113,6 @@ ${body}
       .replaceAll("from 'unfooled/fast-check'", `from ${path('src/properties/index.ts')}`)
       .replaceAll("'unfooled/vitest'", path('matchers/vitest.ts'))
       .replaceAll("from 'vitest'", `from ${path('node_modules/vitest/dist/index.js')}`)
-      .replaceAll("from 'fast-check'", `from ${path('node_modules/fast-check/lib/fast-check.js')}`)
   )
 }
 
@@ -119,7 +126,30 @@ async function subjects() {
     samples: unfooled.firstSamples(digits.samples, 20),
     regressor: await unfooled.loadRegressor(autoencoder.modelPath, { domain, outputRange }),
     images: { inputs },
+    handler: tf.io.fromMemory(tfjsArtifacts),
+    run: (_: Float32Array, count: number) => new Float32Array(2 * count),
+    runBackwards: (data: Float32Array) => new Float32Array(data.length),
   }
+}
+
+let tfjsArtifacts: tf.io.ModelArtifacts
+
+/** A model.json with its weights, as `tensorflowjs_converter` writes them. */
+async function writeTfjsModel(): Promise<tf.io.ModelArtifacts> {
+  await tf.setBackend('cpu')
+  const network = tf.sequential({ layers: [tf.layers.dense({ inputShape: [4], units: 3 })] })
+  return new Promise((resolve) => {
+    const handler = tf.io.withSaveHandler(async (artifacts) => {
+      const { weightData, weightSpecs, ...topology } = artifacts
+      const weightsManifest = [{ paths: ['weights.bin'], weights: weightSpecs }]
+      mkdirSync(join(folder, 'model'))
+      writeFileSync(join(folder, 'model/weights.bin'), Buffer.from(weightData as ArrayBuffer))
+      writeFileSync(join(folder, 'model/model.json'), JSON.stringify({ ...topology, weightsManifest }))
+      resolve(artifacts)
+      return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } }
+    })
+    network.save(handler)
+  })
 }
 
 function writeFiles(): void {
@@ -138,6 +168,7 @@ function writeFiles(): void {
     image.data.fill(255)
     writeFileSync(at(`photos/${name}/1.png`), PNG.sync.write(image))
   }
+  writeFileSync(at('model.onnx'), denseModel({ weights: [[1], [-1]] }))
   writeFileSync(at('acas.onnx'), denseModel({ weights: [[1, 1]] }))
   writeFileSync(
     at('prop_3.vnnlib'),

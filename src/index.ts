@@ -99,6 +99,7 @@ export {
 } from './errors.js'
 export type { Domain, DomainSettings } from './geometry/domain.js'
 export type { AttackNorm, Distance, Norm } from './geometry/norm.js'
+export { type BoundDeviation, boundDeviation } from './measures/bound-deviation.js'
 export { confusionOfFooled } from './measures/confusion.js'
 export {
   type EpsilonSweep,
@@ -126,6 +127,7 @@ export type { RandomSource } from './sampling/random.js'
 export { firstSamples, type Inputs, type PartOfSet, type Samples } from './sampling/samples.js'
 export { type NestedNumbers, type SampleArrays, samplesFrom } from './sampling/samples-from.js'
 export type { Interval } from './statistics/binomial.js'
+export type { Distribution } from './statistics/distribution.js'
 export type { Verdict } from './verdict.js'
 export { type CompleteSettings, complete } from './verification/complete.js'
 export { type VerificationRequest, type VerificationResult, verifyProperty } from './verification/verify-property.js'

@@ -69,7 +69,7 @@ test('every chart has a name and its figures as a table', () => {
   // Samples 0 and 1 are fooled at 0.03 and 0.08, sample 2 is not.
   expect(figures[0].textContent).toContain('deepFool0.0833.3')
   // 0.03 − 0.02 and 0.08 − 0.06.
-  expect(figures[2].textContent).toContain('crown ↔ deepFool20.010.01250.0150.01750.02')
+  expect(figures[2].textContent).toContain('crown ↔ deepFool20.0150.007070.010.01250.0150.01750.0229.2 %0')
   expect(figures[3].textContent).toContain('171381')
 })
 

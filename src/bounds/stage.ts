@@ -47,7 +47,7 @@ export interface RowLimits {
 
 export function rowLimits(graph: TypedGraph): RowLimits {
   const widest = widestValue(graph)
-  return { widest, inGroup: Math.max(1, Math.floor(cachedTensor / (4 * widest))), inRun: 4 * rowsPerRun(graph) }
+  return { widest, inGroup: Math.max(1, Math.floor(cachedTensor / (4 * widest))), inRun: rowsPerRun(graph) }
 }
 
 function widestValue({ nodes, values }: TypedGraph): number {

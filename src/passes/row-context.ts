@@ -3,7 +3,7 @@ import type { TypedGraph } from '../graph/graph.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
 import { intervalContext } from './interval.js'
-import { emitSum, emitSumBySign, sumRoundings } from './row-sums.js'
+import { emitSum, emitSumBySign, rowSumRoundings } from './row-sums.js'
 
 /**
  * Context of rows on top of intervals; `sample` names an int32 vector with the sample of each row or, with
@@ -32,6 +32,6 @@ export function rowContext(
     sumBySign: (coefficients, below, above, shape) =>
       emitSumBySign(coefficients, below, above, shape, { ...intervals, rows, isGrouped }),
     sum: (value, shape) => emitSum(value, shape, intervals),
-    sumRoundings: (shape) => sumRoundings(shape) + afterwards,
+    sumRoundings: (shape) => rowSumRoundings(shape, isGrouped) + afterwards,
   }
 }

@@ -57,9 +57,14 @@ export function emitSumBySign(
 }
 
 /** Most roundings that {@link emitSum} and {@link emitSumBySign} do to any summand. */
+export function rowSumRoundings(shape: readonly number[], isGrouped: boolean): number {
+  const count = elementCount(shape)
+  return isGrouped && count <= longestSum ? count + 1 : sumRoundings(shape)
+}
+
+/** Most roundings that {@link emitSum} does to any summand. */
 export function sumRoundings(shape: readonly number[]): number {
   const count = elementCount(shape)
-  if (count <= longestSum) return count + 1
   const width = blockWidth(count)
   return width === 1 || width === count ? count : width + count / width
 }

@@ -43,7 +43,8 @@ export class GraphBuilder {
     return new GraphBuilder(this.opset, this.precision, this.#names)
   }
 
-  input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
+  /** Without type and shape the runtime finds out what they are: inputs of bodies only. */
+  input(name: string, type?: ElementType, shape?: readonly (number | string)[]): string {
     this.#inputs.push({ name, type, shape })
     return name
   }

@@ -9,7 +9,7 @@ import { margin, refutedModel } from '../rounding-attack/refute.mjs'
 import { printTable } from './table.mjs'
 
 const wanted = Number(process.env.UNFOOLED_NETWORKS ?? 1000)
-const seed = 1
+const seed = Number(process.env.UNFOOLED_TEST_SEED ?? 1)
 
 /**
  * Networks that float32 runs misclassify although exact arithmetic certifies them (Jia, Rinard, "Exploiting verified

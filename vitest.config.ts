@@ -7,7 +7,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/oracle/**'],
+          exclude: ['test/e2e/**', 'test/oracle/**', 'test/devices/**'],
           testTimeout: 120_000,
           // Chromium takes its time to start where cores are shared.
           hookTimeout: 60_000,
@@ -20,6 +20,14 @@ export default defineConfig({
           globalSetup: 'test/e2e/pack.ts',
           testTimeout: 120_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'devices',
+          include: ['test/devices/**/*.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

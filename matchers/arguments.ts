@@ -25,8 +25,16 @@ export function requireClassifier(received: unknown): Classifier {
 /** @throws SettingsError when the value given to `expect` is no model. */
 export function requireModel(received: unknown): Model {
   if (isModel(received)) return received
-  const hint = isRecord(received) && typeof received.then === 'function' ? ' Await it: expect(await loadModel(…)).' : ''
-  throw new SettingsError(`expect() needs a model from loadModel(), but received ${describe(received)}.${hint}`)
+  throw new SettingsError(
+    `expect() needs a model from loadModel(), but received ${describe(received)}.${hintFor(received)}`,
+  )
+}
+
+function hintFor(received: unknown): string {
+  if (!isRecord(received)) return ''
+  if (typeof received.then === 'function') return ' Await it: expect(await loadModel(…)).'
+  if (typeof received.predict !== 'function') return ''
+  return ' A model of TensorFlow.js is loaded by loadTfjsModel(), functions of your own by fromFunctions().'
 }
 
 /** @throws SettingsError when samples are missing or have another form. */

@@ -14,12 +14,6 @@ export interface PartOfCheck {
   attack<Method>(whole: Method): Method
 }
 
-/** Whether this process does what cannot be shared. @throws SettingsError when UNFOOLED_SHARD is no shard. */
-export function isFirstShard(): boolean {
-  const { UNFOOLED_SHARD } = process.env
-  return !UNFOOLED_SHARD || parseShard(UNFOOLED_SHARD).index === 1
-}
-
 interface SeededSamples {
   readonly samples: Samples
   readonly seed?: number

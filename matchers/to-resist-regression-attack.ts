@@ -21,7 +21,7 @@ import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
-import { worstOutputs } from '../src/telling-samples.js'
+import { largestErrors } from '../src/telling-samples.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */
@@ -66,7 +66,7 @@ export async function checkRegressionResistance(
     pictures: takePictures(
       model,
       samples.inputs,
-      worstOutputs(summary.perSample, limit).map((sample) => ({
+      largestErrors(summary.perSample, limit).map((sample) => ({
         sample,
         adversarial: result.samples[sample].adversarial,
       })),

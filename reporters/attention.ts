@@ -5,7 +5,7 @@ import { location } from './location.js'
 import type { Report } from './report.js'
 import type { CheckSummary, ModelSummary } from './summary.js'
 
-/** Something that a reader has to know, in the order of importance within a model. */
+/** Something that a reader has to know. */
 export interface Attention {
   /** A failed check, an inconclusive one, or a warning. */
   readonly mark: '✗' | '?' | '!'
@@ -16,14 +16,16 @@ export interface Attention {
   readonly check?: CheckSummary
 }
 
-/** What went well needs none. */
+/** Failures of all models first, then what could not tell, then warnings. What went well needs no attention. */
 export function attention({ complete, models, problems }: Report): Attention[] {
   return [
     ...(complete ? [] : [{ mark: '!', text: 'The run was interrupted: checks are missing.' } as const]),
     ...problems.map((text) => ({ mark: '!', subject: 'Unreadable evidence', text }) as const),
-    ...models.flatMap(attentionTo),
+    ...models.flatMap(attentionTo).sort((one, other) => severities.indexOf(one.mark) - severities.indexOf(other.mark)),
   ]
 }
+
+const severities = ['✗', '?', '!']
 
 /** How many checks of how many models, and how they ended. */
 export function headline({ models }: Pick<Report, 'models'>): string {
@@ -56,7 +58,7 @@ export function outcome(check: CheckSummary): string {
       return `Inconclusive: ${check.reason}`
     case 'fooled':
     case 'resists':
-      return `${method}${radius === undefined ? '' : ` within ${norm} ${formatRadius(radius)}`} fooled ${shareOf(fooled!, eligible!)}; ${check.negated ? 'expected more than' : 'accepted at most'} ${formatPercent(check.maxFoolingRatio!)}.`
+      return `${method}${radius === undefined ? '' : ` within ${norm} ${formatRadius(radius)}`} fooled ${shareOf(fooled!, eligible!)}; ${check.negated ? 'expected' : 'accepted'} ${limitOf(check)}.`
     case 'certified':
     case 'uncertified':
       return `${method} certifies ${shareOf(certified!, eligible!)} above ${norm} ${formatRadius(radius)}; ${check.negated ? 'expected less than' : 'required'} ${formatPercent(check.fraction!)}.`
@@ -73,6 +75,11 @@ export function outcome(check: CheckSummary): string {
     case 'regressed':
       return `${method} finds the model weaker than its baseline ${check.baseline!.file}: ${compare(check)}.`
   }
+}
+
+function limitOf({ negated, maxFoolingRatio }: CheckSummary): string {
+  if (maxFoolingRatio === 0) return negated ? 'any' : 'none'
+  return `${negated ? 'more than' : 'at most'} ${formatPercent(maxFoolingRatio!)}`
 }
 
 function shareOf(part: number, all: number): string {

@@ -1,5 +1,8 @@
-/** What to type to run a test again, in the folder of the project; of all tests of the file where the name is not known. */
-export function testCommand(runner: 'vitest run' | 'jest', file: string, test: string | undefined): string {
+/**
+ * What to type to run a test again, in the folder of the project; of all tests of the file where the name is not known.
+ * @param runner `jest`, or `vitest run`.
+ */
+export function testCommand(runner: string, file: string, test: string | undefined): string {
   return ['npx', runner, quote(file), ...(test === undefined ? [] : ['-t', quote(`${escapePattern(test)}$`)])].join(' ')
 }
 

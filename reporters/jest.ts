@@ -1,5 +1,6 @@
 import { testCommand } from './command.js'
 import { defaultFormats } from './formats.js'
+import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { UnfinishedRun } from './unfinished.js'
 import { announceWorkers } from './workers.js'
@@ -15,6 +16,7 @@ export default class UnfooledReporter {
   readonly #globalConfig: GlobalConfig
   readonly #options: ReporterOptions
   #unfinished: UnfinishedRun | undefined
+  #endProgress = () => {}
 
   /** @throws SettingsError for options that make no sense. */
   constructor(globalConfig: GlobalConfig, options: ReporterOptions = {}) {
@@ -26,9 +28,11 @@ export default class UnfooledReporter {
     const { rootDir, maxWorkers } = this.#globalConfig
     announceWorkers(maxWorkers, numTotalTestSuites)
     this.#unfinished = new UnfinishedRun(rootDir, this.#options.formats ?? defaultFormats)
+    this.#endProgress = showProgress(process.stderr, (text) => process.stderr.write(`${text}\n`))
   }
 
   async onRunComplete(_contexts: unknown, { wasInterrupted }: { readonly wasInterrupted?: boolean }): Promise<void> {
+    this.#endProgress()
     const { rootDir } = this.#globalConfig
     await publish(
       () => ({

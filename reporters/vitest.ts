@@ -10,8 +10,9 @@ import type {
 } from 'vitest/node'
 import type { JsonSafe } from '../src/json-safe.js'
 import type { EncodedCheck } from './collect.js'
-import { testCommand } from './command.js'
+import { quote, testCommand } from './command.js'
 import { defaultFormats } from './formats.js'
+import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { UnfinishedRun } from './unfinished.js'
 import { announceWorkers } from './workers.js'
@@ -21,6 +22,7 @@ export default class UnfooledReporter implements Reporter {
   readonly #options: ReporterOptions
   #vitest: Vitest | undefined
   #unfinished: UnfinishedRun | undefined
+  #endProgress = () => {}
 
   /** @throws SettingsError for options that make no sense. */
   constructor(options: ReporterOptions = {}) {
@@ -32,9 +34,10 @@ export default class UnfooledReporter implements Reporter {
   }
 
   onTestRunStart(specifications: readonly TestSpecification[]): void {
-    const { root, maxWorkers } = this.#vitest!.config
-    announceWorkers(maxWorkers, specifications.length)
-    this.#unfinished = new UnfinishedRun(root, this.#options.formats ?? defaultFormats)
+    const { config, logger } = this.#vitest!
+    announceWorkers(config.maxWorkers, specifications.length)
+    this.#unfinished = new UnfinishedRun(config.root, this.#options.formats ?? defaultFormats)
+    this.#endProgress = showProgress(process.stdout, (text) => logger.log(text))
   }
 
   async onTestRunEnd(
@@ -42,10 +45,11 @@ export default class UnfooledReporter implements Reporter {
     _errors: readonly unknown[],
     reason: TestRunEndReason,
   ): Promise<void> {
+    this.#endProgress()
     const { config, logger } = this.#vitest!
     await publish(
       () => ({
-        records: testModules.flatMap((testModule) => readModule(testModule, config.root)),
+        records: testModules.flatMap((testModule) => readModule(testModule, config.root, runnerOf(this.#vitest!))),
         complete: reason !== 'interrupted',
         root: config.root,
       }),
@@ -56,13 +60,19 @@ export default class UnfooledReporter implements Reporter {
   }
 }
 
-function readModule(testModule: TestModule, root: string): EncodedCheck[] {
+/** With the configuration, where Vitest would not find it by itself. */
+function runnerOf({ config: { root }, vite }: Vitest): string {
+  const file = vite.config.configFile && relative(root, vite.config.configFile)
+  return !file || /^vite(st)?\.config\.\w+$/.test(file) ? 'vitest run' : `vitest run --config ${quote(file)}`
+}
+
+function readModule(testModule: TestModule, root: string, runner: string): EncodedCheck[] {
   const file = relative(root, testModule.moduleId)
   return [
     ...evidenceOf(testModule).map((evidence) => ({
       file,
       test: undefined,
-      command: testCommand('vitest run', file, undefined),
+      command: testCommand(runner, file, undefined),
       evidence,
     })),
     ...[...testModule.children.allTests()].flatMap((testCase) =>
@@ -71,7 +81,7 @@ function readModule(testModule: TestModule, root: string): EncodedCheck[] {
         test: testCase.fullName,
         // Only with Vitest's option `includeTaskLocation`.
         line: testCase.location?.line,
-        command: testCommand('vitest run', file, nameForFilter(testCase)),
+        command: testCommand(runner, file, nameForFilter(testCase)),
         evidence,
       })),
     ),

@@ -30,17 +30,7 @@ export async function attackEvidence(
       keepExample: amongClosestOfClass(mostPictures, attack.norm),
     }),
   )
-  const summary = result && summarize(result)
-  const finding = summary && {
-    ...summary,
-    pictures: takePictures(
-      model,
-      samples.inputs,
-      closestOfEachClass(summary.perSample)
-        .slice(0, mostPictures)
-        .map((sample) => ({ sample, adversarial: result.samples[sample].adversarial! })),
-    ),
-  }
+  const finding = result && withPictures(summarize(result), result, model, samples)
   const evidence = {
     kind: 'attack',
     ...describeCheck(model.description, samples),
@@ -80,4 +70,15 @@ function summarize({ attack, samples, ...result }: AttackResult): AttackFinding 
       distances: Float64Array.from(samples, (sample) => sample.distance?.[attack.norm] ?? Number.NaN),
     },
   }
+}
+
+function withPictures(
+  finding: AttackFinding,
+  { samples }: AttackResult,
+  model: Classifier,
+  { inputs }: Samples,
+): AttackFinding {
+  const order = closestOfEachClass(finding.perSample).slice(0, mostPictures)
+  const examples = order.map((sample) => ({ sample, adversarial: samples[sample].adversarial! }))
+  return { ...finding, pictures: takePictures(model, inputs, examples) }
 }

@@ -34,6 +34,39 @@ export class UnsupportedOperatorError extends UnfooledError {
   }
 }
 
+/** An attack needs the gradients of a model that has none. */
+export class NoGradientError extends UnfooledError {
+  readonly model: string
+  readonly reason: string
+  /** The attack, where it is known. */
+  readonly attack: string | undefined
+
+  constructor({ model, reason, attack }: { model: string; reason: string; attack?: string }) {
+    super(
+      'NO_GRADIENT',
+      `${attack ?? 'This'} needs gradients, which ${model} does not have: ${reason}. Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model.`,
+    )
+    this.model = model
+    this.reason = reason
+    this.attack = attack
+  }
+}
+
+/** A bound needs the model as a graph of operators, and there is none. */
+export class NoGraphError extends UnfooledError {
+  readonly model: string
+  readonly bound: string
+
+  constructor({ model, reason, bound }: { model: string; reason: string; bound: string }) {
+    super(
+      'NO_GRAPH',
+      `${bound} needs the operators of the model, and ${model} does not show them: ${reason}. Attacks still work on this model.`,
+    )
+    this.model = model
+    this.bound = bound
+  }
+}
+
 /** Samples or labels that cannot be checked: wrong shape, not finite, outside the domain, unreadable. */
 export class SampleError extends UnfooledError {
   constructor(message: string, options?: ErrorOptions) {

@@ -85,10 +85,13 @@ export { taylor } from './bounds/lipschitz/taylor.js'
 export { publishedPeck } from './bounds/published/published-bound.js'
 export { bound, marginBounds } from './bounds/run-bound.js'
 export type { Budget, BudgetRequest, BudgetSettings } from './budget.js'
+export type { Device } from './engine/device.js'
 export {
   EngineError,
   GraphRefusedError,
   ModelError,
+  NoGradientError,
+  NoGraphError,
   SampleError,
   SettingsError,
   UnfooledError,
@@ -96,6 +99,7 @@ export {
 } from './errors.js'
 export type { Domain, DomainSettings } from './geometry/domain.js'
 export type { AttackNorm, Distance, Norm } from './geometry/norm.js'
+export { type BoundDeviation, boundDeviation } from './measures/bound-deviation.js'
 export { confusionOfFooled } from './measures/confusion.js'
 export {
   type EpsilonSweep,
@@ -107,12 +111,15 @@ export {
 export { type LinearisedDistance, linearisedDistance } from './measures/linearised-distance.js'
 export { relativePerturbation } from './measures/relative-perturbation.js'
 export type { Classifier } from './model/classifier.js'
+export { type ClassifierFunctions, type FunctionSettings, fromFunctions } from './model/from-functions.js'
 export { loadModel } from './model/load-model.js'
 export { loadRegressor, type RegressorSettings } from './model/load-regressor.js'
 export type { ClassifierOutput, Model, ModelDescription, RegressorOutput } from './model/model.js'
 export type { ModelSettings } from './model/model-settings.js'
 export type { Preprocessing } from './model/preprocessing.js'
 export type { Regressor } from './model/regressor.js'
+export { loadTfjsModel, type TfjsModelSettings } from './model/tensorflow/load-tfjs-model.js'
+export type { Tfjs, TfjsModel } from './model/tensorflow/tfjs.js'
 export type { LossName } from './passes/losses.js'
 export type { ImageColor, ImageLayout } from './sampling/formats/format.js'
 export { type LoadSamplesOptions, loadSamples } from './sampling/load-samples.js'
@@ -120,6 +127,7 @@ export type { RandomSource } from './sampling/random.js'
 export { firstSamples, type Inputs, type PartOfSet, type Samples } from './sampling/samples.js'
 export { type NestedNumbers, type SampleArrays, samplesFrom } from './sampling/samples-from.js'
 export type { Interval } from './statistics/binomial.js'
+export type { Distribution } from './statistics/distribution.js'
 export type { Verdict } from './verdict.js'
 export { type CompleteSettings, complete } from './verification/complete.js'
 export { type VerificationRequest, type VerificationResult, verifyProperty } from './verification/verify-property.js'

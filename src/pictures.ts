@@ -1,7 +1,7 @@
 import { PNG } from 'pngjs'
 import type { Domain } from './geometry/domain.js'
 import type { Model } from './model/model.js'
-import { type ImageLayout, imageLayout } from './sampling/image-layout.js'
+import { type PixelLayout, pixelLayout } from './sampling/pixel-layout.js'
 import { rowOf } from './sampling/rows.js'
 import type { Inputs } from './sampling/samples.js'
 
@@ -31,7 +31,7 @@ export function takePictures(
   { data }: Inputs,
   examples: readonly { readonly sample: number; readonly adversarial: Float32Array }[],
 ): Picture[] | undefined {
-  const layout = imageLayout(featureShape)
+  const layout = pixelLayout(featureShape)
   if (!layout || examples.length === 0) return undefined
   const ranges = channelRanges(layout, domain)
   return examples.slice(0, mostPictures).map(({ sample, adversarial }) => {
@@ -57,7 +57,7 @@ export function takePictures(
 }
 
 /** The lowest and the highest value that any pixel of a channel can have: frozen ones have no range of their own. */
-function channelRanges({ channels, ...layout }: ImageLayout, { lower, upper }: Domain) {
+function channelRanges({ channels, ...layout }: PixelLayout, { lower, upper }: Domain) {
   const ranges = Array.from({ length: channels }, () => ({ lower: Number.POSITIVE_INFINITY, upper: -Infinity }))
   forEachPixel(layout, (row, column) => {
     ranges.forEach((range, channel) => {
@@ -83,7 +83,7 @@ interface Pixels {
   readonly places: readonly Place[]
 }
 
-function mostChanged(layout: ImageLayout, change: (feature: number, channel: number) => number): Pixels {
+function mostChanged(layout: PixelLayout, change: (feature: number, channel: number) => number): Pixels {
   const block = Math.ceil(Math.max(layout.width, layout.height) / mostPixels)
   const [width, height] = [layout.width, layout.height].map((side) => Math.ceil(side / block))
   const places: Place[] = []
@@ -99,7 +99,7 @@ function mostChanged(layout: ImageLayout, change: (feature: number, channel: num
 }
 
 function forEachPixel(
-  { width, height }: Pick<ImageLayout, 'width' | 'height'>,
+  { width, height }: Pick<PixelLayout, 'width' | 'height'>,
   visit: (row: number, column: number) => void,
 ): void {
   for (let row = 0; row < height; row++) for (let column = 0; column < width; column++) visit(row, column)
@@ -107,7 +107,7 @@ function forEachPixel(
 
 /** PNG in Base64; values from 0 to 1. */
 function encode(
-  { channels, at }: ImageLayout,
+  { channels, at }: PixelLayout,
   { width, height, places }: Pixels,
   value: (feature: number, channel: number) => number,
 ): string {

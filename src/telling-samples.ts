@@ -3,13 +3,9 @@ import type { AttackFinding, ErrorLimit, RegressionFinding } from './evidence.js
 import type { AttackNorm } from './geometry/norm.js'
 
 /** Fooled samples, the closest of each class first, then the second closest of each, and so on. */
-export function closestOfEachClass({
-  labels,
-  fooled,
-  distances,
-}: Pick<AttackFinding['perSample'], 'labels' | 'fooled' | 'distances'>): number[] {
+export function closestOfEachClass({ fooled, labels, distances }: AttackFinding['perSample']): number[] {
   const ofClass = new Map<number, number>()
-  return fooledSamples(fooled)
+  return samplesWhere(fooled)
     .sort((one, other) => distances[one] - distances[other])
     .map((sample) => {
       const turn = ofClass.get(labels[sample]) ?? 0
@@ -36,15 +32,12 @@ export function amongClosestOfClass(most: number, norm: AttackNorm): (sample: At
   }
 }
 
-/** Fooled samples, those with the worst outputs first. */
-export function worstOutputs(
-  { fooled, errors }: Pick<RegressionFinding['perSample'], 'fooled' | 'errors'>,
-  { quantity }: ErrorLimit,
-): number[] {
+/** Outputs beyond the limit, the largest errors first. */
+export function largestErrors({ fooled, errors }: RegressionFinding['perSample'], { quantity }: ErrorLimit): number[] {
   const worse = quantity === 'psnr' ? 1 : -1
-  return fooledSamples(fooled).sort((one, other) => worse * (errors[one] - errors[other]))
+  return samplesWhere(fooled).sort((one, other) => worse * (errors[one] - errors[other]))
 }
 
-function fooledSamples(fooled: Uint8Array): number[] {
-  return Array.from(fooled.keys()).filter((sample) => fooled[sample])
+function samplesWhere(flags: Uint8Array): number[] {
+  return Array.from(flags.keys()).filter((sample) => flags[sample] === 1)
 }

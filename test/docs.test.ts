@@ -1,11 +1,28 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { failureMessage } from '../matchers/message.js'
 import { attackWarningRules } from '../src/attacks/warnings.js'
+import type { Evidence } from '../src/evidence.js'
 import * as unfooled from '../src/index.js'
 import { attackList } from './attack-list.mjs'
+import {
+  attackEvidence,
+  baselineEvidence,
+  inconclusiveEvidence,
+  lowerBoundEvidence,
+  regressionEvidence,
+  validityEvidence,
+} from './reporters/evidence.js'
 
-const read = (name: string) => readFileSync(fileURLToPath(new URL(`../docs/${name}`, import.meta.url)), 'utf8')
+const folder = fileURLToPath(new URL('../docs/', import.meta.url))
+const read = (name: string) => readFileSync(`${folder}${name}`, 'utf8')
+
+test('docs/README.md links every page', () => {
+  const pages = readdirSync(folder).filter((name) => name !== 'README.md')
+  const linked = [...read('README.md').matchAll(/^\| \[(.+)\]\(\1\)/gm)].map(([, page]) => page)
+  expect(linked.toSorted()).toEqual(pages.toSorted())
+})
 
 test('docs/warnings.md has a section on every warning of attacks, in the order of the code', () => {
   const [, ofAttacks] = read('warnings.md').split(/^## /m).slice(0, 2)
@@ -15,27 +32,98 @@ test('docs/warnings.md has a section on every warning of attacks, in the order o
   expect(sections.map(([, name]) => name)).toEqual(Object.keys(attackWarningRules))
 })
 
-// `npx vitest run test/docs.test.ts -u` writes the table into the page.
-test('docs/attacks.md lists every attack', async () => {
+// `npx vitest run test/docs.test.ts -u` writes tables and messages into the pages.
+test('docs/attacks.md lists every attack with its settings, and has a line on each', async () => {
   const page = read('attacks.md')
-  const [begin, end] = ['<!-- attacks -->', '<!-- /attacks -->']
-  const before = page.slice(0, page.indexOf(begin) + begin.length)
-  const after = page.slice(page.indexOf(end))
-  await expect(`${before}\n\n${attackTable()}\n\n${after}`).toMatchFileSnapshot('../docs/attacks.md')
+  await expect(fill(page, 'attacks', attackTable())).toMatchFileSnapshot('../docs/attacks.md')
+  const [, prose] = page.split('<!-- /attacks -->')
+  expect(attackList(unfooled).filter(({ name }) => !prose.includes(`\`${name}`))).toEqual([])
 })
+
+test('docs/bounds.md has every bound', () => {
+  const page = read('bounds.md')
+  const index = readFileSync(new URL('../src/index.ts', import.meta.url), 'utf8')
+  const exported = [...index.matchAll(/^export \{([^}]*)\} from '\.\/bounds\//gm)].flatMap(([, names]) =>
+    names.split(','),
+  )
+  const bounds = exported
+    .map((name) => name.trim())
+    .filter((name) => /^[a-z]+$/i.test(name) && !/^bound$|^margin/.test(name))
+  expect(bounds).toContain('crown')
+  expect(bounds.filter((name) => !page.includes(`| \`${name}`))).toEqual([])
+})
+
+describe('docs/matchers.md', () => {
+  const attack = { restarts: 1, steps: 40 }
+  const closer = attackEvidence({ seed: 106419 }, { settings: attack })
+  const uncertified = lowerBoundEvidence({
+    verdict: 'uncertified',
+    assertion: { negated: false, passed: false },
+    fraction: 0.9,
+  })
+  const valid = validityEvidence()
+  const violation = { sample: 1, label: 1, adversarialPrediction: 7, radius: 0.06, distance: 0.05, foundBy: 'deepFool' }
+  const violated = validityEvidence({
+    verdict: 'violated',
+    assertion: { negated: false, passed: false },
+    finding: { ...valid.finding!, violations: [violation] },
+  })
+  const messages: Record<string, Evidence> = {
+    inconclusive: inconclusiveEvidence(),
+    toResistAttack: closer,
+    'toResistAttack, regressor': regressionEvidence(),
+    toHaveLowerBoundAbove: uncertified,
+    toHaveValidLowerBounds: violated,
+    toMatchRobustnessBaseline: baselineEvidence(),
+  }
+
+  test('shows messages as they are printed', async () => {
+    const filled = Object.entries(messages).reduce(
+      (page, [name, evidence]) =>
+        fill(page, `message ${name}`, `\`\`\`text\n${failureMessage(evidence)}\n\`\`\``, '/message'),
+      read('matchers.md'),
+    )
+    await expect(filled).toMatchFileSnapshot('../docs/matchers.md')
+  })
+})
+
+/** The page with something else between two comments. */
+function fill(page: string, begin: string, content: string, end = `/${begin}`): string {
+  const from = page.indexOf(`<!-- ${begin} -->`)
+  const to = page.indexOf(`<!-- ${end} -->`, from)
+  if (from < 0 || to < 0) throw new Error(`The page has no place for ${begin}.`)
+  return `${page.slice(0, from)}<!-- ${begin} -->\n\n${content}\n\n${page.slice(to)}`
+}
 
 function attackTable(): string {
   const model = { description: { name: 'a surrogate' } } as unfooled.Classifier
   const rows = attackList(unfooled).map(({ name, norms, make }) => {
     const { kind } = make({ norm: norms[0], epsilon: 0.1, model })
     const finds = kind === 'fixed-epsilon' ? 'fixed radius' : 'closest'
-    return `| \`${name}\` | ${finds} | ${printed(norms)} |`
+    return `| \`${name}\` | ${finds} | ${printedNorms(norms)} | ${printedDefaults(name, norms[0])} |`
   })
-  return ['| attack | finds | norms |', '| --- | --- | --- |', ...rows].join('\n')
+  return ['| attack | finds | norms | settings and defaults |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
 
-function printed(norms: readonly string[]): string {
+function printedNorms(norms: readonly string[]): string {
   // The list has one exponent as an example where an attack takes any.
   if (norms.some((norm) => !/^l(inf|[012])$/.test(norm))) return 'ℓp with p ≥ 1, ℓ∞'
   return norms.map((norm) => (norm === 'linf' ? 'ℓ∞' : `ℓ${norm.slice(1)}`)).join(', ')
+}
+
+/** Without those that have to be given, or are in the other columns. */
+function printedDefaults(name: string, norm: string): string {
+  const required = new Set(['norm', 'epsilon', 'surrogates', 'attack', 'attacks'])
+  const fgsm = unfooled.fgsm({ epsilon: 0.1 })
+  const surrogates = [{ description: { name: 'a surrogate' } }]
+  const given = name === 'firstSuccess' ? [fgsm] : { norm, epsilon: 0.1, attack: fgsm, surrogates, stepSize: 0.01 }
+  const make = new Map<string, unknown>(Object.entries(unfooled)).get(name) as (settings: unknown) => unfooled.Attack
+  return Object.entries(make(given).settings)
+    .filter(([setting]) => !required.has(setting))
+    .map(([setting, value]) => (setting === 'stepSize' ? '`stepSize`' : `\`${setting}: ${printed(value)}\``))
+    .join(', ')
+}
+
+function printed(value: unknown): string {
+  return typeof value === 'string' ? `'${value}'` : String(value)
 }

@@ -15,9 +15,11 @@ import type { Norm } from '../../src/geometry/norm.js'
 import { judgeAttack } from '../../src/judgement.js'
 import { type EpsilonSweep, epsilonSweep } from '../../src/measures/epsilon-sweep.js'
 import type { Classifier } from '../../src/model/classifier.js'
+import { describeProgress, type Progress, watchProgress } from '../../src/progress.js'
 import { firstSamples, type Samples } from '../../src/sampling/samples.js'
 import { sweepEvidence } from '../../src/sweep-evidence.js'
 import { passes } from '../../src/verdict.js'
+import type { Output } from './verb.js'
 
 export interface AuditSettings {
   readonly norm: Norm
@@ -41,13 +43,15 @@ export async function auditSuite(
   model: Classifier,
   samples: Samples,
   { norm, epsilon, maxFoolingRatio, seed, milliseconds }: AuditSettings,
-  note: (text: string) => void,
+  { note, progress }: Pick<Output, 'note' | 'progress'>,
 ): Promise<Evidence[]> {
+  const watch = <Method>(method: Method) =>
+    progress ? watchProgress(method, showEverySoOften(progress, model.description.name)) : method
   const deadline = performance.now() + milliseconds
   const left = () => Math.max(0, deadline - performance.now())
   const request = (share: number) => ({ seed, budget: share * left() })
   const run = (attack: Attack, share: number) =>
-    attackEvidence(model, attack, samples, {
+    attackEvidence(model, watch(attack), samples, {
       maxFoolingRatio: 1,
       confidence: undefined,
       ...request(share),
@@ -63,7 +67,7 @@ export async function auditSuite(
   const noise = await timed('randomNoise', () => run(randomNoise({ norm, epsilon }), 0.1))
   if (!noise.finding || noise.finding.eligible === 0) return [judged(noise, maxFoolingRatio)]
 
-  const pgdAt = (radius: number) => pgd({ norm, epsilon: radius })
+  const pgdAt = (radius: number) => watch(pgd({ norm, epsilon: radius }))
   const start = performance.now()
   const { finding: sweep } = await timed('pgd at four radii', () =>
     analyse(() =>
@@ -89,7 +93,10 @@ export async function auditSuite(
   // DeepFool has no ℓ1 form.
   const closest = await timed('deepFool', () => run(deepFool({ norm: norm === 'l1' ? 'l2' : norm }), 0.5))
   const bound = await timed('crown', () =>
-    boundValidityEvidence(model, crown({ norm }), firstSamples(samples, boundedSamples), { runs: 0, ...request(1) }),
+    boundValidityEvidence(model, watch(crown({ norm })), firstSamples(samples, boundedSamples), {
+      runs: 0,
+      ...request(1),
+    }),
   )
   return [
     judged(noise, maxFoolingRatio),
@@ -99,6 +106,16 @@ export async function auditSuite(
     // Nothing certified is no fault of the model, but a certificate that does not hold is one of the bound.
     bound.verdict === 'inconclusive' ? bound : asserted(bound),
   ]
+}
+
+/** A terminal need not show more than a few of them in a second. */
+function showEverySoOften(show: (text: string) => void, model: string): (progress: Progress | undefined) => void {
+  let shown = Number.NEGATIVE_INFINITY
+  return (progress) => {
+    if (!progress || performance.now() - shown < 200) return
+    shown = performance.now()
+    show(describeProgress(progress, model))
+  }
 }
 
 /** Checks measure, which is to accept everything, except where there is a limit. */

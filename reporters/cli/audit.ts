@@ -4,6 +4,7 @@ import { SettingsError } from '../../src/errors.js'
 import { encodeEvidence } from '../../src/evidence.js'
 import { checkInputs, checkLabels } from '../../src/model/check-inputs.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { loadTfjsModel } from '../../src/model/tensorflow/load-tfjs-model.js'
 import { type LoadSamplesOptions, loadSamples } from '../../src/sampling/load-samples.js'
 import { freshSeed } from '../../src/sampling/random.js'
 import { firstSamples } from '../../src/sampling/samples.js'
@@ -14,10 +15,11 @@ import { type AuditSettings, auditSuite } from './audit-suite.js'
 import { type ExitCode, parseChoice, parseNumber, type Verb } from './verb.js'
 import { readFormats, reportHelp, reportOptions, writeReport } from './write-report.js'
 
-const help = `Usage: unfooled audit <model.onnx> <samples> [options]
+const help = `Usage: unfooled audit <model> <samples> [options]
 
 Attacks a classifier, bounds its robustness, and writes a report: noise, PGD at four radii, APGD or AutoAttack, DeepFool, and
-CROWN on the first ten samples. <samples> is whatever loadSamples reads: .npz, .npy, .csv, IDX, a folder of images.
+CROWN on the first ten samples. <model> is an .onnx file, or the model.json of TensorFlow.js. <samples> is whatever
+loadSamples reads: .npz, .npy, .csv, IDX, a folder of images.
 
   --domain <low,high>          values that inputs can take (default 0,1); write --domain=-1,1 for a negative one
   --norm <linf|l2|l1>          how perturbations are measured (default linf)
@@ -45,14 +47,15 @@ export const audit: Verb = {
       )
     }
     const settings = readSettings(values)
-    const model = await loadModel(modelPath, { domain: settings.domain })
+    const load = modelPath.endsWith('.json') ? loadTfjsModel : loadModel
+    const model = await load(modelPath, { domain: settings.domain })
     try {
       const options = { ...labelOptions(values), featureShape: model.featureShape }
       const loaded = await loadSamples(samplesPath, options)
       const samples = settings.count === undefined ? loaded : firstSamples(loaded, settings.count)
       checkInputs(samples.inputs, model)
       if (samples.labels) checkLabels(samples.labels, samples.inputs.shape[0], model)
-      const checks = await auditSuite(model, samples, settings, output.note)
+      const checks = await auditSuite(model, samples, settings, output)
       const records = checks.map((evidence) => ({
         file: modelPath,
         test: undefined,

@@ -1,11 +1,20 @@
 #!/usr/bin/env node
 import { runCli } from './run.js'
+import type { Output } from './verb.js'
 
-const write = (stream: NodeJS.WriteStream) => (text: string) => {
-  stream.write(`${text}\n`)
+const { stdout, stderr } = process
+const isWatched = stderr.isTTY === true && !process.env.CI
+const clearLine = isWatched ? '\r\x1b[K' : ''
+
+const output: Output = {
+  print: (text) => void stdout.write(`${text}\n`),
+  note: (text) => void stderr.write(`${clearLine}${text}\n`),
+  ...(isWatched && {
+    progress: (text: string) => void stderr.write(clearLine + text.slice(0, (stderr.columns || 80) - 1)),
+  }),
 }
 
 // The exit code is set, not forced: what is written must still arrive where it is piped to.
-runCli(process.argv.slice(2), { print: write(process.stdout), note: write(process.stderr) }).then((code) => {
+runCli(process.argv.slice(2), output).then((code) => {
   process.exitCode = code
 })

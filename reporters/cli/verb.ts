@@ -6,6 +6,8 @@ export interface Output {
   print(text: string): void
   /** Progress and errors. */
   note(text: string): void
+  /** What is going on, in place of what was said before; where somebody watches. */
+  readonly progress?: (text: string) => void
 }
 
 /** 0: done, nothing found. 1: something was found. 2: the command line or a file makes no sense. */

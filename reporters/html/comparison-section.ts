@@ -1,5 +1,6 @@
 import type { RecordedCheck } from '../../src/evidence.js'
-import { formatCount } from '../../src/format.js'
+import { formatCount, formatPercent } from '../../src/format.js'
+import { type Distribution, describeDistribution } from '../../src/statistics/distribution.js'
 import { short } from '../columns.js'
 import { type Colours, chooseColours, deviationChart, distanceChart, sandwichChart } from './charts.js'
 import {
@@ -55,7 +56,7 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
         about,
         'The closest one of each fooled sample.',
         distanceChart(closest, colours, norm),
-        quartileTable(closest.map(({ method, values }) => [method, values])),
+        distributionTable(closest.map(({ method, values }) => ({ name: method, ...describeDistribution(values) }))),
       ),
     )
   }
@@ -66,10 +67,19 @@ function renderComparison(comparison: Comparison, colours: Colours): HtmlElement
         about,
         'Distance of the adversarial example − certified radius of each sample: extremes, quartiles and median. Below 0 the bound is wrong.',
         deviationChart(
-          pairs.flatMap(({ pair, values }) => values.map((deviation) => ({ pair, deviation }))),
+          pairs.flatMap(({ pair, deviations }) =>
+            Array.from(deviations.filter(Number.isFinite), (deviation) => ({ pair, deviation })),
+          ),
           norm,
         ),
-        quartileTable(pairs.map(({ pair, values }) => [pair, values])),
+        distributionTable(
+          pairs.map(({ pair, deviation, relativeGap, violations }) => ({
+            name: pair,
+            ...deviation,
+            others: [formatPercent(relativeGap.median), String(violations)],
+          })),
+          ['median share of the distance', 'violations'],
+        ),
       ),
     )
   }
@@ -117,20 +127,28 @@ function curveTable(points: readonly CurvePoint[]): HtmlElement {
   )
 }
 
-function quartileTable(rows: readonly (readonly [name: string, values: readonly number[]])[]): HtmlElement {
+function distributionTable(
+  rows: readonly (Distribution & { readonly name: string; readonly others?: readonly string[] })[],
+  others: readonly string[] = [],
+): HtmlElement {
+  const figures = [
+    'mean',
+    'standardDeviation',
+    'smallest',
+    'lowerQuartile',
+    'median',
+    'upperQuartile',
+    'largest',
+  ] as const
+  const head = ['mean', 'standard deviation', 'smallest', 'lower quartile', 'median', 'upper quartile', 'largest']
   return table(
-    'Quartiles',
-    ['method', 'samples', 'smallest', 'lower quartile', 'median', 'upper quartile', 'largest'],
-    rows.map(([name, values]) => [name, String(values.length), ...quartiles(values).map(short)]),
+    'Distribution',
+    ['method', 'samples', ...head, ...others],
+    rows.map((row) => [
+      row.name,
+      String(row.count),
+      ...figures.map((figure) => (Number.isNaN(row[figure]) ? '' : short(row[figure]))),
+      ...(row.others ?? []),
+    ]),
   )
-}
-
-/** Smallest, quartiles and largest, interpolated between neighbours as in the chart. */
-function quartiles(values: readonly number[]): number[] {
-  const sorted = values.toSorted((left, right) => left - right)
-  return [0, 0.25, 0.5, 0.75, 1].map((quantile) => {
-    const position = quantile * (sorted.length - 1)
-    const below = sorted[Math.floor(position)]
-    return below + (sorted[Math.ceil(position)] - below) * (position % 1)
-  })
 }

@@ -1,5 +1,6 @@
 import type { Evidence, RecordedCheck, SampleEvidence } from '../../src/evidence.js'
 import type { AttackNorm } from '../../src/geometry/norm.js'
+import { type BoundDeviation, boundDeviation } from '../../src/measures/bound-deviation.js'
 import { beyond } from '../../src/reasons.js'
 import { certifiedRadii } from '../gap.js'
 import { methodOf } from '../method.js'
@@ -73,17 +74,15 @@ export function challengerReach({ records }: Comparison): Reach[] {
   })
 }
 
-/** Distance of the closest adversarial example − certified radius of each sample, by bound and attack. */
-export function deviations(comparison: Comparison): { readonly pair: string; readonly values: readonly number[] }[] {
+/** How far each bound is from each attack. */
+export function deviations(comparison: Comparison): ({ readonly pair: string } & BoundDeviation)[] {
   const attacks = attackReach(comparison)
   const own = challengerReach(comparison)
   return boundReach(comparison).flatMap((bound) => {
     const opponents = own.filter(({ method }) => method === bound.method)
     return [...attacks, ...opponents.map((each) => ({ ...each, method: 'its own attacks' }))].flatMap((attack) => {
-      const values = attack.bySample
-        .map((distance, sample) => distance - bound.bySample[sample])
-        .filter(Number.isFinite)
-      return values.length === 0 ? [] : [{ pair: `${bound.method} ↔ ${attack.method}`, values }]
+      const found = boundDeviation(attack.bySample, bound.bySample)
+      return found.deviation.count === 0 ? [] : [{ pair: `${bound.method} ↔ ${attack.method}`, ...found }]
     })
   })
 }

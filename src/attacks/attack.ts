@@ -20,8 +20,8 @@ export interface AttackContext {
   readonly budget: Budget
   /** Points where an attack may start, whichever samples it is given. */
   otherSamples(): Promise<ClassifiedInputs>
-  /** Reports how much of the work is done, between 0 and 1. */
-  progress(fraction: number): void
+  /** Reports how much of the work is done, between 0 and 1, and how many samples are fooled so far, where that is known. */
+  progress(fraction: number, fooled?: number): void
 }
 
 /** Inputs and the classes that the model under test predicts for them. */
@@ -74,7 +74,7 @@ export interface AttackRequest {
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
   readonly budget?: BudgetRequest
-  readonly onProgress?: (fraction: number) => void
+  readonly onProgress?: (fraction: number, fooled?: number) => void
   /**
    * Whether the result keeps the adversarial example of a fooled sample: those of many samples take as much memory as the
    * samples. Default: all are kept.

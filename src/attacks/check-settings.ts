@@ -36,6 +36,18 @@ export function checkCount(attack: string, name: string, value: number): void {
   throw new SettingsError(`${attack}: ${name} must be a whole number of at least 1; it is ${value}.`)
 }
 
+/** @throws SettingsError unless `gamma`, by what fraction a radius changes, is between 0 and 1. */
+export function checkGamma(attack: string, gamma: number): void {
+  if (gamma > 0 && gamma < 1) return
+  throw new SettingsError(`${attack}: gamma must be a number between 0 and 1; it is ${gamma}.`)
+}
+
+/** @throws SettingsError unless `confidence` is finite and at least 0. */
+export function checkConfidence(attack: string, confidence: number): void {
+  if (Number.isFinite(confidence) && confidence >= 0) return
+  throw new SettingsError(`${attack}: confidence must be a finite number of at least 0; it is ${confidence}.`)
+}
+
 /** @throws SettingsError unless every target is a whole number of at least 0. Whether it is a class is up to the model. */
 export function checkTarget(attack: string, target: PerSample | undefined): void {
   for (const value of listed(target ?? [])) {

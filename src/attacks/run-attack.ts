@@ -1,5 +1,5 @@
 import { Budget } from '../budget.js'
-import { SettingsError } from '../errors.js'
+import { NoGradientError, SettingsError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
@@ -19,7 +19,8 @@ import { attackWarnings } from './warnings.js'
  * counts only after a fresh run of the model at exactly the returned input, inside the domain and the ball. Large sets are
  * attacked part by part; the result of a sample does not depend on the others.
  * @throws SampleError when inputs or labels do not fit the model, SettingsError when the attack's settings do not,
- * ModelError when the model gives NaN, or gradients with which the attack cannot go on.
+ * ModelError when the model gives NaN, or gradients with which the attack cannot go on; NoGradientError when it has none
+ * and the attack needs them.
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
@@ -53,7 +54,12 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
   for (const [index, part] of parts.entries()) {
-    const progress = (fraction: number) => onProgress?.((index + Math.min(Math.max(fraction, 0), 1)) / parts.length)
+    const before = samples.filter((sample) => sample.fooled).length
+    const progress = (fraction: number, fooled?: number) =>
+      onProgress?.(
+        (index + Math.min(Math.max(fraction, 0), 1)) / parts.length,
+        fooled === undefined ? undefined : before + fooled,
+      )
     const context: AttackContext = {
       model,
       inputs: takeSamples(inputs, part),
@@ -68,7 +74,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       otherSamples: () => (others ??= firstOfSet()),
       progress,
     }
-    const candidates = await method.run(context)
+    const candidates = await method.run(context).catch((error) => {
+      throw error instanceof NoGradientError ? new NoGradientError({ ...error, attack: method.name }) : error
+    })
     const outcomes = await recheck(method, context, candidates)
     outcomes.forEach((outcome, row) => {
       const attacked = { ...samples[part[row]], ...outcome, eligible: true }
@@ -104,6 +112,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     warnings: [
       ...model.description.warnings,
       ...attackWarnings({
+        settings: method.settings,
         samples,
         eligible: eligible.length,
         fooled: fooled.length,

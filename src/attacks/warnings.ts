@@ -1,8 +1,9 @@
 import { formatPercent } from '../format.js'
-import type { AttackedSample } from './attack.js'
+import type { Attack, AttackedSample } from './attack.js'
 
 /** What is known about an attack once its candidates are re-checked. */
 export interface AttackFindings {
+  readonly settings: Attack['settings']
   readonly samples: readonly AttackedSample[]
   readonly eligible: number
   readonly fooled: number
@@ -44,9 +45,9 @@ function poorAccuracy({ labelled, cleanAccuracy }: AttackFindings): string | und
 }
 
 /** Raised when a tenth of the eligible samples had nothing but zero gradients and were not fooled. */
-function vanishedGradients({ vanished, eligible }: AttackFindings): string | undefined {
+function vanishedGradients({ settings, vanished, eligible }: AttackFindings): string | undefined {
   if (vanished === 0 || vanished < eligible / 10) return undefined
-  return `The gradient was exactly zero for ${vanished} of ${eligible} eligible samples, so the attack had no direction to go: these samples may be far less robust than they look. Use loss: 'margin', an attack without gradients such as randomNoise, or a bound.`
+  return `The gradient was exactly zero for ${vanished} of ${eligible} eligible samples, so the attack had no direction to go: these samples may be far less robust than they look. Use ${marginOf(settings)}an attack without gradients such as randomNoise, or a bound.`
 }
 
 /** Raised when random starting points fool more samples than all gradient steps after them. */
@@ -58,12 +59,22 @@ function noiseSuffices({ samples }: AttackFindings): string | undefined {
 }
 
 /** Raised when a sample stands although every input of the domain was allowed. */
-function standingAnywhere({ standingAnywhere: standing, eligible, interrupted }: AttackFindings): string | undefined {
+function standingAnywhere({
+  settings,
+  standingAnywhere: standing,
+  eligible,
+  interrupted,
+}: AttackFindings): string | undefined {
   if (standing === 0 || interrupted) return undefined
-  return `The attack did not fool ${standing} of ${eligible} eligible samples although ε lets it go anywhere in the domain, where inputs of the other classes lie: it is broken for this model, or the model gives one class only. Try loss: 'margin', more steps, or an attack without gradients.`
+  return `The attack did not fool ${standing} of ${eligible} eligible samples although ε lets it go anywhere in the domain, where inputs of the other classes lie: it is broken for this model, or the model gives one class only. Try ${marginOf(settings)}more steps, or an attack without gradients.`
 }
 
 function interrupted(findings: AttackFindings): string | undefined {
   if (!findings.interrupted) return undefined
   return 'The time budget ended the attack early: samples that were not fooled might be by the rest of it. Allow more time, or attack fewer samples or with fewer steps.'
+}
+
+/** A remedy for attacks that have the setting and do not use it yet. */
+function marginOf({ loss }: Attack['settings']): string {
+  return loss === undefined || loss === 'margin' ? '' : "loss: 'margin', "
 }

@@ -9,6 +9,8 @@ export interface BoundContext {
   readonly inputs: Inputs
   readonly labels: Int32Array
   readonly budget: Budget
+  /** Reports how much of the work is done, between 0 and 1. */
+  readonly progress?: (fraction: number) => void
 }
 
 /**

@@ -52,7 +52,7 @@ export function crownIbp(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
-  return relaxationBound('interval', settings, async (refinement, labels) => {
+  return relaxationBound('intervalPropagation', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'last nonlinear outputs')
   })
@@ -76,7 +76,7 @@ export function relaxationBound(
     norm,
     sound: rounding === 'covered',
     settings: { ...filled, ...recorded },
-    async margins({ model, inputs, labels, budget }, epsilon) {
+    async margins({ model, inputs, labels, budget, progress }, epsilon) {
       const count = inputs.shape[0]
       const margins = new Float64Array(count * model.classes).fill(Number.NEGATIVE_INFINITY)
       labels.forEach((label, sample) => {
@@ -89,6 +89,7 @@ export function relaxationBound(
         const refinement = Refinement.around(model, takeSamples(inputs, samples), radii, filled, budget)
         const found = await boundMargins(refinement, labels.slice(start, start + most), model.classes)
         margins.set(found, start * model.classes)
+        progress?.(Math.min((start + most) / count, 1))
       }
       return margins
     },

@@ -1,11 +1,23 @@
 import { batches, range } from '../sampling/rows.js'
-import type { FloatArray } from './input-ball.js'
 import type { Refinement } from './refinement.js'
 import type { LinearFunctions, RowBounds } from './row-bounds.js'
 import type { Rows } from './rows.js'
 
 // The least positive float32 number: all that a proof by contradiction says of a difference of logits.
 const leastPositive = 2 ** -149
+
+/**
+ * A bound for a row of which only its sign is known, from a positive bound within its half-space. It grows with that, so
+ * that searches see how far away a failure is; {@link withinHalfSpace} has it back.
+ */
+function positiveOnly(bound: number): number {
+  return (leastPositive * bound) / (1 + bound)
+}
+
+/** The bound within a half-space that led to so small a positive bound of the row; undefined for larger ones. */
+export function withinHalfSpace(margin: number): number | undefined {
+  return margin > 0 && margin < leastPositive ? margin / (leastPositive - margin) : undefined
+}
 
 /** A row that is not known to be positive, and its sample in the refinement at hand. */
 interface OpenRow {
@@ -26,8 +38,9 @@ export async function boundWithinHalfSpaces(
   { bounds, functions }: RowBounds,
   iterations: number,
   rounds: number,
-): Promise<FloatArray> {
-  const best = bounds.slice()
+): Promise<Float64Array> {
+  // float64: what is positive may be less than any positive float32 number.
+  const best = Float64Array.from(bounds)
   const cut = async (whole: Refinement, open: readonly OpenRow[], known: LinearFunctions, round: number) => {
     for (const places of batches(worthwhile(whole, open, rows, best, known), whole.mostSamples)) {
       const part = whole.within(
@@ -39,7 +52,7 @@ export async function boundWithinHalfSpaces(
       const found = await part.boundLogits(selectedRows(rows, openHere), iterations)
       openHere.forEach(({ row, sample }) => {
         const bound = found.bounds[sample]
-        if (Number.isFinite(bound)) best[row] = Math.max(best[row], Math.min(bound, leastPositive))
+        if (Number.isFinite(bound)) best[row] = Math.max(best[row], bound > 0 ? positiveOnly(bound) : bound)
       })
       if (round < rounds && found.functions) await cut(part, openHere, found.functions, round + 1)
     }
@@ -57,7 +70,7 @@ function worthwhile(
   refinement: Refinement,
   open: readonly OpenRow[],
   rows: Rows,
-  best: FloatArray,
+  best: Float64Array,
   functions: LinearFunctions,
 ): number[] {
   const samples = open.map(({ sample }) => sample)

@@ -1,3 +1,5 @@
+import { withinHalfSpace } from './half-spaces.js'
+
 /** How close the search comes to the largest radius that the bound certifies. */
 const relativeTolerance = 0.01
 /** Radii below this part of the largest one are not looked for. */
@@ -44,23 +46,33 @@ export class RadiusSearch {
   }
 
   #succeed(radius: number, margin: number): void {
-    if (margin < leastTelling * this.#marginAtSample) {
+    const inHalfSpace = withinHalfSpace(margin)
+    if (inHalfSpace === undefined && margin < leastTelling * this.#marginAtSample) {
       this.#growth *= 2
       this.#reach = radius * (1 + this.#growth)
-      this.certified = radius
-      this.#marginAtCertified = 0
+      this.#keep(radius, 0)
       return
     }
-    const fall = (this.#marginAtCertified - margin) / (radius - this.certified)
-    // Relaxations lose the faster the larger the ball is: half of the way is likely, unless the last steps say otherwise.
-    const part = fall < 1.1 * this.#fall ? 1 : 0.5
-    this.#reach = radius + (fall > 0 ? (part * margin) / fall : 3 * radius)
-    this.#fall = fall
+    const value = inHalfSpace ?? margin
+    if (inHalfSpace === undefined) {
+      const fall = (this.#marginAtCertified - value) / (radius - this.certified)
+      // Relaxations lose the faster the larger the ball is: half of the way is likely, until two steps tell.
+      const part = this.#fall > 0 ? 1 : 0.5
+      this.#reach = radius + (fall > 0 ? (part * value) / fall : 3 * radius)
+      this.#fall = fall
+    } else {
+      // It goes on falling about as fast as the margins did.
+      this.#reach = radius + (this.#fall > 0 ? value / this.#fall : 0.1 * radius)
+    }
     this.#sameSide = this.#sameSide > 0 ? this.#sameSide + 1 : 1
     // Illinois: an end that stays twice gets half its weight.
     if (this.#sameSide > 1) this.#marginAtFailed /= 2
+    this.#keep(radius, value)
+  }
+
+  #keep(radius: number, value: number): void {
     this.certified = radius
-    this.#marginAtCertified = margin
+    this.#marginAtCertified = value
   }
 
   #fail(radius: number, margin: number): void {

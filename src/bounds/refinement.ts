@@ -24,8 +24,13 @@ import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
-import { croppedRows, marginRows, marginsOf, type Rows, rowFeeds } from './rows.js'
-import { rowsPerRun, stageOf } from './stage.js'
+import { croppedRows, groupRows, marginRows, marginsOf, type Rows } from './rows.js'
+import { rowLimits, stageOf } from './stage.js'
+
+/** Elements per sample that are gathered for each row rather than having a turn of a loop for each sample. */
+const mostGathered = 1024
+/** Rows per sample that do not make such a turn worth while. */
+const mostInOrder = 16
 
 /** Samples with what is known of them so far. */
 interface State {
@@ -231,27 +236,30 @@ export class Refinement {
     if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
     const known = [...this.#known].join()
+    const crop = cropAround(graph, target)
+    const limits = rowLimits(crop?.graph ?? graph)
+    // In small networks gathering what is per sample costs less than turns of few rows.
+    const isGrouped = limits.widest > mostGathered && rows.sample.length > mostInOrder * this.#count
     const stage = (lowerLines: LowerLines) => {
       const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
-      const key = `relaxation ${target} to ${frontier} ${lowerLines} ${where} given ${known}`
-      const task = { frontier, lowerLines, isCut: this.#isCut }
+      const key = `relaxation ${target} to ${frontier} ${lowerLines} ${isGrouped} ${where} given ${known}`
+      const task = { frontier, lowerLines, isCut: this.#isCut, isGrouped }
       return stageOf(this.#model, key, () => relaxationGraph(graph, target, this.#known, this.#settings, task))
     }
     const start = await stage(iterations === 0 ? 'adaptive' : 'adaptive and next')
-    const crop = cropAround(graph, target)
     const placed = crop ? croppedRows(rows, crop.positions) : rows
-    const most = rowsPerRun(crop?.graph ?? graph)
-    for (let first = 0; first < total && (await this.#budget.next()); first += most) {
-      const feeds = { ...this.#feeds, ...rowFeeds(placed, first, most) }
+    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, limits, isGrouped)) {
+      if (!(await this.#budget.next())) return best
+      const feeds = { ...this.#feeds, ...rowFeeds }
       let results = await start.run(feeds)
-      best.take(results, first)
+      best.take(results, rowAt)
       for (let iteration = 1; iteration <= iterations && (await this.#budget.next()); iteration++) {
         const shares = nextShares(results)
         if (Object.keys(shares).length === 0) break
         // Frank and Wolfe's steps for a function of which nothing is known.
         const step = this.#tensor(floatArray(this.#settings.precision, 1).fill(2 / (iteration + 2)), [])
         results = await (await stage('given and next')).run({ ...feeds, ...shares, step })
-        best.take(results, first)
+        best.take(results, rowAt)
       }
     }
     return best

@@ -1,6 +1,5 @@
 import type { Results } from '../engine/engine.js'
 import type { Precision } from '../graph/builder.js'
-import { elementCount } from '../graph/graph.js'
 import { type FloatArray, floatArray } from './input-ball.js'
 
 /** Linear functions of the input, one per row: coefficients [rows, ...features] and constants [rows]. */
@@ -26,22 +25,24 @@ export class BestRows implements RowBounds {
     this.#precision = precision
   }
 
-  /** Bounds of the rows from `first` on. One that is NaN is not larger. */
-  take({ bound, coefficients, constant }: Results, first: number): void {
-    const size = coefficients ? elementCount(coefficients.shape.slice(1)) : 0
+  /** Takes results for the rows in `rowAt`, −1 where there is none. A bound that is NaN is not larger. */
+  take({ bound, coefficients, constant }: Results, rowAt: ArrayLike<number>): void {
+    const size = coefficients ? coefficients.data.length / rowAt.length : 0
     if (coefficients) {
       this.functions ??= {
         coefficients: floatArray(this.#precision, this.bounds.length * size),
         constants: floatArray(this.#precision, this.bounds.length),
       }
     }
-    ;(bound.data as FloatArray).forEach((value, row) => {
-      if (!(value > this.bounds[first + row])) return
-      this.bounds[first + row] = value
-      if (!this.functions) return
-      const own = (coefficients.data as FloatArray).subarray(row * size, (row + 1) * size)
-      this.functions.coefficients.set(own, (first + row) * size)
-      this.functions.constants[first + row] = (constant.data as FloatArray)[row]
-    })
+    for (let place = 0; place < rowAt.length; place++) {
+      const row = rowAt[place]
+      const value = (bound.data as FloatArray)[place]
+      if (row < 0 || !(value > this.bounds[row])) continue
+      this.bounds[row] = value
+      if (!this.functions) continue
+      const own = (coefficients.data as FloatArray).subarray(place * size, (place + 1) * size)
+      this.functions.coefficients.set(own, row * size)
+      this.functions.constants[row] = (constant.data as FloatArray)[place]
+    }
   }
 }

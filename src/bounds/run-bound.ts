@@ -1,32 +1,37 @@
 import { Budget } from '../budget.js'
-import { SettingsError } from '../errors.js'
+import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
+import { reasonForOpacity } from '../model/hosted-graph.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
+import { checkDevice } from './check-device.js'
 import { RadiusSearch } from './radius-search.js'
+import { refuseUncovered } from './refuse-uncovered.js'
 
 /**
  * Certified radii of the samples that the model classifies correctly: no perturbation up to the radius changes the
  * class. Radii are searched to 1 % below the largest that the bound certifies; they are at most the diameter of the
  * domain, which then means that no input of the domain is classified otherwise.
  * @throws SampleError when inputs or labels do not fit the model, ModelError when the model gives NaN,
- * UnsupportedOperatorError when the bound has no rule for an operator of the model.
+ * UnsupportedOperatorError when the bound has no rule for an operator of the model, NoGraphError when the model shows none.
  */
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
   const started = performance.now()
   const { inputs, onProgress } = request
   const budget = new Budget(request.budget)
+  checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const eligible = range(count).filter((sample) => predictions[sample] === labels[sample])
+  if (method.sound) refuseUncovered(model)
   const context: BoundContext = {
     model,
     inputs: takeSamples(inputs, eligible),
@@ -34,7 +39,12 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
     budget,
   }
   const progress = (fraction: number) => onProgress?.(Math.min(Math.max(fraction, 0), 1))
-  const { radii, interrupted } = eligible.length > 0 ? await findRadii(method, context, progress) : nothing
+  const { radii, interrupted } =
+    eligible.length > 0
+      ? await findRadii(method, context, progress).catch((error) => {
+          throw orNoGraph(error, model, method)
+        })
+      : nothing
   const largest = diameter(model.domain, method.norm)
   const usable = Array.from(radii, (radius) => (radius > 0 ? Math.min(radius, largest) : 0))
   const radiusOf = new Map(eligible.map((sample, index) => [sample, usable[index]]))
@@ -62,7 +72,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
 /**
  * Lower bounds of f_label − f_j over the ball of radius `epsilon` (input units, for all samples or one per sample)
  * around each input: [n, classes], 0 in the column of the label, −∞ where nothing is known or the budget was exhausted.
- * @throws SampleError, UnsupportedOperatorError as {@link bound} does; SettingsError for a negative or infinite ε.
+ * @throws SampleError, UnsupportedOperatorError, NoGraphError as {@link bound} does; SettingsError for a negative or infinite ε.
  */
 export async function marginBounds(
   model: Classifier,
@@ -70,13 +80,24 @@ export async function marginBounds(
   request: BoundRequest & { readonly epsilon: number | ArrayLike<number> },
 ): Promise<Float64Array> {
   const { inputs } = request
+  checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const epsilon = spreadOverSamples(request.epsilon, count, 'epsilon')
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
-  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon)
+  if (method.sound) refuseUncovered(model)
+  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
+    throw orNoGraph(error, model, method)
+  })
+}
+
+/** What a bound misses of a model that is no more than a function is its graph. */
+function orNoGraph(error: unknown, { description, graph }: Classifier, { name }: Bound): unknown {
+  const reason = reasonForOpacity(graph)
+  if (reason === undefined || !(error instanceof UnsupportedOperatorError)) return error
+  return new NoGraphError({ model: description.name, reason, bound: name })
 }
 
 function checkRadii(values: Float64Array): void {

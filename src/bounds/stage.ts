@@ -26,11 +26,32 @@ export async function stageOf(model: BoundedModel, key: string, build: () => Gra
   }
 }
 
-/** Bytes that the largest tensor of a run may take: smaller runs repeat the work per sample, larger ones miss caches. */
+/** Bytes that the largest tensor of a run may take. */
 const largestTensor = 2 ** 25
 
 /** How many linear functions to carry through the model in one run. */
 export function rowsPerRun(graph: TypedGraph): number {
-  const sizes = [...graph.values.values()].map(({ shape }) => elementCount(featureShape(shape) ?? []))
-  return Math.max(1, Math.floor(largestTensor / (4 * Math.max(...sizes))))
+  return Math.max(1, Math.floor(largestTensor / (4 * widestValue(graph))))
+}
+
+/** What the rows of a turn of a loop should take in one tensor, so that it stays in the cache. */
+const cachedTensor = 2 ** 20
+
+export interface RowLimits {
+  /** Most elements of a value. */
+  readonly widest: number
+  /** How many linear functions to carry through the model in a turn of a loop, and in all turns of a run. */
+  readonly inGroup: number
+  readonly inRun: number
+}
+
+export function rowLimits(graph: TypedGraph): RowLimits {
+  const widest = widestValue(graph)
+  return { widest, inGroup: Math.max(1, Math.floor(cachedTensor / (4 * widest))), inRun: rowsPerRun(graph) }
+}
+
+function widestValue({ nodes, values }: TypedGraph): number {
+  const used = nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])
+  const sizes = used.map((value) => elementCount(featureShape(values.get(value)?.shape ?? []) ?? []))
+  return Math.max(...sizes)
 }

@@ -1,23 +1,33 @@
 import { elementCount, type Graph, type Tensor, type TensorData } from '../graph/graph.js'
+import type { Device } from './device.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
+import { callsHost, HostedGraph } from './hosted-graph.js'
 
 /** A graph ready to run. Inputs whose first axis is the batch are split where the model takes one sample at a time. */
 export interface CompiledGraph {
+  /** Whether nodes run in JavaScript, so that several steps of a loop in one run save nothing. */
+  readonly callsHost: boolean
   run(feeds: Feeds): Promise<Results>
   release(): Promise<void>
 }
 
-export async function compileGraph(graph: Graph, oneAtATime: boolean): Promise<CompiledGraph> {
-  const session = await engine.createSession(graph)
+export async function compileGraph(graph: Graph, oneAtATime: boolean, device: Device = 'cpu'): Promise<CompiledGraph> {
+  const isHosted = callsHost(graph)
+  const session = isHosted ? new HostedGraph(graph) : await engine.createSession(graph, { device })
   const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
   return {
+    callsHost: isHosted,
     // Some graphs are about the model alone, and have no samples.
     run: (feeds) => (oneAtATime && batched.length > 0 ? runOneAtATime(session, feeds, batched) : session.run(feeds)),
     release: () => session.release(),
   }
 }
 
-async function runOneAtATime(session: Session, feeds: Feeds, batched: readonly string[]): Promise<Results> {
+async function runOneAtATime(
+  session: Pick<Session, 'run'>,
+  feeds: Feeds,
+  batched: readonly string[],
+): Promise<Results> {
   const count = feeds[batched[0]].shape[0]
   const runs: Results[] = []
   for (let sample = 0; sample < count; sample++) {

@@ -5,6 +5,7 @@ import { EngineError, GraphRefusedError } from '../errors.js'
 import { typedArrays } from '../graph/element-types.js'
 import { encodeModel } from '../graph/encode.js'
 import type { Graph, Tensor } from '../graph/graph.js'
+import type { Device } from './device.js'
 
 export type Feeds = Readonly<Record<string, Tensor>>
 export type Results = Readonly<Record<string, Tensor>>
@@ -12,6 +13,8 @@ export type Results = Readonly<Record<string, Tensor>>
 export interface SessionSettings {
   /** `none` keeps the graph as written, which shape inference relies on. Default `all`. */
   readonly optimization?: 'none' | 'all'
+  /** Default `cpu`. What an accelerator has no kernel for runs on the CPU. */
+  readonly device?: Device
 }
 
 /** A graph loaded into onnxruntime. */
@@ -160,8 +163,9 @@ function engineError({ message, code }: { message: string; code?: string }): Eng
   return new GraphRefusedError(message)
 }
 
-function sessionOptions({ optimization = 'all' }: SessionSettings) {
+function sessionOptions({ optimization = 'all', device = 'cpu' }: SessionSettings) {
   return {
+    executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
     intraOpNumThreads: threadsPerTestWorker(),
     interOpNumThreads: 1,

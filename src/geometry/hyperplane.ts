@@ -17,21 +17,23 @@ export function displacementToHyperplane(
   { normal, offset }: Hyperplane,
   { lower, upper }: Domain,
 ): Float64Array {
+  const size = point.length
   let gap = offset
-  for (let feature = 0; feature < point.length; feature++) gap -= normal[feature] * point[feature]
+  for (let feature = 0; feature < size; feature++) gap -= normal[feature] * point[feature]
   const side = gap < 0 ? -1 : 1
   // Every feature helps by moving one way, as far as the domain has room; per unit of length by the size of its weight.
-  const weights = new Float64Array(point.length)
-  const rooms = new Float64Array(point.length)
-  for (let feature = 0; feature < point.length; feature++) {
-    weights[feature] = Math.abs(normal[feature])
-    if (weights[feature] === 0) continue
-    const grows = normal[feature] > 0 === side > 0
-    rooms[feature] = Math.max(grows ? upper[feature] - point[feature] : point[feature] - lower[feature], 0)
+  const weights = new Float64Array(size)
+  const rooms = new Float64Array(size)
+  for (let feature = 0; feature < size; feature++) {
+    const weight = side * normal[feature]
+    if (weight === 0) continue
+    const room = weight > 0 ? upper[feature] - point[feature] : point[feature] - lower[feature]
+    weights[feature] = Math.abs(weight)
+    rooms[feature] = Math.max(room, 0)
   }
   const lengths =
     norm === 'l1' ? fillLargestFirst(weights, rooms, Math.abs(gap)) : fillTogether(norm, weights, rooms, Math.abs(gap))
-  for (let feature = 0; feature < point.length; feature++) lengths[feature] *= side * Math.sign(normal[feature])
+  for (let feature = 0; feature < size; feature++) if (side * normal[feature] < 0) lengths[feature] = -lengths[feature]
   return lengths
 }
 
@@ -41,32 +43,74 @@ export function displacementToHyperplane(
  */
 function fillTogether(norm: 'linf' | 'l2', weights: Float64Array, rooms: Float64Array, gap: number): Float64Array {
   const speeds = norm === 'l2' ? weights : new Float64Array(weights.length).fill(1)
+  // What is filled stays so: the first `count` of these are left.
+  const open = new Uint32Array(weights.length)
+  let count = 0
+  for (let feature = 0; feature < rooms.length; feature++) if (rooms[feature] > 0) open[count++] = feature
   let time = 0
+  let missing = gap
   for (;;) {
-    let missing = gap
     let rate = 0
-    for (let feature = 0; feature < weights.length; feature++) {
-      const filled = time * speeds[feature] >= rooms[feature]
-      if (filled) missing -= weights[feature] * rooms[feature]
-      else rate += weights[feature] * speeds[feature]
+    let left = 0
+    for (let index = 0; index < count; index++) {
+      const feature = open[index]
+      if (time * speeds[feature] >= rooms[feature]) {
+        missing -= weights[feature] * rooms[feature]
+      } else {
+        rate += weights[feature] * speeds[feature]
+        open[left++] = feature
+      }
     }
+    count = left
     const next = rate > 0 ? missing / rate : Number.POSITIVE_INFINITY
     // Rounding may bring a step of the last bits back.
     if (!(next > time)) break
     time = next
     if (time === Number.POSITIVE_INFINITY) break
   }
-  return rooms.map((room, feature) => (room === 0 ? 0 : Math.min(time * speeds[feature], room)))
+  const lengths = new Float64Array(weights.length)
+  for (let feature = 0; feature < lengths.length; feature++) {
+    const room = rooms[feature]
+    if (room > 0) lengths[feature] = Math.min(time * speeds[feature], room)
+  }
+  return lengths
 }
 
+/** Fills the rooms in the order of their weights. Parts the features around a pivot instead of sorting them all. */
 function fillLargestFirst(weights: Float64Array, rooms: Float64Array, gap: number): Float64Array {
   const lengths = new Float64Array(weights.length)
-  const order = Uint32Array.from(weights.keys()).sort((left, right) => weights[right] - weights[left])
+  const order = Uint32Array.from(weights.keys())
   let missing = gap
-  for (const feature of order) {
-    if (missing <= 0 || weights[feature] === 0) break
-    lengths[feature] = Math.min(rooms[feature], missing / weights[feature])
-    missing -= weights[feature] * rooms[feature]
+  let [start, end] = [0, order.length]
+  while (start < end && missing > 0) {
+    const pivot = weights[order[(start + end) >> 1]]
+    // Those with larger weights come first, those with the same next.
+    let [above, below] = [start, end]
+    let gain = 0
+    for (let index = start; index < below; ) {
+      const feature = order[index]
+      if (weights[feature] > pivot) {
+        gain += weights[feature] * rooms[feature]
+        order[index++] = order[above]
+        order[above++] = feature
+      } else if (weights[feature] < pivot) {
+        order[index] = order[--below]
+        order[below] = feature
+      } else index++
+    }
+    if (gain > missing) {
+      end = above
+      continue
+    }
+    for (let index = start; index < above; index++) lengths[order[index]] = rooms[order[index]]
+    missing -= gain
+    if (pivot === 0) break
+    for (let index = above; index < below && missing > 0; index++) {
+      const feature = order[index]
+      lengths[feature] = Math.min(rooms[feature], missing / pivot)
+      missing -= pivot * rooms[feature]
+    }
+    start = below
   }
   return lengths
 }

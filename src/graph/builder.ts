@@ -29,9 +29,10 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
-  readonly #names: { count: number }
+  readonly #names: { count: number; readonly prefix: string }
 
-  constructor(opset: number, precision: Precision = 'float32', names = { count: 0 }) {
+  /** Names of values are a prefix and a number; `names` has both. */
+  constructor(opset: number, precision: Precision = 'float32', names = { count: 0, prefix: 'unfooled:' }) {
     this.opset = opset
     this.precision = precision
     this.#names = names
@@ -42,7 +43,8 @@ export class GraphBuilder {
     return new GraphBuilder(this.opset, this.precision, this.#names)
   }
 
-  input(name: string, type: ElementType, shape: readonly (number | string)[]): string {
+  /** Without type and shape the runtime finds out what they are: inputs of bodies only. */
+  input(name: string, type?: ElementType, shape?: readonly (number | string)[]): string {
     this.#inputs.push({ name, type, shape })
     return name
   }
@@ -100,7 +102,7 @@ export class GraphBuilder {
   }
 
   fresh(): string {
-    return `unfooled:${this.#names.count++}`
+    return `${this.#names.prefix}${this.#names.count++}`
   }
 
   /** The graph so far, without what its outputs do not need. */

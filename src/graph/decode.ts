@@ -9,6 +9,7 @@ import {
   type GraphNode,
   type Port,
   type Tensor,
+  usedBy,
 } from './graph.js'
 import {
   type AttributeProto,
@@ -195,7 +196,9 @@ function sortNodes(nodes: readonly GraphNode[]): GraphNode[] {
   const consumers = new Map<GraphNode, GraphNode[]>()
   for (const node of nodes) {
     const needed = new Set(
-      node.inputs.map((input) => producers.get(input)).filter((producer) => producer !== undefined),
+      usedBy(node)
+        .map((input) => producers.get(input))
+        .filter((producer) => producer !== undefined),
     )
     waiting.set(node, needed.size)
     for (const producer of needed) consumers.set(producer, [...(consumers.get(producer) ?? []), node])

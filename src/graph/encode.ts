@@ -18,6 +18,9 @@ import {
 // High enough for every opset up to 22, low enough for the oldest supported onnxruntime.
 const irVersion = 10n
 
+// The last version before tree ensembles changed; it takes all attributes of the earlier ones.
+const mlVersion = 3n
+
 /** Serialises a graph as the bytes of an ONNX file. */
 export function encodeModel(graph: Graph): Uint8Array {
   const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ''))
@@ -28,7 +31,7 @@ export function encodeModel(graph: Graph): Uint8Array {
       producerName: 'unfooled',
       opsetImport: [
         { domain: '', version: BigInt(graph.opset) },
-        ...[...domains].map((domain) => ({ domain, version: 1n })),
+        ...[...domains].map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? mlVersion : 1n })),
       ],
       graph: encodeGraph(graph),
     }),
@@ -75,6 +78,8 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
       return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: encodeTensor(attribute.value, '') })
     case 'graph':
       return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: encodeGraph(attribute.value) })
+    case 'function':
+      throw new Error(`The attribute "${name}" is a function, which no file can hold.`)
   }
 }
 

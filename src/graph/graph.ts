@@ -28,6 +28,10 @@ export type Attribute =
   | { readonly kind: 'strings'; readonly value: readonly string[] }
   | { readonly kind: 'tensor'; readonly value: Tensor }
   | { readonly kind: 'graph'; readonly value: Graph }
+  | { readonly kind: 'function'; readonly value: HostFunction }
+
+/** Runs outside of the runtime, where the tensors of a node are needed in JavaScript. */
+export type HostFunction = (inputs: readonly Tensor[]) => Promise<Tensor>
 
 export interface GraphNode {
   readonly operator: string
@@ -37,6 +41,10 @@ export interface GraphNode {
   readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   readonly attributes: ReadonlyMap<string, Attribute>
+  /** The node of the file that this one is a part of, where bounds do not cover how that rounds. */
+  readonly partOf?: GraphNode
+  /** What the runtime may be off by beyond the rounding of this node: γ of so many roundings, times another value. */
+  readonly deviation?: { readonly of: string; readonly roundings: number }
 }
 
 /** An input or output. `type` and `shape` may be left to the runtime's inference. */
@@ -58,6 +66,8 @@ export interface Graph {
 /** A graph with the type and shape of every value known. */
 export interface TypedGraph extends Graph {
   readonly values: ReadonlyMap<string, ValueType>
+  /** Values that follow the batch and are the same for every sample: with size 1 in place of the batch. */
+  readonly alike: ReadonlyMap<string, Tensor>
 }
 
 export function elementCount(shape: readonly number[]): number {
@@ -73,6 +83,29 @@ export function featureShape(shape: Shape): readonly number[] | undefined {
   const [first, ...rest] = shape
   if (first === undefined || !isBatch(first) || first.batch !== 1) return undefined
   return rest.every((size) => typeof size === 'number') ? (rest as number[]) : undefined
+}
+
+/** Inputs of a node, what its deviation is measured by, and what the bodies of a Loop or If take from around it. */
+export function usedBy(node: GraphNode): string[] {
+  return [
+    ...node.inputs,
+    ...(node.deviation ? [node.deviation.of] : []),
+    ...bodiesOf(node).flatMap(({ nodes, outputs }) => [...nodes.flatMap(usedBy), ...outputs.map(({ name }) => name)]),
+  ]
+}
+
+export function bodiesOf({ attributes }: GraphNode): Graph[] {
+  return [...attributes.values()].flatMap((attribute) => (attribute.kind === 'graph' ? [attribute.value] : []))
+}
+
+/** The same node with its bodies replaced. */
+export function mapBodies(node: GraphNode, map: (body: Graph) => Graph): GraphNode {
+  if (bodiesOf(node).length === 0) return node
+  const attributes = [...node.attributes].map(([name, attribute]): [string, Attribute] => [
+    name,
+    attribute.kind === 'graph' ? { kind: 'graph', value: map(attribute.value) } : attribute,
+  ])
+  return { ...node, attributes: new Map(attributes) }
 }
 
 /** A name that is unambiguous in messages also where the exporter left nodes unnamed. */
@@ -94,6 +127,11 @@ export function floatAttribute(node: GraphNode, name: string, fallback: number):
 export function stringAttribute(node: GraphNode, name: string, fallback: string): string {
   const attribute = node.attributes.get(name)
   return attribute?.kind === 'string' ? attribute.value : fallback
+}
+
+export function functionAttribute(node: GraphNode, name: string): HostFunction | undefined {
+  const attribute = node.attributes.get(name)
+  return attribute?.kind === 'function' ? attribute.value : undefined
 }
 
 export function intsAttribute(node: GraphNode, name: string): readonly number[] | undefined {

@@ -1,4 +1,4 @@
-import type { Graph, GraphNode } from './graph.js'
+import { type Graph, type GraphNode, usedBy } from './graph.js'
 
 /** Keeps the nodes and constants that the outputs need; a value that is also a constant needs no node. */
 export function prune<G extends Graph>(graph: G): G {
@@ -11,15 +11,4 @@ export function prune<G extends Graph>(graph: G): G {
   }
   const constants = new Map([...graph.constants].filter(([name]) => needed.has(name)))
   return { ...graph, nodes: nodes.reverse(), constants }
-}
-
-/** Inputs of a node, and what the bodies of a Loop or If take from around it. */
-function usedBy(node: GraphNode): string[] {
-  const bodies = [...node.attributes.values()].flatMap((attribute) =>
-    attribute.kind === 'graph' ? [attribute.value] : [],
-  )
-  return [
-    ...node.inputs,
-    ...bodies.flatMap(({ nodes, outputs }) => [...nodes.flatMap(usedBy), ...outputs.map(({ name }) => name)]),
-  ]
 }

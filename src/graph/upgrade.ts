@@ -1,11 +1,13 @@
 import { ModelError } from '../errors.js'
 import {
   type Attribute,
+  bodiesOf,
   floatAttribute,
   type Graph,
   type GraphNode,
   intAttribute,
   intsAttribute,
+  mapBodies,
   nodeLabel,
   type Tensor,
 } from './graph.js'
@@ -28,22 +30,23 @@ const axesReductions = new Set([
 
 /**
  * Rewrites older operator forms (bounds and axes as attributes) to those of opset {@link ruleOpset}, takes Constant
- * nodes in as constants, and removes Dropout, which does nothing at inference.
+ * nodes in as constants, and removes Dropout, which does nothing at inference. `names` counts the values that it makes.
  * @throws ModelError for opsets below 7 and for models in training mode.
  */
-export function upgradeGraph(graph: Graph): Graph {
+export function upgradeGraph(graph: Graph, names = { count: 0 }): Graph {
   if (graph.opset < oldestOpset) {
     throw new ModelError(
       `The model uses opset ${graph.opset}; the oldest that can be read is ${oldestOpset}. Export it again with a newer opset.`,
     )
   }
   const constants = new Map(graph.constants)
-  let count = 0
   const ints = (values: readonly number[]) =>
     constant({ type: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+  const floats = (values: readonly number[]) =>
+    constant({ type: 'float32', shape: [values.length], data: Float32Array.from(values) })
   const scalar = (value: number) => constant({ type: 'float32', shape: [], data: Float32Array.of(value) })
   const constant = (tensor: Tensor) => {
-    const name = `upgraded:${count++}`
+    const name = `upgraded:${names.count++}`
     constants.set(name, tensor)
     return name
   }
@@ -62,6 +65,7 @@ export function upgradeGraph(graph: Graph): Graph {
       return axes ? rewritten([node.inputs[0], ints(axes)], 'axes') : node
     }
 
+    if (bodiesOf(node).length > 0) return mapBodies(node, (body) => upgradeGraph(body, names))
     if (operator === 'Constant') {
       constants.set(node.outputs[0], constantValue(node))
       return undefined
@@ -112,6 +116,22 @@ export function upgradeGraph(graph: Graph): Graph {
         'value',
       )
     }
+    if (operator === 'Upsample' || (operator === 'Resize' && from(11))) {
+      const scales = node.attributes.get('scales')
+      const given = scales?.kind === 'floats' ? floats(scales.value) : node.inputs[1]
+      const mode = node.attributes.get('mode') ?? text('nearest')
+      return {
+        ...node,
+        operator: 'Resize',
+        inputs: [node.inputs[0], '', given],
+        attributes: new Map([
+          ['mode', mode],
+          ['coordinate_transformation_mode', text('asymmetric')],
+          ['nearest_mode', text('floor')],
+        ]),
+      }
+    }
+    if (operator === 'Scatter') return { ...node, operator: 'ScatterElements' }
     if (from(10) && operator === 'Slice') {
       const axes = intsAttribute(node, 'axes')
       const bounds = [ints(intsAttribute(node, 'starts') ?? []), ints(intsAttribute(node, 'ends') ?? [])]
@@ -145,4 +165,8 @@ function trainingMode(node: GraphNode): ModelError {
   return new ModelError(
     `Node ${nodeLabel(node)} (${node.operator}) is in training mode. Export the model in evaluation mode (in PyTorch: model.eval()).`,
   )
+}
+
+function text(value: string): Attribute {
+  return { kind: 'string', value }
 }

@@ -4,15 +4,15 @@ import type {
   BaselineEvidence,
   BaselineFinding,
   BoundValidityFinding,
+  ErrorLimit,
   LowerBoundFinding,
-  RegressionAttackEvidence,
   RegressionFinding,
 } from '../evidence.js'
-import { mostPictures, type Picture } from '../pictures.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
-import { closestOfEachClass, worstOutputs } from '../telling-samples.js'
+import { closestOfEachClass, largestErrors } from '../telling-samples.js'
 import { interleaveAll } from './interleave.js'
+import { mergePictures } from './merge-pictures.js'
 
 /** Findings of all shards of a check, in their order: totals are computed anew from the outcomes of the samples. */
 export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackFinding {
@@ -29,15 +29,12 @@ export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackF
     robustAccuracy: (correct - fooled) / labels.length,
     medianDistance: median(Array.from(distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
-    perSample,
     pictures: mergePictures(findings, closestOfEachClass(perSample)),
+    perSample,
   }
 }
 
-export function mergeRegressionFindings(
-  findings: readonly RegressionFinding[],
-  { limit }: Pick<RegressionAttackEvidence, 'limit'>,
-): RegressionFinding {
+export function mergeRegressionFindings(findings: readonly RegressionFinding[], limit: ErrorLimit): RegressionFinding {
   const perSample = interleaveAll(findings.map((finding) => finding.perSample))
   const eligible = ones(perSample.eligible)
   const fooled = ones(perSample.fooled)
@@ -50,8 +47,8 @@ export function mergeRegressionFindings(
     medianInputPsnr: median(Array.from(perSample.inputPsnrs)),
     medianDistance: median(Array.from(perSample.distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    pictures: mergePictures(findings, largestErrors(perSample, limit)),
     perSample,
-    pictures: mergePictures(findings, worstOutputs(perSample, limit)),
   }
 }
 
@@ -100,23 +97,6 @@ export function mergeBaselineFindings(
     ...comparison,
     perSample,
   }
-}
-
-/** The pictures that a run of all samples would have taken: each shard has at least its part of them. */
-function mergePictures(
-  findings: readonly { readonly pictures?: readonly Picture[] }[],
-  order: readonly number[],
-): Picture[] | undefined {
-  const bySample = new Map(
-    findings.flatMap(({ pictures = [] }, shard) =>
-      pictures.map((picture) => {
-        const sample = shard + picture.sample * findings.length
-        return [sample, { ...picture, sample }]
-      }),
-    ),
-  )
-  if (bySample.size === 0) return undefined
-  return order.flatMap((sample) => bySample.get(sample) ?? []).slice(0, mostPictures)
 }
 
 function ones(flags: Uint8Array): number {

@@ -58,7 +58,7 @@ const regressionAttack: MergeRules<RegressionAttackEvidence> = {
   shared: (shards) => ({ attack: withAllRadii(shards.map((check) => check.attack)) }),
   hasOutcomes: hasFinding,
   judge: (findings, check) => {
-    const finding = mergeRegressionFindings(findings, check)
+    const finding = mergeRegressionFindings(findings, check.limit)
     return { finding, ...judgeRegression(finding, check) }
   },
 }
@@ -97,7 +97,7 @@ const baseline: MergeRules<BaselineEvidence> = {
 }
 
 export const mergeRules: {
-  readonly [Kind in SampleEvidence['kind']]: MergeRules<Extract<SampleEvidence, { readonly kind: Kind }>>
+  readonly [Kind in SampleEvidence['kind']]: MergeRules<Extract<Evidence, { readonly kind: Kind }>>
 } = {
   attack,
   'regression-attack': regressionAttack,

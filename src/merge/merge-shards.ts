@@ -35,7 +35,7 @@ export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] 
 }
 
 function isShard(record: RecordedCheck): record is ShardCheck {
-  return 'shard' in record.evidence && record.evidence.shard !== undefined
+  return record.evidence.kind !== 'property' && record.evidence.shard !== undefined
 }
 
 function rulesOf({ kind }: ShardEvidence): MergeRules<Evidence> {
@@ -58,9 +58,9 @@ function identity({ file, test, evidence }: ShardCheck): string {
 }
 
 function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
-  const [{ evidence: _, ...place }] = group
+  const [{ file, test }] = group
   const shards = inOrder(group)
-  const { shard, assertion, reason, ...first } = shards[0]
+  const { shard, assertion, reason: _, ...first } = shards[0]
   const rules = rulesOf(shards[0])
   const merged = {
     ...first,
@@ -82,9 +82,9 @@ function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
         merged,
       )
   const whole = { ...merged, ...judged } as Evidence
-  if (!assertion) return { ...place, evidence: whole }
+  if (!assertion) return { file, test, evidence: whole }
   const { negated } = assertion
-  return { ...place, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
+  return { file, test, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
 }
 
 /** @throws MergeError unless every shard is there once, with as many samples as its part has. */

@@ -25,15 +25,16 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
       `Inputs of shape [${shape.join(', ')}] need ${elementCount(shape)} numbers, but data has ${data.length}.`,
     )
   }
-  data.forEach((value, index) => {
+  for (let index = 0; index < data.length; index++) {
+    const value = data[index]
     const feature = index % features
-    if (Number.isFinite(value) && value >= domain.lower[feature] && value <= domain.upper[feature]) return
+    if (Number.isFinite(value) && value >= domain.lower[feature] && value <= domain.upper[feature]) continue
     const where = `Sample ${Math.floor(index / features)}, feature ${feature}`
     if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
     throw new SampleError(
       `${where} is ${value}, outside the domain [${domain.lower[feature]}, ${domain.upper[feature]}]. Give the domain in the units of the inputs, and normalisation as preprocessing.`,
     )
-  })
+  }
 }
 
 /** @throws SampleError when the labels do not fit the inputs or the classes. */

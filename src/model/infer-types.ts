@@ -5,8 +5,10 @@ import {
   type ElementType,
   elementCount,
   type Graph,
+  isBatch,
   type Shape,
   type Tensor,
+  type TensorData,
   type TypedGraph,
   type ValueType,
 } from '../graph/graph.js'
@@ -56,6 +58,7 @@ export async function inferTypes(graph: Graph, oneAtATime = false): Promise<Type
     ...[...graph.constants].map(([name, { type, shape }]): [string, ValueType] => [name, { type, shape }]),
   ])
   const constants = new Map(graph.constants)
+  const alike = new Map<string, Tensor>()
   for (const name of names) {
     const results = runs.map((run) => run[name])
     const [{ type }] = results
@@ -65,9 +68,29 @@ export async function inferTypes(graph: Graph, oneAtATime = false): Promise<Type
     const [first, ...rest] = shapes[0]
     const shape = oneAtATime && follows && first !== undefined ? [{ batch: first }, ...rest] : batchShape(name, shapes)
     values.set(name, { type: type as ElementType, shape })
-    if (!follows && results.every((result) => sameData(result, results[0]))) constants.set(name, results[0])
+    if (follows) continue
+    if (results.every((result) => sameData(result, results[0]))) constants.set(name, results[0])
+    else {
+      const one = oneForAll(results[0], shape)
+      if (one) alike.set(name, one)
+    }
   }
-  return { ...prune({ ...graph, inputs: [{ ...input, shape: ['batch', ...features] }], constants }), values }
+  return { ...prune({ ...graph, inputs: [{ ...input, shape: ['batch', ...features] }], constants }), values, alike }
+}
+
+/** The slice of a value that all samples share, if they do. */
+function oneForAll({ type, shape: sizes, data }: Tensor, shape: Shape): Tensor | undefined {
+  const axes = shape.flatMap((size, axis) => (isBatch(size) ? [axis] : []))
+  if (axes.length !== 1 || sizes[axes[0]] !== probeBatches[0]) return undefined
+  const [axis] = axes
+  const inner = elementCount(sizes.slice(axis + 1))
+  const isFirst = (index: number) => Math.floor(index / inner) % sizes[axis] === 0
+  const first = data.filter((_: unknown, index: number) => isFirst(index)) as TensorData
+  const repeated = data.every((element: unknown, index: number) => {
+    const place = Math.floor(index / (inner * sizes[axis])) * inner + (index % inner)
+    return Object.is(element, first[place])
+  })
+  return repeated ? { type, shape: sizes.map((size, at) => (at === axis ? 1 : size)), data: first } : undefined
 }
 
 function batchShape(name: string, [first, second]: readonly (readonly number[])[]): Shape {

@@ -1,6 +1,10 @@
+import { moveBatchFirst } from '../decompositions/batch-first.js'
+import { withDeviations } from '../decompositions/deviations.js'
+import { rewriteGraph } from '../decompositions/rewrite.js'
+import { chooseDevice, type Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
-import { featureShape, isBatch, type TypedGraph } from '../graph/graph.js'
+import { featureShape, type Graph, isBatch, type TypedGraph } from '../graph/graph.js'
 import { checkFidelity } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
 import type { ModelDescription } from './model.js'
@@ -8,13 +12,18 @@ import type { ModelSettings } from './model-settings.js'
 import { type PreparedGraph, type PrepareSettings, prepareGraph, releaseReshapes } from './prepare-graph.js'
 import { prependPreprocessing } from './preprocessing.js'
 import { readModel } from './read-model.js'
+import { straightThroughWarnings } from './straight-through.js'
+import { withoutZipMap } from './zip-map.js'
 
 /** A model that was read, typed and compared with a run of its file, whatever its output means. */
 export interface LoadedGraph {
-  /** The model as deployed, with its preprocessing. */
+  /** What the passes analyse, with its preprocessing. */
   readonly graph: TypedGraph
+  /** The same function with the operators of the file. */
+  readonly deployed: TypedGraph
   readonly domain: Domain
-  readonly description: Omit<ModelDescription, 'output' | 'warnings'>
+  readonly description: Omit<ModelDescription, 'output'>
+  readonly device: Device
   /** Name of the output in the file. */
   readonly output: string
   /** What the graph gives on the probe inputs of the comparison. */
@@ -35,30 +44,42 @@ export async function loadGraph(
     checkOutput,
   }: Pick<PrepareSettings, 'cutSoftmax'> & { checkOutput: (graph: TypedGraph, output: string) => void },
 ): Promise<LoadedGraph> {
-  const file = await readModel(pathOrBytes)
+  const { device, warning } = await chooseDevice(settings.device ?? 'cpu')
+  const file = withoutZipMap(await readModel(pathOrBytes))
   const prepared = prepareGraph(file.graph, { ...settings, cutSoftmax })
-  const { graph, oneAtATime } = await typeGraph(prepared)
-  const output = settings.output ?? file.graph.outputs[0].name
-  checkOutput(graph, output)
-  const features = graph.inputs[0].shape!.slice(1) as number[]
+  const { source, graph: folded, oneAtATime } = await typeGraph(prepared)
+  const { output } = prepared
+  checkOutput(folded, output)
+  const features = folded.inputs[0].shape!.slice(1) as number[]
   const domain = createDomain(settings.domain, features)
-  const { fidelity, outputs } = await checkFidelity(file, output, prepared, graph).catch((error) => {
-    throw asModelError(error)
-  })
+  const graph = await analysedGraph(folded, oneAtATime)
+  // The runtime fuses quantised layers only where their weights are still quantised, not folded into constants.
+  const deployed = graph === folded ? folded : { ...folded, nodes: source.nodes, constants: source.constants }
+  const graphs = { deployed, analysed: graph }
+  const { fidelity, analysedFidelity, outputs } = await checkFidelity(file, output, prepared, graphs, device).catch(
+    (error) => {
+      throw asModelError(error)
+    },
+  )
+  const complete = (bare: TypedGraph) =>
+    settings.preprocessing ? prependPreprocessing(bare, settings.preprocessing) : bare
   return {
-    graph: settings.preprocessing ? prependPreprocessing(graph, settings.preprocessing) : graph,
+    graph: complete(graph),
+    deployed: complete(deployed),
     domain,
     description: {
       name: settings.name ?? file.name,
       sha256: file.sha256,
       input: { name: file.graph.inputs[0].name, featureShape: features },
-      operators: countOperators(graph),
-      parameters: countParameters(graph),
+      operators: countOperators(deployed),
+      parameters: countParameters(deployed),
       opset: file.graph.opset,
-      device: 'cpu',
+      device,
       fidelity,
       batching: oneAtATime ? 'one at a time' : 'dynamic',
+      warnings: [...(warning === undefined ? [] : [warning]), ...straightThroughWarnings(graph, analysedFidelity)],
     },
+    device,
     output,
     probeOutputs: outputs,
   }
@@ -75,14 +96,22 @@ export function outputType(graph: TypedGraph): {
   return { printed: `${type} of shape [${printed}]`, isFloat: type === 'float32', shape: featureShape(shape) }
 }
 
+/** A graph before and after what does not depend on the input was folded into constants. */
+interface Typed {
+  readonly source: Graph
+  readonly graph: TypedGraph
+  readonly oneAtATime: boolean
+}
+
 /** A batch size fixed in the file is released; where the graph insists on it, samples run one at a time. */
-async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph: TypedGraph; oneAtATime: boolean }> {
+async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
   try {
-    return { graph: await inferTypes(graph), oneAtATime: false }
+    return { source: graph, graph: await inferTypes(graph), oneAtATime: false }
   } catch (cause) {
     if (fixedBatch === undefined) throw asModelError(cause)
     try {
-      return { graph: await inferTypes(releaseReshapes(graph, fixedBatch)), oneAtATime: false }
+      const source = releaseReshapes(graph, fixedBatch)
+      return { source, graph: await inferTypes(source), oneAtATime: false }
     } catch {
       if (fixedBatch !== 1) {
         throw new ModelError(
@@ -91,6 +120,7 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph:
         )
       }
       return {
+        source: graph,
         graph: await inferTypes(graph, true).catch((error) => {
           throw asModelError(error)
         }),
@@ -98,6 +128,14 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<{ graph:
       }
     }
   }
+}
+
+/** The same function in operators that have rules, with the batch as the first axis of every value, where that is possible. */
+async function analysedGraph(deployed: TypedGraph, oneAtATime: boolean): Promise<TypedGraph> {
+  let graph = deployed
+  for (let next = rewriteGraph(graph); next; next = rewriteGraph(graph)) graph = await inferTypes(next, oneAtATime)
+  const moved = oneAtATime ? undefined : moveBatchFirst(graph)
+  return withDeviations(moved ? await inferTypes(moved) : graph)
 }
 
 /** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */

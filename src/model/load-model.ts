@@ -4,6 +4,7 @@ import type { Classifier } from './classifier.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
+import { areProbabilities, probabilityWarning } from './probabilities.js'
 import { isSingleScore, withTwoLogits } from './two-logits.js'
 
 /**
@@ -17,15 +18,23 @@ export async function loadModel(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: ModelSettings,
 ): Promise<Classifier> {
-  const { graph, domain, description, output, probeOutputs } = await loadGraph(pathOrBytes, settings, {
-    cutSoftmax: true,
-    checkOutput: countClasses,
-  })
-  const classes = countClasses(graph, output)
-  const single = isSingleScore(outputType(graph).shape)
-  const warnings = !single && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
-  const logits = single ? withTwoLogits(graph) : graph
-  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, logits, domain)
+  const { graph, deployed, domain, description, device, output, probeOutputs } = await loadGraph(
+    pathOrBytes,
+    settings,
+    {
+      cutSoftmax: true,
+      checkOutput: countClasses,
+    },
+  )
+  const classes = countClasses(deployed, output)
+  const single = isSingleScore(outputType(deployed).shape)
+  // What scikit-learn exports has no logits, and no gradients to vanish.
+  const isClassical = deployed.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
+  const probabilities = !single && !isClassical && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
+  const warnings = [...probabilities, ...description.warnings]
+  const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
+  const graphs = { graph: complete(graph), deployed: complete(deployed) }
+  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, device)
 }
 
 function countClasses(graph: TypedGraph, output: string): number {
@@ -36,16 +45,4 @@ function countClasses(graph: TypedGraph, output: string): number {
   throw new ModelError(
     `The output "${output}" is ${printed}; a classifier gives float32 logits of shape [n, classes], or one score per sample. ${remedy}If another output holds the logits, name it: loadModel(path, { output: '…' }).`,
   )
-}
-
-const probabilityWarning =
-  'The output looks like probabilities, not logits: gradients vanish where the model is confident, and attacks look weaker than they are. Export the model without its final activation.'
-
-function areProbabilities(outputs: Float32Array, classes: number): boolean {
-  for (let start = 0; start < outputs.length; start += classes) {
-    const row = outputs.subarray(start, start + classes)
-    const sum = row.reduce((total, value) => total + value, 0)
-    if (Math.abs(sum - 1) > 1e-3 || row.some((value) => value < 0 || value > 1)) return false
-  }
-  return true
 }

@@ -24,15 +24,19 @@ export async function loadRegressor(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: RegressorSettings,
 ): Promise<Regressor> {
-  const { graph, domain, description, output } = await loadGraph(pathOrBytes, settings, {
+  const { graph, deployed, domain, description, device, output } = await loadGraph(pathOrBytes, settings, {
     cutSoftmax: false,
     checkOutput: outputShape,
   })
   const range = checkRange(settings.outputRange ?? rangeOf(domain))
   return new OnnxRegressor(
-    { ...description, output: { name: output, shape: outputShape(graph, output), range }, warnings: [] },
-    graph,
+    {
+      ...description,
+      output: { name: output, shape: outputShape(deployed, output), range },
+    },
+    { graph, deployed },
     domain,
+    device,
   )
 }
 

@@ -1,3 +1,4 @@
+import type { Device } from '../engine/device.js'
 import type { DomainSettings } from '../geometry/domain.js'
 import type { Preprocessing } from './preprocessing.js'
 
@@ -9,8 +10,14 @@ export interface ModelSettings {
   readonly preprocessing?: Preprocessing
   /** Shape of one sample, where the file leaves sizes other than the batch open. */
   readonly featureShape?: readonly number[]
-  /** Output to test, where the model has several. Default: the first. */
+  /** Output to test, where the model has several. Default: the first one of float32 numbers. */
   readonly output?: string
+  /**
+   * What the model and the attacks on it run on. `auto`: the first accelerator that this build of onnxruntime has and that
+   * works, else the CPU with a warning. Default `cpu`: the same seed gives the same result there, and only there do bounds
+   * hold.
+   */
+  readonly device?: Device | 'auto'
   /** Name in reports. Default: the file name. */
   readonly name?: string
 }

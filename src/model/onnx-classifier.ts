@@ -6,7 +6,7 @@ import { checkInputs, checkLabels } from './check-inputs.js'
 import type { Classifier } from './classifier.js'
 import { OnnxModel } from './onnx-model.js'
 
-/** A classifier whose graph onnxruntime runs. */
+/** A classifier whose graph the engine runs. */
 export class OnnxClassifier extends OnnxModel<Classifier['description']> implements Classifier {
   readonly classes = this.description.output.classes
 

@@ -1,4 +1,5 @@
 import { type CompiledGraph, compileGraph } from '../engine/compiled-graph.js'
+import type { Device } from '../engine/device.js'
 import type { Domain } from '../geometry/domain.js'
 import { floatTensor } from '../graph/builder.js'
 import type { Graph, Tensor, TypedGraph } from '../graph/graph.js'
@@ -10,19 +11,28 @@ import type { Model, ModelDescription } from './model.js'
 export abstract class OnnxModel<Description extends ModelDescription = ModelDescription> implements Model {
   readonly description: Description
   readonly graph: TypedGraph
+  readonly deployed: TypedGraph
   readonly domain: Domain
   readonly featureShape: readonly number[]
+  readonly #device: Device
   readonly #compiled = new Map<string, Promise<CompiledGraph>>()
 
-  constructor(description: Description, graph: TypedGraph, domain: Domain) {
+  constructor(
+    description: Description,
+    { graph, deployed }: { graph: TypedGraph; deployed: TypedGraph },
+    domain: Domain,
+    device: Device = 'cpu',
+  ) {
+    this.#device = device
     this.description = description
     this.graph = graph
+    this.deployed = deployed
     this.domain = domain
     this.featureShape = description.input.featureShape
   }
 
   predict(inputs: Inputs): Promise<Float32Array> {
-    return this.evaluate('forward', () => this.graph, this.graph.outputs[0].name, inputs)
+    return this.evaluate('forward', () => this.deployed, this.deployed.outputs[0].name, inputs)
   }
 
   /** Runs a graph made from this model on inputs and what else it takes, and gives one of its outputs. */
@@ -43,7 +53,8 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
   compile(key: string, build: () => Graph): Promise<CompiledGraph> {
     const known = this.#compiled.get(key)
     if (known) return known
-    const compiled = Promise.resolve().then(() => compileGraph(build(), this.description.batching === 'one at a time'))
+    const oneAtATime = this.description.batching === 'one at a time'
+    const compiled = Promise.resolve().then(() => compileGraph(build(), oneAtATime, this.#device))
     this.#compiled.set(key, compiled)
     return compiled
   }
@@ -51,6 +62,6 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
   async close(): Promise<void> {
     const compiled = await Promise.allSettled(this.#compiled.values())
     this.#compiled.clear()
-    for (const result of compiled) if (result.status === 'fulfilled') await result.value.release()
+    await Promise.all(compiled.map((result) => result.status === 'fulfilled' && result.value.release()))
   }
 }

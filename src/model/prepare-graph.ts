@@ -1,12 +1,16 @@
 import { ModelError } from '../errors.js'
 import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
 import { mapNames } from '../graph/map-names.js'
+import { prune } from '../graph/prune.js'
 import { upgradeGraph } from '../graph/upgrade.js'
+import { expandMlOperators } from './ml-operators.js'
 import type { ModelSettings } from './model-settings.js'
 
 export interface PreparedGraph {
   /** One float32 input with known features, one output; a classifier's are the logits. */
   readonly graph: Graph
+  /** Name of the output in the file. */
+  readonly output: string
   /** The Softmax that was taken off the end, if there was one. */
   readonly softmax: 'Softmax' | 'LogSoftmax' | undefined
   /** Batch size that the file asks for; undefined when it takes any. */
@@ -28,11 +32,13 @@ export function prepareGraph(parsed: Graph, settings: PrepareSettings): Prepared
   refuseOtherPrecisions(graph)
   const { input, fixedBatch } = findInput(graph, settings.featureShape)
   const output = findOutput(graph, settings.output)
-  const last = settings.cutSoftmax ? graph.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
+  const whole = expandMlOperators(prune({ ...graph, inputs: [input], outputs: [{ name: output.name }] }))
+  const last = settings.cutSoftmax ? whole.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
   const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
   const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
   return {
-    graph: renameValues({ ...graph, inputs: [input], outputs: [{ name: logits }] }),
+    graph: renameValues({ ...whole, outputs: [{ name: logits }] }),
+    output: output.name,
     softmax: logits === output.name ? undefined : softmax,
     fixedBatch,
   }
@@ -86,8 +92,12 @@ function findInput(
   return { input, fixedBatch }
 }
 
+/** Without a name the first output of float32 numbers: scikit-learn's first one has the predicted labels. */
 function findOutput(graph: Graph, wanted: string | undefined): Port {
-  const output = wanted === undefined ? graph.outputs[0] : graph.outputs.find(({ name }) => name === wanted)
+  const output =
+    wanted === undefined
+      ? (graph.outputs.find(({ type }) => type === 'float32') ?? graph.outputs[0])
+      : graph.outputs.find(({ name }) => name === wanted)
   if (output) return output
   if (wanted === undefined) throw new ModelError('The model has no output.')
   throw new ModelError(

@@ -32,6 +32,9 @@ export async function readModel(pathOrBytes: string | Uint8Array | ArrayBuffer):
     return { name: 'model', sha256: digest(bytes), source: bytes, graph }
   }
   const path = resolve(pathOrBytes)
+  if (path.endsWith('.json')) {
+    throw new ModelError(`${path} is no ONNX file. A model of TensorFlow.js is loaded by loadTfjsModel().`)
+  }
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ModelError(`The model file ${path} cannot be read (${cause.code}).`, { cause })
   })

@@ -1,5 +1,6 @@
 import { isBatch } from '../graph/graph.js'
 import type { RuleContext } from './operator.js'
+import { refuse } from './refuse.js'
 
 // onnxruntime may fold a neighbouring Mul, Add or BatchNormalization into the weights of a linear operator, which
 // rounds each of them a few times more.
@@ -7,16 +8,13 @@ export const foldedRoundings = 8
 
 /** A value that is no activation, as it enters W, or |W| with `absolute`. It is the same for every row. */
 export function coefficient(value: string, absolute: boolean, context: RuleContext): string {
-  const { builder } = context
+  const { builder, graph } = context
+  if (context.shape(value).some(isBatch) && !graph.alike.has(value)) {
+    const producer = graph.nodes.find(({ outputs }) => outputs.includes(value))
+    refuse(producer ?? graph.nodes[0], 'it gives samples different constants')
+  }
   const weight = context.weight(value)
-  const [first] = context.shape(value)
-  const followsBatch = first !== undefined && isBatch(first)
-  const alike = followsBatch
-    ? builder.once(`first row of ${weight}`, () =>
-        builder.add('Slice', [weight, builder.ints([0]), builder.ints([1]), builder.ints([0])]),
-      )
-    : weight
-  return absolute ? builder.once(`absolute ${alike}`, () => builder.add('Abs', [alike])) : alike
+  return absolute ? builder.once(`absolute ${weight}`, () => builder.add('Abs', [weight])) : weight
 }
 
 /** The elements of a constant of whole numbers; undefined when it is missing or not known. */

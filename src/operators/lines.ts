@@ -1,3 +1,4 @@
+import type { GraphBuilder } from '../graph/builder.js'
 import type { GraphNode } from '../graph/graph.js'
 import type {
   Interval,
@@ -89,9 +90,15 @@ export function outwards(
 /** Coefficients times `below` where they are positive and times `above` where they are negative. */
 export function emitBySign(coefficients: string, below: string, above: string, { builder }: RuleContext): string {
   // One of both is always zero, so that the sum is exact. Where, which would say it, is slow in onnxruntime.
+  const { positive, negative } = emitParts(coefficients, builder)
+  return builder.add('Add', [builder.add('Mul', [positive, below]), builder.add('Mul', [negative, above])])
+}
+
+/** The positive and the negative coefficients, with zeros in the places of the others. */
+export function emitParts(coefficients: string, builder: GraphBuilder): { positive: string; negative: string } {
   const positive = builder.once(`${coefficients} above 0`, () => builder.add('Relu', [coefficients]))
   const negative = builder.once(`${coefficients} below 0`, () => builder.add('Sub', [coefficients, positive]))
-  return builder.add('Add', [builder.add('Mul', [positive, below]), builder.add('Mul', [negative, above])])
+  return { positive, negative }
 }
 
 /**
@@ -105,7 +112,7 @@ export function emitIntercepts(
   shape: readonly number[],
   context: RowContext,
 ): string | undefined {
-  const { builder, rows, rounding, sum } = context
+  const { builder, rounding } = context
   if (below === undefined && above === undefined) return undefined
   // Whatever was computed before rounds a few times, too.
   const allowance = rounding.gamma(context.sumRoundings(shape) + 16)
@@ -114,10 +121,7 @@ export function emitIntercepts(
     const error = builder.add('Mul', [builder.add('Abs', [intercept]), builder.scalar(allowance)])
     return builder.add(operator, [intercept, error])
   }
-  const zero = builder.scalar(0)
-  const low = below === undefined ? zero : rows(wide(below, 'Sub'))
-  const high = above === undefined ? zero : rows(wide(above, 'Add'))
-  return sum(emitBySign(gradient, low, high, context), shape)
+  return context.sumBySign(gradient, below && wide(below, 'Sub'), above && wide(above, 'Add'), shape)
 }
 
 function outputShape(node: GraphNode, context: RelaxationContext): readonly number[] {

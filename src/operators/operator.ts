@@ -13,7 +13,10 @@ export interface RuleContext {
   constant(value: string): Tensor | undefined
   /** Whether a value depends on the numbers fed to the model. */
   isActivation(value: string): boolean
-  /** Name, in the graph being built, of a value that is no activation; constants come in its precision. */
+  /**
+   * Name, in the graph being built, of a value that is no activation; constants come in its precision. One that follows
+   * the batch is the same for every sample, and comes with size 1 in place of the batch.
+   */
   weight(value: string): string
 }
 
@@ -71,8 +74,20 @@ export interface RowContext extends IntervalContext {
   rows(sliced: string): string
   /** Sums each row, with few roundings per sum; `shape` is that of one row. */
   sum(value: string, shape: readonly number[]): string
-  /** Number of roundings of one such sum and of what is added to it afterwards. */
+  /**
+   * Sums coefficients times `below` where they are positive and times `above` where they are negative. These have one
+   * slice per sample of shape `shape`; a missing one is zero.
+   */
+  sumBySign(
+    coefficients: string,
+    below: string | undefined,
+    above: string | undefined,
+    shape: readonly number[],
+  ): string
+  /** Most roundings of any number in one such sum and in what is added to it afterwards. */
   sumRoundings(shape: readonly number[]): number
+  /** Whether all rows are of one sample. */
+  readonly isGrouped: boolean
   /** Whether the graph is a small part of a convolutional network. */
   readonly isCrop: boolean
   /** Factors of 0, one row each, where a crop reaches into the padding around a value; 1 elsewhere. */

@@ -19,6 +19,7 @@ import { gelu } from './gelu.js'
 import { gemm } from './gemm.js'
 import { globalAveragePool } from './global-average-pool.js'
 import { hardSigmoid, hardSwish } from './hard-sigmoid.js'
+import { hostDomain, hostFunction } from './host-function.js'
 import { identity } from './identity.js'
 import { leakyRelu, pRelu } from './leaky-relu.js'
 import { lpPool } from './lp-pool.js'
@@ -31,6 +32,7 @@ import { neg } from './neg.js'
 import type { Operator } from './operator.js'
 import { pad } from './pad.js'
 import { pow, sqrt } from './power.js'
+import { reduceMax, reduceMin } from './reduce-extreme.js'
 import { reduceMean, reduceSum } from './reduction.js'
 import { relu } from './relu.js'
 import { flatten, reshape, squeeze, unsqueeze } from './reshape.js'
@@ -39,7 +41,9 @@ import { slice } from './slice.js'
 import { logSoftmax, softmax } from './softmax.js'
 import { softplus } from './softplus.js'
 import { split } from './split.js'
+import { steps } from './steps.js'
 import { transpose } from './transpose.js'
+import { cos, sin } from './trigonometric.js'
 import { where } from './where.js'
 
 /** Every operator that has rules. Adding an operator is adding its file and its name here. */
@@ -93,7 +97,12 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     min,
     pow,
     sqrt,
+    reduceMax,
+    reduceMin,
     sigmoid,
+    cos,
+    sin,
+    ...steps,
     tanh,
     logSoftmax,
     softmax,
@@ -103,5 +112,6 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
 )
 
 export function findOperator(node: GraphNode): Operator | undefined {
+  if (node.domain === hostDomain) return hostFunction
   return node.domain === '' ? operators.get(node.operator) : undefined
 }

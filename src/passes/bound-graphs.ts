@@ -24,6 +24,7 @@ import {
   type Relaxation,
 } from './relaxation.js'
 import { rowContext } from './row-context.js'
+import { loopOverGroups, sampleOfRow } from './row-loop.js'
 import { emitBoxMinimiser, emitBoxMinimum, type Minimum } from './row-sums.js'
 
 /** Names of the graph inputs that hold the bounds of a value. */
@@ -49,6 +50,8 @@ export type LowerLines = 'adaptive' | 'adaptive and next' | 'given and next'
 export interface RelaxationTask {
   readonly frontier: Frontier
   readonly lowerLines: LowerLines
+  /** Whether rows come in groups of one sample, as {@link loopOverGroups} takes them: faster where a sample has many. */
+  readonly isGrouped: boolean
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
 }
@@ -124,18 +127,18 @@ export function relaxationGraph(
   target: string,
   known: Known,
   settings: BallSettings,
-  { frontier, lowerLines, isCut }: RelaxationTask,
+  { frontier, lowerLines, isCut, isGrouped }: RelaxationTask,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
-  const rowInput = (name: string) => builder.input(name, 'int32', ['rows'])
-  const [sampleOfRow, plus, minus] = ['sampleOfRow', 'plus', 'minus'].map(rowInput)
+  const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['rows']))
+  const sample = builder.input(sampleOfRow, 'int32', [isGrouped ? 1 : 'rows'])
   const crop = cropAround(graph, target)
   const analysed = crop?.graph ?? graph
   const input = graph.inputs[0].name
   const whole = declareKnown(graph, builder, known)
   const declared = crop ? emitCrops(whole, crop, graph, builder) : whole
-  const masks = crop && emitMasks(crop, graph, settings.norm !== 'linf', sampleOfRow, builder)
-  const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sampleOfRow, masks)
+  const masks = crop && emitMasks(crop, graph, settings.norm !== 'linf', sample, builder)
+  const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sample, isGrouped, masks)
   const inputShape = shapeOf(input, analysed)
   const minimizeOverBall = (coefficients: string): Minimum => {
     const box = context.interval(input)
@@ -168,7 +171,7 @@ export function relaxationGraph(
       analysed,
       {
         target,
-        rows: { sample: sampleOfRow, plus, minus },
+        rows: { sample, plus, minus },
         frontier,
         minimize,
         lowerLine,
@@ -182,14 +185,14 @@ export function relaxationGraph(
     'bound',
     isLarger ? builder.add('Max', [relaxation.bound, relax(flattestLine).bound]) : relaxation.bound,
   )
-  if (lowerLines === 'adaptive') return builder.build()
+  if (lowerLines === 'adaptive') return loopOverGroups(builder.build(), builder)
   emitNextShares(analysed, relaxation, context)
   const coefficients = relaxation.gradients.get(input)
   if (target === graph.outputs[0].name && !crop && coefficients !== undefined) {
     builder.output('coefficients', coefficients)
     builder.output('constant', relaxation.constant)
   }
-  return builder.build()
+  return loopOverGroups(builder.build(), builder)
 }
 
 /** A step of Frank and Wolfe: every share moves to what would be best if the bound were linear in the shares. */

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import type { Tensor, TypedGraph } from '../graph/graph.js'
+import { type Tensor, type TypedGraph, usedBy } from '../graph/graph.js'
 import type { RuleContext } from '../operators/operator.js'
 
 /** Rule context that reads `graph` and writes into `builder`. */
@@ -17,11 +17,12 @@ export function ruleContext(graph: TypedGraph, builder: GraphBuilder): RuleConte
     constant: (value) => graph.constants.get(value),
     isActivation: (value) => activations.has(value),
     weight(value) {
-      const tensor = graph.constants.get(value)
+      const tensor = graph.constants.get(value) ?? graph.alike.get(value)
       if (!tensor) return value
       const known = weights.get(value)
       if (known !== undefined) return known
-      const name = builder.constant(inPrecision(tensor, builder), value)
+      // The forward pass may have a value of that name, with a slice for each sample.
+      const name = builder.constant(inPrecision(tensor, builder), graph.alike.has(value) ? builder.fresh() : value)
       weights.set(value, name)
       return name
     },
@@ -33,7 +34,7 @@ export function findActivations(graph: Pick<TypedGraph, 'inputs' | 'nodes'>): Se
   const activations = new Set(graph.inputs.map(({ name }) => name))
   for (const node of graph.nodes) {
     if (node.operator === 'Shape' || node.operator === 'Size') continue
-    if (node.inputs.some((input) => activations.has(input))) for (const output of node.outputs) activations.add(output)
+    if (usedBy(node).some((input) => activations.has(input))) for (const output of node.outputs) activations.add(output)
   }
   activations.delete('')
   return activations

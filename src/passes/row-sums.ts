@@ -1,7 +1,7 @@
 import { elementCount } from '../graph/graph.js'
 import { emitRowSum } from '../operators/batch-invariant.js'
-import { emitBySign } from '../operators/lines.js'
-import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
+import { emitBySign, emitParts } from '../operators/lines.js'
+import type { Interval, IntervalContext, RowContext, RuleContext } from '../operators/operator.js'
 
 /** A lower bound of each row's linear function over a set, and a point (one row each) where it is about as small. */
 export interface Minimum {
@@ -24,7 +24,44 @@ export function emitSum(
   return vector(emitRowSum(rowsOf(partial, count / width), count / width, builder))
 }
 
-/** Number of roundings that {@link emitSum} does to any summand. */
+/** Longer sums go in two steps. */
+const longestSum = 128
+
+/** Sums coefficients of rows times numbers of their samples; see {@link RowContext}. */
+export function emitSumBySign(
+  coefficients: string,
+  below: string | undefined,
+  above: string | undefined,
+  shape: readonly number[],
+  context: Pick<RowContext, 'rows' | 'isGrouped'> & RuleContext,
+): string {
+  const { builder, rows } = context
+  const count = elementCount(shape)
+  const zero = builder.scalar(0)
+  if (!context.isGrouped || count > longestSum) {
+    return emitSum(
+      emitBySign(coefficients, below ? rows(below) : zero, above ? rows(above) : zero, context),
+      shape,
+      context,
+    )
+  }
+  // The matrix of rows times a column for their sample.
+  const { positive, negative } = emitParts(coefficients, builder)
+  const product = (part: string, factors: string) => {
+    const flat = shape.length === 1 ? part : builder.add('Reshape', [part, builder.ints([-1, count])])
+    return builder.add('MatMul', [flat, rows(builder.add('Reshape', [factors, builder.ints([-1, count, 1])]))])
+  }
+  const products = [...(below ? [product(positive, below)] : []), ...(above ? [product(negative, above)] : [])]
+  return builder.add('Reshape', [products.reduce((sum, part) => builder.add('Add', [sum, part])), builder.ints([-1])])
+}
+
+/** Most roundings that {@link emitSum} and {@link emitSumBySign} do to any summand. */
+export function rowSumRoundings(shape: readonly number[], isGrouped: boolean): number {
+  const count = elementCount(shape)
+  return isGrouped && count <= longestSum ? count + 1 : sumRoundings(shape)
+}
+
+/** Most roundings that {@link emitSum} does to any summand. */
 export function sumRoundings(shape: readonly number[]): number {
   const count = elementCount(shape)
   const width = blockWidth(count)
@@ -46,7 +83,7 @@ export function emitBoxMinimum(
   context: RowContext,
 ): string {
   const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
-  return context.sum(emitBySign(coefficients, context.rows(lower), context.rows(upper), context), shape)
+  return context.sumBySign(coefficients, lower, upper, shape)
 }
 
 /** Where Σ coefficients·x is smallest over x in a box, one row each. */

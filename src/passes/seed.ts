@@ -2,28 +2,28 @@ import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 import type { RowContext } from '../operators/operator.js'
+import { padAxis } from '../operators/pad-axis.js'
 
 /** Linear functions of a value, as {@link emitSeed} lays them out: int32 vectors in the built graph. */
 export interface SeedRows {
-  /** The sample of each row. */
+  /** The sample of each row or, where they are grouped, of all rows. */
   readonly sample: string
   readonly plus: string
   readonly minus: string
 }
 
 /** Seeds times a matrix [elements, width]: differences of its rows. Few rows of it are used at a time, so that nothing is summed. */
-export function emitSeedProduct(
-  { plus, minus }: SeedRows,
-  matrix: string,
-  width: number,
-  builder: GraphBuilder,
-): string {
-  // Nowhere, −1, becomes a row of zeros that goes first; onnxruntime folds this into a constant.
-  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([1, width])])
-  const padded = builder.add('Concat', [zeros, matrix], { axis: 0 })
-  const one = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(1) })
-  const row = (position: string) => builder.add('Gather', [padded, builder.add('Add', [position, one])], { axis: 0 })
+export function emitSeedProduct({ plus, minus }: SeedRows, matrix: string, builder: GraphBuilder): string {
+  // onnxruntime folds this into a constant.
+  const padded = padAxis(matrix, 0, 2, 1, 0, builder)
+  const row = (position: string) => builder.add('Gather', [padded, emitPlace(position, builder)], { axis: 0 })
   return builder.add('Sub', [row(plus), row(minus)])
+}
+
+/** Where a position is behind a slice of zeros, which nowhere, −1, becomes. */
+function emitPlace(position: string, builder: GraphBuilder): string {
+  const one = () => builder.constant({ type: 'int32', shape: [], data: Int32Array.of(1) })
+  return builder.once(`place ${position}`, () => builder.add('Add', [position, builder.once('int32 1', one)]))
 }
 
 /** Per row the number `below` at `plus` less that `above` at `minus`, rounded down; both have `count` numbers per sample. */
@@ -34,21 +34,21 @@ export function emitAtSeeds(
   count: number,
   context: RowContext,
 ): string {
-  const { builder, rounding } = context
+  const { builder, rounding, rows } = context
   // One difference, and the sums that follow.
   const allowance = rounding.gamma(context.sumRoundings([1]) + 16)
-  const size = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(count) })
-  const zero = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(0) })
-  const first = builder.add('Mul', [sample, size])
   const at = (value: string, position: string, outwards: 'Add' | 'Sub') => {
     const error = builder.add('Mul', [builder.add('Abs', [value]), builder.scalar(allowance)])
     const wide = allowance > 0 ? builder.add(outwards, [value, error]) : value
-    const flat = builder.add('Reshape', [wide, builder.ints([-1])])
-    const index = builder.add('Add', [first, builder.add('Max', [position, zero])])
-    const isSomewhere = asNumber(builder.add('GreaterOrEqual', [position, zero]), builder)
-    return builder.add('Mul', [builder.add('Gather', [flat, index], { axis: 0 }), isSomewhere])
+    const padded = padAxis(builder.add('Reshape', [wide, builder.ints([-1, count])]), 1, 2, 1, 0, builder)
+    const place = emitPlace(position, builder)
+    if (context.isGrouped) return builder.add('Gather', [rows(padded), place], { axis: 1 })
+    const size = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(count + 1) })
+    const index = builder.add('Add', [builder.add('Mul', [sample, size]), place])
+    return builder.add('Gather', [builder.add('Reshape', [padded, builder.ints([-1])]), index], { axis: 0 })
   }
-  return builder.add('Sub', [at(below, plus, 'Sub'), at(above, minus, 'Add')])
+  const difference = builder.add('Sub', [at(below, plus, 'Sub'), at(above, minus, 'Add')])
+  return builder.add('Reshape', [difference, builder.ints([-1])])
 }
 
 /** One linear function per row, of coefficient 1 at flat position `plus` and −1 at `minus`; −1 means nowhere. */

@@ -5,7 +5,7 @@ import type { LinearRules, RowContext, Tiles } from '../operators/operator.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitSeedProduct, type SeedRows } from './seed.js'
 
-// Above this a matrix costs more than the convolution that it replaces.
+// Above this it takes too long to make a matrix of a convolution.
 const largestMatrix = 2 ** 19
 // Above this it takes too long to make a matrix of a dense layer.
 const largestDense = 2 ** 21
@@ -28,7 +28,7 @@ export function emitTranspose(
     const inputs = elementCount(from)
     if (inputs * elementCount(to) <= largestDense) {
       const matrix = emitMatrix((value) => linear.transpose(node, [value], context)[0]!, inputs, to, context)
-      return [emitSeedProduct(seed, matrix, inputs, builder)]
+      return [emitSeedProduct(seed, matrix, builder)]
     }
   }
   const [input, output] = [node.inputs[0], node.outputs[0]]
@@ -44,10 +44,28 @@ export function emitTranspose(
   }
   const [inputs, outputs] = [inputShape, outputShape].map(elementCount)
   if (!context.isCrop || inputs * outputs > largestMatrix) return [transpose(gradient)]
+  if (!seed && !isFasterAsMatrix(node, inputShape, outputShape, tiled, context)) return [transpose(gradient)]
   const matrix = emitMatrix(transpose, inputs, outputShape, context)
   const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
-  const product = seed ? emitSeedProduct(seed, matrix, inputs, builder) : builder.add('MatMul', [flat, matrix])
+  const product = seed ? emitSeedProduct(seed, matrix, builder) : builder.add('MatMul', [flat, matrix])
   return [builder.add('Reshape', [product, builder.ints([-1, ...inputShape])])]
+}
+
+/**
+ * Measured on the CPU: a convolution does a product in twice the time of a matrix, and needs as much as 30 000 products
+ * more for each row.
+ */
+function isFasterAsMatrix(
+  node: GraphNode,
+  [channels, ...sizes]: readonly number[],
+  outputShape: readonly number[],
+  tiled: TiledConvolution | undefined,
+  context: RowContext,
+): boolean {
+  const outputs = elementCount(outputShape)
+  const kernel = tiled?.convolution.geometry.kernel ?? context.constant(node.inputs[1])?.shape.slice(2)
+  if (!kernel) return true
+  return outputs * channels * elementCount(sizes) < 2 * outputs * channels * elementCount(kernel) + 30_000
 }
 
 /** A linear map of rows as a matrix [outputs, inputs]; onnxruntime folds it into a constant. */

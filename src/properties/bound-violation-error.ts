@@ -1,6 +1,7 @@
 import type { Bound } from '../bounds/bound.js'
 import { UnfooledError } from '../errors.js'
 import { formatNumber } from '../format.js'
+import * as unfooled from '../index.js'
 import type { Network } from './network.js'
 
 export interface BoundCounterexample {
@@ -36,7 +37,9 @@ function regressionTest({ bound, network, domain, input, adversarial, distance }
   // An unsound bound says so behind its name.
   const [make] = bound.name.split(' ')
   return [
-    `import { bound, ${make}, loadModel } from 'unfooled'`,
+    ...(make in unfooled
+      ? [`import { bound, ${make}, loadModel } from 'unfooled'`]
+      : ["import { bound, loadModel } from 'unfooled'", `import { ${make} } from './${make}' // Or where it is.`]),
     "import { networkModel } from 'unfooled/fast-check'",
     "import { expect, test } from 'vitest'",
     '',

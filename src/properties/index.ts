@@ -2,4 +2,4 @@ export { type BoundCounterexample, BoundViolationError } from './bound-violation
 export { type Activation, type Network, type NetworkLayer, networkModel } from './network.js'
 export { type NetworkSettings, networks } from './networks.js'
 export { placePoint, type TestPoint, testPoints } from './test-points.js'
-export { type ValidLowerBoundsSettings, validLowerBounds } from './valid-lower-bounds.js'
+export { type AttackedClaims, type ValidLowerBoundsSettings, validLowerBounds } from './valid-lower-bounds.js'

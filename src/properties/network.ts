@@ -56,7 +56,13 @@ export interface Network {
 export function networkModel({ inputShape, layers }: Network): Uint8Array {
   const builder = new GraphBuilder(18)
   let value = builder.input('input', 'float32', ['batch', ...inputShape])
-  for (const layer of layers) value = emitLayer(builder, value, layer)
+  let isImage = inputShape.length > 1
+  for (const layer of layers) {
+    // Nothing to flatten between dense layers: bounds of perceptrons need not know the operator.
+    if (layer.layer === 'dense' && isImage) value = builder.add('Flatten', [value])
+    isImage &&= layer.layer !== 'dense'
+    value = emitLayer(builder, value, layer)
+  }
   builder.output('logits', value)
   return encodeModel(builder.build())
 }
@@ -65,9 +71,8 @@ function emitLayer(builder: GraphBuilder, value: string, layer: NetworkLayer): s
   switch (layer.layer) {
     case 'dense': {
       const { weights, bias } = layer
-      const flat = builder.add('Flatten', [value])
       const matrix = builder.floats(weights.flat(), [weights.length, weights[0].length])
-      return builder.add('Gemm', [flat, matrix, builder.floats(bias)], { transB: 1 })
+      return builder.add('Gemm', [value, matrix, builder.floats(bias)], { transB: 1 })
     }
     case 'convolution': {
       const { weights, bias, stride, padding, dilation, groups } = layer

@@ -27,9 +27,10 @@ const kinds: readonly LayerKind[] = [
 ]
 
 /**
- * Random networks for properties of bounds: small, with weights that are often whole numbers, zero or alike, and with
- * the degenerate cases that break formulas: rows of zeros, equal rows, units that are just inactive, windows that
- * overlap or leave gaps. They shrink to fewer layers, fewer units and simpler weights.
+ * Random networks for properties of bounds: small, with weights that are often whole numbers, zero or all alike, and with
+ * the degenerate cases that break formulas: rows of zeros, equal rows, units that are never active, windows that overlap
+ * or leave gaps. Most activations come behind a layer with weights. They shrink to fewer layers, fewer units and simpler
+ * weights.
  */
 export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> {
   const { inputs, layers = kinds, depth = 4, width = 4, largestWeight = 3, weightStep } = settings
@@ -41,9 +42,18 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
   const weight = weightStep
     ? multiples(weightStep)
     : fc.oneof({ withCrossShrink: true }, multiples(1), multiples(1 / 64), any)
-  const size = fc.integer({ min: 1, max: width })
+  // Formulas that are loose for many units are closest to being wrong for one or two.
+  const upTo = (most: number, few: number) =>
+    fc.oneof(
+      { withCrossShrink: true },
+      fc.integer({ min: 1, max: Math.min(few, most) }),
+      fc.integer({ min: 1, max: most }),
+    )
+  const size = upTo(width, 2)
+  const feeding = layers.includes('convolution') ? (['dense', 'convolution'] as const) : (['dense'] as const)
   const plan = fc.record({
-    kind: fc.constantFrom<LayerKind | 'dense'>('dense', ...layers),
+    kind: fc.constantFrom<LayerKind | 'dense'>('dense', ...layers, ...layers),
+    feeding: fc.constantFrom('none' as const, ...feeding, ...feeding),
     units: size,
     kernel: fc.integer({ min: 1, max: 3 }),
     stride: fc.integer({ min: 1, max: 3 }),
@@ -52,7 +62,12 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
     grouped: fc.boolean(),
     operator: fc.constantFrom('MaxPool' as const, 'AveragePool' as const, 'LpPool' as const),
     alpha: fc.constantFrom(0.5, 0.01, 0.0001),
-    weights: fc.array(weight, { minLength: 1, maxLength: 24 }),
+    // All alike, an operator with overlapping windows has a norm far from that of its kernel.
+    weights: fc.oneof(
+      { withCrossShrink: true },
+      weight.map((only) => [only]),
+      fc.array(weight, { minLength: 1, maxLength: 24 }),
+    ),
     bias: fc.array(weight, { minLength: 1, maxLength: 4 }),
     degenerate: fc.constantFrom('none', 'none', 'none', 'row of zeros', 'equal rows', 'dead unit'),
   })
@@ -61,17 +76,25 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
       image: inputs === undefined ? fc.boolean() : fc.constant(inputs === 'image'),
       features: size,
       channels: fc.integer({ min: 1, max: 2 }),
-      height: fc.integer({ min: 1, max: 6 }),
-      width: fc.integer({ min: 1, max: 6 }),
-      hidden: fc.array(plan, { maxLength: depth }),
-      last: plan,
+      height: upTo(6, 3),
+      width: upTo(6, 3),
+      hidden: fc.oneof({ withCrossShrink: true }, fc.array(plan, { maxLength: depth }), {
+        arbitrary: fc.array(plan, { minLength: Math.min(1, depth), maxLength: depth }),
+        weight: 3,
+      }),
+      last: fc.record({ plan, constant: fc.boolean() }).map(({ plan: last, constant }) => {
+        // A class whose logit is its bias: all the others do alone decides.
+        return constant ? { ...last, degenerate: 'row of zeros' } : last
+      }),
       classes: fc.integer({ min: 2, max: 3 }),
     })
-    .map((recipe) => buildNetwork(recipe))
+    .map((recipe) => buildNetwork(recipe, depth))
 }
 
 interface LayerPlan {
   readonly kind: LayerKind | 'dense'
+  /** What an activation gets before it. */
+  readonly feeding: 'none' | 'dense' | 'convolution'
   readonly units: number
   readonly kernel: number
   readonly stride: number
@@ -98,19 +121,25 @@ interface NetworkPlan {
   readonly classes: number
 }
 
-/** Leaves out the layers that do not fit the shape they would get. */
-function buildNetwork({ image, features, channels, height, width, hidden, last, classes }: NetworkPlan): Network {
+/** Leaves out the layers that do not fit the shape they would get, and those beyond the depth. */
+function buildNetwork(recipe: NetworkPlan, depth: number): Network {
+  const { image, features, channels, height, width, hidden, last, classes } = recipe
   const inputShape = image ? [channels, height, width] : [features]
   const layers: NetworkLayer[] = []
   let shape = inputShape
-  for (const plan of hidden) {
+  for (const plan of hidden.flatMap(withFeeding)) {
     const next = buildLayer(plan, shape)
-    if (!next) continue
+    if (!next || layers.length === depth) continue
     layers.push(next.layer)
     shape = next.shape
   }
   layers.push(dense({ ...last, units: classes }, shape))
   return { inputShape, layers }
+}
+
+function withFeeding(plan: LayerPlan): LayerPlan[] {
+  const isActivation = (activations as readonly string[]).includes(plan.kind)
+  return isActivation && plan.feeding !== 'none' ? [{ ...plan, kind: plan.feeding }, plan] : [plan]
 }
 
 function buildLayer(plan: LayerPlan, shape: readonly number[]): { layer: NetworkLayer; shape: number[] } | undefined {

@@ -1,28 +1,26 @@
 import * as fc from 'fast-check'
 import type { Attack } from '../attacks/attack.js'
-import { deepFool } from '../attacks/perturbation-analysis/deep-fool.js'
-import { pgd } from '../attacks/perturbation-analysis/pgd.js'
 import type { Bound } from '../bounds/bound.js'
 import { bound } from '../bounds/run-bound.js'
 import { UnsupportedOperatorError } from '../errors.js'
+import { createDomain } from '../geometry/domain.js'
 import type { Classifier } from '../model/classifier.js'
 import { loadModel } from '../model/load-model.js'
 import type { RadiusClaims } from '../refutation.js'
 import { range, takeSamples } from '../sampling/rows.js'
-import type { Inputs } from '../sampling/samples.js'
 import { BoundViolationError } from './bound-violation-error.js'
 import { findAdversarial } from './find-adversarial.js'
 import { type Network, networkModel } from './network.js'
 import { networks } from './networks.js'
-import { placePoint, type TestPoint, testPoints } from './test-points.js'
+import { placePoint, testPoints, withMargin } from './test-points.js'
 
 export interface ValidLowerBoundsSettings {
   /** Default: all networks that `networks()` knows. */
   readonly networks?: fc.Arbitrary<Network>
   /** Box that all features live in. Default [−10, 10]. */
   readonly domain?: readonly [number, number]
-  /** Attacks to try, given the certified radius of each input. Default: `deepFool` and `pgd` on the margin. */
-  readonly attacks?: (radii: Float64Array) => readonly Attack[]
+  /** Attacks to try when the built-in search finds nothing. Default: none. */
+  readonly attacks?: (claims: AttackedClaims) => readonly Attack[]
   /**
    * Share of a radius that may be wrong: adversarial examples further away than (1 − tolerance) · radius do not count.
    * For bounds of exact arithmetic, which rounding refutes. Default 0.
@@ -30,10 +28,21 @@ export interface ValidLowerBoundsSettings {
   readonly tolerance?: number
 }
 
+/** What attacks are chosen for. */
+export interface AttackedClaims {
+  readonly model: Classifier
+  /** Certified radius of each input, at most that far attacks may go. */
+  readonly radii: Float64Array
+  /** Of this run: attacks that take long can take turns. */
+  readonly seed: number
+}
+
 /**
  * The property that no certified radius of a bound holds an adversarial example, on random networks and inputs that
- * are likely to break it. Attacks, random perturbations and single features moved by exactly the certified radius look for
- * one; networks and inputs shrink to the smallest counterexample, whose error has a test that repeats it.
+ * are likely to break it: at kinks, at corners of the domain, and where a class is only a little ahead. A search that
+ * evaluates the network at about a hundred points of the ball looks for one, and so do attacks, if any are given; a run of
+ * the model itself decides. Networks and inputs shrink to the smallest counterexample, whose error has a test that
+ * repeats it.
  *
  *     await fc.assert(validLowerBounds(crown({ norm: 'l2' })), { numRuns: 100 })
  *
@@ -41,17 +50,28 @@ export interface ValidLowerBoundsSettings {
  * fails when that leaves too few.
  */
 export function validLowerBounds(method: Bound, settings: ValidLowerBoundsSettings = {}) {
-  const {
-    networks: network = networks(),
-    domain = [-10, 10],
-    attacks = defaultAttacks(method),
-    tolerance = 0,
-  } = settings
-  const points = fc.array(testPoints(), { minLength: 1, maxLength: 4 })
-  return fc.asyncProperty(network, points, fc.nat(), async (described, places, seed) => {
+  const { networks: network = networks(), domain = [-10, 10], attacks = () => [], tolerance = 0 } = settings
+  const points = fc.array(testPoints(), { minLength: 1, maxLength: 8 })
+  // Bounds go wrong where a class is a little ahead: far from every boundary nothing is left to be wrong about.
+  const hundredths = fc.integer({ min: 1, max: 100 }).map((count) => count / 100)
+  const margins = fc.option(hundredths, { nil: undefined, freq: 4 })
+  const seeds = fc.noShrink(fc.nat())
+  return fc.asyncProperty(network, points, margins, seeds, async (drawn, places, margin, seed) => {
+    const box = createDomain(domain, drawn.inputShape)
+    const rows = places.map((place) => placePoint(place, drawn, box))
+    // At a kink, if there is one: most formulas that are wrong are wrong there.
+    const close =
+      rows[
+        Math.max(
+          0,
+          places.findIndex(({ place }) => place === 'kink'),
+        )
+      ]
+    const described = margin === undefined ? drawn : withMargin(drawn, close, margin)
+    const data = Float32Array.from(rows.flatMap((row) => Array.from(row)))
+    const inputs = { data, shape: [rows.length, ...drawn.inputShape] }
     const model = await loadModel(networkModel(described), { domain })
     try {
-      const inputs = await placeAll(places, described, model)
       const { samples } = await bound(model, method, { inputs }).catch((error) => {
         if (error instanceof UnsupportedOperatorError) return fc.pre(false) as never
         throw error
@@ -64,7 +84,8 @@ export function validLowerBounds(method: Bound, settings: ValidLowerBoundsSettin
         norm: method.norm,
         radii: Float64Array.from(certified, (sample) => (1 - tolerance) * samples[sample].radius),
       }
-      const found = await findAdversarial(model, claims, attacks(claims.radii), seed)
+      const chosen = attacks({ model, radii: claims.radii, seed })
+      const found = await findAdversarial(model, described, claims, chosen, seed)
       if (!found) return
       const { radius } = samples[certified[found.sample]]
       throw new BoundViolationError({ ...found, radius, bound: method, network: described, domain })
@@ -72,19 +93,4 @@ export function validLowerBounds(method: Bound, settings: ValidLowerBoundsSettin
       await model.close()
     }
   })
-}
-
-function defaultAttacks({ norm }: Bound): (radii: Float64Array) => readonly Attack[] {
-  return (epsilon) => [
-    ...(norm === 'l1' ? [] : [deepFool({ norm })]),
-    pgd({ norm, epsilon, loss: 'margin', steps: 20 }),
-  ]
-}
-
-async function placeAll(places: readonly TestPoint[], network: Network, model: Classifier): Promise<Inputs> {
-  const rows = await Promise.all(places.map((place) => placePoint(place, network, model)))
-  const size = model.domain.lower.length
-  const data = new Float32Array(rows.length * size)
-  rows.forEach((row, index) => data.set(row, index * size))
-  return { data, shape: [rows.length, ...model.featureShape] }
 }

@@ -24,8 +24,8 @@ export function rowOf(data: Float32Array, size: number, row: number): Float32Arr
 }
 
 /** Cuts a list into consecutive parts of at most `most` entries. */
-export function batches(samples: readonly number[], most: number): (readonly number[])[] {
-  return range(Math.ceil(samples.length / most)).map((part) => samples.slice(part * most, (part + 1) * most))
+export function batches<Item>(items: readonly Item[], most: number): (readonly Item[])[] {
+  return range(Math.ceil(items.length / most)).map((part) => items.slice(part * most, (part + 1) * most))
 }
 
 export function range(count: number): number[] {

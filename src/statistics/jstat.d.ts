@@ -5,6 +5,9 @@ declare module 'jstat' {
       ibetainv(p: number, alpha: number, beta: number): number
       /** Regularised incomplete beta function: the distribution function of Beta(α, β) at x. */
       ibeta(x: number, alpha: number, beta: number): number
+      mean(values: readonly number[]): number
+      /** Standard deviation: over n, or over n − 1 of a sample. */
+      stdev(values: readonly number[], ofSample: boolean): number
     }
   }
   export default jstat

@@ -10,6 +10,7 @@ export class ConstrainedModel extends OnnxModel<ModelDescription> {
   static async of(model: Model, constraints: readonly LinearConstraint[]): Promise<ConstrainedModel> {
     const { description, domain } = model
     const graph = renameValues(constrainedGraph(model.graph, constraints))
-    return new ConstrainedModel(description, await inferTypes(graph, description.batching === 'one at a time'), domain)
+    const typed = await inferTypes(graph, description.batching === 'one at a time')
+    return new ConstrainedModel(description, { graph: typed, deployed: typed }, domain)
   }
 }

@@ -1,6 +1,10 @@
+import { checkDevice } from '../bounds/check-device.js'
+import { refuseUncovered } from '../bounds/refuse-uncovered.js'
 import { Budget, type BudgetRequest } from '../budget.js'
+import { NoGraphError } from '../errors.js'
 import { roundToward } from '../geometry/float32.js'
 import { elementCount } from '../graph/graph.js'
+import { reasonForOpacity } from '../model/hosted-graph.js'
 import type { Model } from '../model/model.js'
 import { largestBatch } from '../model/predict-classes.js'
 import { freshSeed, randomSource } from '../sampling/random.js'
@@ -42,7 +46,7 @@ export interface VerificationResult {
 /**
  * Checks a property for all float32 inputs in its boxes. Inputs that it does not bound range over the model's domain.
  * @throws PropertyError when it is about another model, or about inputs outside the domain; UnsupportedOperatorError for
- * operators that have no relaxation.
+ * operators that have no relaxation, NoGraphError for a model that shows none.
  */
 export async function verifyProperty(
   model: Model,
@@ -51,6 +55,10 @@ export async function verifyProperty(
 ): Promise<VerificationResult> {
   const started = performance.now()
   const budget = new Budget(request)
+  checkDevice(model)
+  refuseUncovered(model)
+  const reason = reasonForOpacity(model.graph)
+  if (reason !== undefined) throw new NoGraphError({ model: model.description.name, reason, bound: 'Verification' })
   checkSizes(model, property)
   const { constraints, questions, origins } = askAbout(property, model)
   const constrained = await ConstrainedModel.of(model, constraints)

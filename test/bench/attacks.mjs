@@ -9,6 +9,25 @@ const epsilons = { linf: 0.1, l3: 0.7, l2: 1, 'l1.5': 2.5, l1: 8, l0: 20 }
 const count = 100
 const rounds = 3
 
+// Too slow for the tests, which run every attack of the list on every kind of model.
+const ensembles = [
+  {
+    name: 'autoAttack',
+    norms: ['linf', 'l2'],
+    make: ({ norm, epsilon }) => unfooled.autoAttack({ norm, epsilon }),
+  },
+  {
+    name: 'firstSuccess of apgd, apgdTargeted and square',
+    norms: ['linf', 'l2'],
+    make: ({ norm, epsilon }) =>
+      unfooled.firstSuccess([
+        unfooled.apgd({ norm, epsilon }),
+        unfooled.apgdTargeted({ norm, epsilon }),
+        unfooled.square({ norm, epsilon, queries: 1000 }),
+      ]),
+  },
+]
+
 /** `npm run bench:attacks [fixture]`: what every attack reaches on the same samples, and at what cost. */
 export async function benchAttacks(name = 'digits_mlp') {
   const setting = await modelWithBatch(name, count)
@@ -27,7 +46,7 @@ export async function benchAttacks(name = 'digits_mlp') {
     colAligns: ['left', 'left', 'right', 'right', 'right', 'right', 'right'],
     style: { head: [], border: [] },
   })
-  for (const { name: attackName, norms, make } of attackList(unfooled)) {
+  for (const { name: attackName, norms, make } of [...attackList(unfooled), ...ensembles]) {
     for (const norm of norms) {
       const method = make({ norm, epsilon: epsilons[norm], model })
       let result

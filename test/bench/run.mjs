@@ -1,5 +1,6 @@
 // `npm run bench`: medians of interleaved runs, as ratios to the floor (bare runs of the same graph).
 import { availableParallelism } from 'node:os'
+import { benchBoundGoals } from './bound-goals.mjs'
 import { benchBounds } from './bounds.mjs'
 import { benchGradients } from './gradients.mjs'
 import { benchMemory } from './memory.mjs'
@@ -16,6 +17,7 @@ const benches = {
   pgd: benchProjectedGradientDescent,
   steps: benchSteps,
   bounds: benchBounds,
+  goals: benchBoundGoals,
   start: benchStart,
   memory: benchMemory,
 }

@@ -49,6 +49,20 @@ describe('a linear model, of which all distances are known', async () => {
     ])
   })
 
+  test('tells of its progress', () => {
+    expect(run.progress).toEqual(
+      expect.arrayContaining(
+        ['randomNoise', 'pgd', 'autoAttack', 'crown'].map((name) => expect.stringContaining(`${name} on sum.onnx: `)),
+      ),
+    )
+  })
+
+  test('says how to repeat it', () => {
+    expect(checks[0].command).toBe(
+      `npx unfooled audit ${model} ${samples} --epsilon 0.25 --seed ${seed} --output ${output} --budget 60`,
+    )
+  })
+
   test('is fooled by PGD exactly where the radius reaches the boundary', () => {
     const fooled = [0.0625, 0.125, 0.25, 0.5].map((radius) => find('pgd', radius).finding.fooled)
     expect(fooled).toEqual([0, 1, 2, 4])

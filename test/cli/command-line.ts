@@ -8,14 +8,21 @@ export interface Finished {
   readonly code: number
   readonly printed: string
   readonly noted: string
+  /** Absent when nothing was told. */
+  readonly progress?: readonly string[]
 }
 
 /** Runs the command line in this process. */
 export async function unfooled(...args: readonly string[]): Promise<Finished> {
   const printed: string[] = []
   const noted: string[] = []
-  const code = await runCli(args, { print: (text) => printed.push(text), note: (text) => noted.push(text) })
-  return { code, printed: printed.join('\n'), noted: noted.join('\n') }
+  const progress: string[] = []
+  const code = await runCli(args, {
+    print: (text) => printed.push(text),
+    note: (text) => noted.push(text),
+    progress: (text) => progress.push(text),
+  })
+  return { code, printed: printed.join('\n'), noted: noted.join('\n'), ...(progress.length > 0 && { progress }) }
 }
 
 /** An empty folder, which goes away with the test file. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import '../../matchers/vitest.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { parseProperty } from '../../src/vnnlib/parse-property.js'
@@ -84,4 +84,14 @@ test('refuses what is no property and a file that is not there', async () => {
     'The property missing.vnnlib cannot be read',
   )
   await expect(expect(model).not.toSatisfyProperty('missing.vnnlib')).rejects.toThrow('cannot be read')
+})
+
+test('of the shards of a run only the first checks a property', async () => {
+  vi.stubEnv('UNFOOLED_SHARD', '2/2')
+  await expect(model).toSatisfyProperty(unsafe)
+  await expect(model).not.toSatisfyProperty(safe)
+  vi.stubEnv('UNFOOLED_SHARD', '1/2')
+  await expect(model).toSatisfyProperty(safe)
+  await expect(expect(model).toSatisfyProperty(unsafe)).rejects.toThrow('violates unsafe.vnnlib')
+  vi.unstubAllEnvs()
 })

@@ -49,7 +49,7 @@ export async function computeLines(
   }
   const sampleOfRow = builder.input('sampleOfRow', 'int32', ['rows'])
   const known = (value: string) => (value === graph.inputs[0].name ? range : undefined)
-  const context = rowContext(graph, builder, roundingOf(rounding), known, sampleOfRow)
+  const context = rowContext(graph, builder, roundingOf(rounding), known, sampleOfRow, false)
   const [node] = graph.nodes
   const [output] = node.outputs
   const bounds = context.interval(output)

@@ -31,6 +31,16 @@ const readGzippedJson = (...path: string[]) =>
 
 const reference = { rounding: 'ignored', precision: 'float64' } as const
 
+/** A bound that counts how many margins it evaluates. */
+function counted(method: Bound): { method: Bound; evaluations(): number } {
+  let count = 0
+  const margins: Bound['margins'] = (context, epsilon) => {
+    count += epsilon.length
+    return method.margins(context, epsilon)
+  }
+  return { method: { ...method, margins }, evaluations: () => count }
+}
+
 function smallestMargins(margins: Float64Array, labels: ArrayLike<number>): number[] {
   const classes = margins.length / labels.length
   return Array.from(labels, (label, sample) =>
@@ -144,10 +154,12 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
     ['linf_clip_CROWN', 'linf', 'intersect'],
     ['linf_noclip_CROWN', 'linf', 'ignore'],
     ['l2_CROWN', 'l2', 'ignore'],
-  ] as const)('digits_mlp %s: radii within 1 %% below', async (name, norm, domain) => {
+  ] as const)('digits_mlp %s: radii within 1 %% below, in 6 evaluations', async (name, norm, domain) => {
     const { radius } = readJson('torch', 'digits_mlp_bounds.json').radius[name]
     const request = firstSamples('digits_mlp', radius.length)
-    const result = await bound(models.get('digits_mlp')!, crown({ norm, domain }), request)
+    const { method, evaluations } = counted(crown({ norm, domain }))
+    const result = await bound(models.get('digits_mlp')!, method, request)
+    expect(evaluations() / result.eligible).toBeLessThanOrEqual(6)
     result.samples.forEach((sample, index) => {
       if (!sample.eligible) return
       expect(sample.radius).toBeLessThan(radius[index] * 1.002 + 1e-5)
@@ -164,8 +176,9 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
     const request = firstSamples('digits_mlp', radius.length)
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
     const radii = async (cuts: number) => {
-      const method = alphaCrown({ norm, iterations: 2, cuts })
-      const { samples } = await bound(models.get('digits_mlp')!, method, request)
+      const { method, evaluations } = counted(alphaCrown({ norm, iterations: 2, cuts }))
+      const { samples, eligible } = await bound(models.get('digits_mlp')!, method, request)
+      expect(evaluations() / eligible).toBeLessThanOrEqual(6)
       samples.forEach((sample, index) => {
         if (sample.eligible) expect(sample.radius).toBeLessThan(attacked[index])
       })
@@ -174,6 +187,30 @@ describe.skipIf(!hasSharedData)('auto_LiRPA on networks trained for the comparis
     expect(await radii(0)).toBeGreaterThan(plain * mean(radius))
     expect(await radii(2)).toBeGreaterThan(cut * mean(radius))
   })
+
+  test.each([
+    ['linf', 'linf_clip_CROWN', 1.5],
+    ['l2', 'l2_CROWN', 2],
+  ] as const)('mnist_lenet CROWN %s: mean radius against %s, in 6 evaluations', async (norm, name, least) => {
+    const { radius, mean_radius } = readJson('torch', 'mnist_lenet_bounds.json').radius[name]
+    const { method, evaluations } = counted(crown({ norm }))
+    const result = await bound(models.get('mnist_lenet')!, method, firstSamples('mnist_lenet', radius.length))
+    const mean = result.samples.reduce((sum, sample) => sum + sample.radius, 0) / radius.length
+    expect(mean).toBeGreaterThan(least * mean_radius)
+    expect(evaluations() / result.eligible).toBeLessThanOrEqual(6)
+  })
+
+  test.each(runs('mnist_lenet', 'CROWN-IBP').map((run) => [run.norm, run.eps, run] as const))(
+    'mnist_lenet CROWN-IBP %s %d: margins are no smaller',
+    async (norm, eps, run) => {
+      const request = { ...firstSamples('mnist_lenet', run.n), epsilon: eps }
+      const method = crownIbp({ norm, domain: run.clip01 ? 'intersect' : 'ignore', rounding: 'ignored' })
+      const margins = await marginBounds(models.get('mnist_lenet')!, method, request)
+      smallestMargins(margins, request.labels).forEach((margin, sample) => {
+        expect(margin).toBeGreaterThan(run.min_margin_lb[sample])
+      })
+    },
+  )
 
   test.each(
     runs('mnist_lenet', 'CROWN')

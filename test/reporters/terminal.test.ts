@@ -158,7 +158,7 @@ test('attacks on regressors show what they did to the outputs', () => {
     output dB: median PSNR of the outputs without → with the attack
 
     ✗ test/robustness.test.ts > check 0
-        linear within l2 0.5 fooled 1 of 3 samples (33.3 %); accepted at most 0 %. Seed 3.
+        linear within l2 0.5 fooled 1 of 3 samples (33.3 %); accepted none. Seed 3.
     ? test/robustness.test.ts > check 2
         Inconclusive: There are no samples. Seed 3."
   `)

@@ -17,11 +17,15 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
-function startReporter(maxWorkers = 4): { reporter: UnfooledReporter; printed: string[] } {
+function startReporter(
+  maxWorkers = 4,
+  configFile = 'vitest.config.ts',
+): { reporter: UnfooledReporter; printed: string[] } {
   const printed: string[] = []
   const reporter = new UnfooledReporter()
   reporter.onInit({
     config: { root, maxWorkers },
+    vite: { config: { configFile: join(root, configFile) } },
     logger: { log: (text: string) => printed.push(text) },
   } as unknown as Vitest)
   return { reporter, printed }
@@ -62,10 +66,13 @@ test('says on which line the test is, where Vitest does', async () => {
   expect(checks.map(({ line }: { line?: number }) => line)).toEqual([17, 17])
 })
 
-test('says how to run a test again', async () => {
-  await startReporter().reporter.onTestRunEnd([testModule], [], 'passed')
+test.each([
+  ['vite.config.mts', ''],
+  ['demo/vitest.config.ts', ' --config demo/vitest.config.ts'],
+])('says how to run a test again, with the configuration %s', async (configFile, option) => {
+  await startReporter(4, configFile).reporter.onTestRunEnd([testModule], [], 'passed')
   const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
-  expect(checks[0].command).toBe(String.raw`npx vitest run test/a.test.ts -t 'suite attacked \(ε 0\.1\)$'`)
+  expect(checks[0].command).toBe(String.raw`npx vitest run${option} test/a.test.ts -t 'suite attacked \(ε 0\.1\)$'`)
 })
 
 test('reads what could not be told apart from the test file', async () => {

@@ -1,9 +1,10 @@
 import type { Norm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
-import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
+import type { Graph, TypedGraph } from '../../graph/graph.js'
 import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type Loss } from '../../passes/losses.js'
 import type { AscentStep } from '../iteration/ascent.js'
+import { emitNorm } from '../iteration/emit-norm.js'
 import { type Carried, loopGraph } from '../iteration/loop-graph.js'
 import { momentumSchedule } from './apgd-momentum.js'
 import { sparseSchedule } from './apgd-sparse.js'
@@ -97,11 +98,10 @@ export function apgdGraph(model: TypedGraph, settings: ApgdGraphSettings): Graph
       }
       const { iteration } = before
       const next = schedule.advance(body, { norm, steps, rho, ball, point, uphill, loss, ...best, iteration, before })
-      const flat = body.add('Reshape', [uphill, body.ints([0, elementCount(featureShape)])])
       return {
         point: next.point,
         carried: { ...best, ...next.carried, iteration: body.add('Add', [iteration, body.int(1)]) },
-        slope: body.add('ReduceL1', [flat, body.ints([1])], { keepdims: 0 }),
+        slope: emitNorm(body, 'linf', uphill, featureShape),
       }
     }
   })

@@ -2,6 +2,8 @@ import { elementTypeNumbers } from '../../graph/element-types.js'
 import { elementCount } from '../../graph/graph.js'
 import { emitNorm } from '../iteration/emit-norm.js'
 import { emitProjection } from '../iteration/emit-projection.js'
+import { emitRanked } from '../iteration/emit-ranked.js'
+import { emitSign } from '../iteration/emit-sign.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import type { ApgdSchedule } from './apgd-graph.js'
 
@@ -53,7 +55,6 @@ export const sparseSchedule: ApgdSchedule = {
     const feasible = emitFeasible(builder, gradient, emitFreeDirections(builder, from, lower, upper))
     const slopes = builder.add('Abs', [feasible])
     const flat = builder.add('Reshape', [slopes, builder.ints([0, features])])
-    const [sorted] = builder.addMany('TopK', [flat, builder.ints([features])], 2, { axis: 1 })
     const rank = builder.add('Clip', [
       builder.add('Sub', [builder.add('Floor', [width]), builder.scalar(1)]),
       builder.scalar(0),
@@ -63,9 +64,9 @@ export const sparseSchedule: ApgdSchedule = {
       builder.add('Cast', [rank], { to: elementTypeNumbers.int64 }),
       builder.ints([0, 1]),
     ])
-    const threshold = builder.add('Reshape', [builder.add('GatherElements', [sorted, place], { axis: 1 }), ones])
+    const threshold = builder.add('Reshape', [emitRanked(builder, flat, place), ones])
     const isSteep = builder.add('GreaterOrEqual', [slopes, threshold])
-    const signs = where(isSteep, builder.add('Sign', [feasible]), builder.scalar(0))
+    const signs = where(isSteep, emitSign(builder, feasible), builder.scalar(0))
     const count = builder.add('Reshape', [emitNorm(builder, 'l0', signs, featureShape), ones])
     const amount = builder.add('Div', [size, builder.add('Max', [count, builder.scalar(1)])])
     const moved = builder.add('Add', [from, builder.add('Mul', [signs, amount])])

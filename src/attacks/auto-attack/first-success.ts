@@ -47,7 +47,10 @@ async function run(context: AttackContext, attacks: readonly Attack[]): Promise<
   let standing = range(labels.length)
   for (const [index, method] of attacks.entries()) {
     if (standing.length === 0) break
-    const part = restrictContext(context, standing, (fraction) => context.progress((index + fraction) / attacks.length))
+    const before = labels.length - standing.length
+    const part = restrictContext(context, standing, (fraction, fooled = 0) =>
+      context.progress((index + fraction) / attacks.length, before + fooled),
+    )
     const found = await method.run(part)
     standing.forEach((sample, row) => {
       const [center, point] = [inputs.data, adversarial].map((data) => rowOf(data, size, sample))

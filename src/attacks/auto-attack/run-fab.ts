@@ -1,4 +1,5 @@
 import type { CompiledGraph } from '../../engine/compiled-graph.js'
+import type { Feeds } from '../../engine/engine.js'
 import { diameter } from '../../geometry/diameter.js'
 import { distance } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
@@ -35,7 +36,8 @@ interface Search {
 /** What one run has found. */
 interface Run {
   readonly samples: readonly number[]
-  readonly rivals: RivalClasses
+  /** The classes of the samples and their rivals, as the graph takes them. */
+  readonly classes: Feeds
   readonly points: Float32Array
   readonly closest: Float32Array
   /** Infinite where no adversarial point was met. */
@@ -84,12 +86,19 @@ async function runOnce(
   report: (fraction: number) => void,
 ): Promise<boolean> {
   const { context, settings, candidates } = search
-  const { model, inputs } = context
+  const { model, inputs, labels, targets } = context
   const size = model.domain.lower.length
   const points = inputs.data.slice()
   if (atRandom) for (const sample of samples) perturbAtRandom(search, points, sample)
   const distances = search.distances.slice().fill(Number.POSITIVE_INFINITY)
-  const run: Run = { samples, rivals, points, closest: inputs.data.slice(), distances }
+  const classes = {
+    labels: intTensor(samples.map((sample) => (targets ?? labels)[sample])),
+    rivals: intTensor(
+      samples.flatMap((sample) => rivals.map((ofRank) => ofRank[sample])),
+      [samples.length, rivals.length],
+    ),
+  }
+  const run: Run = { samples, classes, points, closest: inputs.data.slice(), distances }
   let finished = true
   for (let step = 0; step < settings.steps && finished; step++) {
     finished = await advance(search, run)
@@ -120,20 +129,16 @@ function perturbAtRandom({ context, settings, distances }: Search, points: Float
 /** One step of all samples of a run. Says whether the budget sufficed. */
 async function advance(
   { context, settings, graph, candidates }: Search,
-  { samples, rivals, points, closest, distances }: Run,
+  { samples, classes, points, closest, distances }: Run,
 ): Promise<boolean> {
-  const { model, inputs, labels, targets, budget } = context
+  const { model, inputs, budget } = context
   const { norm, beta } = settings
   const size = model.domain.lower.length
   if (!(await budget.next())) return false
   const { data, shape } = takeSamples({ ...inputs, data: points }, samples)
   const results = await graph.run({
     [model.graph.inputs[0].name]: floatTensor(data, shape),
-    labels: intTensor(samples.map((sample) => (targets ?? labels)[sample])),
-    rivals: intTensor(
-      samples.flatMap((sample) => rivals.map((ofRank) => ofRank[sample])),
-      [samples.length, rivals.length],
-    ),
+    ...classes,
   })
   const gradients = results.gradient.data as Float32Array
   checkGradients(gradients)

@@ -2,6 +2,8 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import { elementCount } from '../../graph/graph.js'
 import { emitNorm } from './emit-norm.js'
+import { emitProjection } from './emit-projection.js'
+import { emitSign } from './emit-sign.js'
 import { emitFeasible, emitFreeDirections } from './free-directions.js'
 import { emitSteepest } from './steepest.js'
 
@@ -43,10 +45,8 @@ export function emitAscent(
 }
 
 function ascendLinf(builder: GraphBuilder, point: string, gradient: string, step: AscentStep): string {
-  // A steep ramp is the sign, and faster than Sign.
-  const steep = builder.add('Mul', [gradient, builder.scalar(1e38)])
-  const sign = builder.add('Clip', [steep, builder.scalar(-1), builder.scalar(1)])
-  return clip(builder, builder.add('Add', [point, builder.add('Mul', [sign, step.size])]), step)
+  const move = builder.add('Mul', [emitSign(builder, gradient), step.size])
+  return clip(builder, builder.add('Add', [point, move]), step)
 }
 
 // Steepest ascent in l1 puts all of the step on the coordinate with the largest derivative, and what the domain
@@ -62,38 +62,17 @@ function ascendL1(builder: GraphBuilder, point: string, gradient: string, step: 
     ]),
   )
   const derivative = flat(gradient)
-  const [, order] = sortDown(builder, builder.add('Abs', [derivative]), features)
+  const steepness = builder.add('Abs', [derivative])
+  const [, order] = builder.addMany('TopK', [steepness, builder.ints([features])], 2, { axis: 1 })
   const sortedRoom = builder.add('GatherElements', [room, order], { axis: 1 })
   const taken = builder.add('CumSum', [sortedRoom, builder.int(1)], { exclusive: 1 })
-  const left = builder.add('Relu', [builder.add('Sub', [flatten(builder, step.size), taken])])
+  const whole = builder.add('Reshape', [step.size, builder.ints([0, 1])])
+  const left = builder.add('Relu', [builder.add('Sub', [whole, taken])])
   const amounts = builder.add('Min', [left, sortedRoom])
   const move = builder.add('ScatterElements', [derivative, order, amounts], { axis: 1 })
-  const signed = builder.add('Mul', [move, builder.add('Sign', [derivative])])
+  const signed = builder.add('Mul', [move, emitSign(builder, derivative)])
   const like = builder.ints([0, ...step.featureShape])
-  const moved = builder.add('Add', [point, builder.add('Reshape', [signed, like])])
-  const displacement = flat(builder.add('Sub', [clip(builder, moved, step), step.origin]))
-  const projected = builder.add('Reshape', [projectL1(builder, displacement, step, features), like])
-  return clip(builder, builder.add('Add', [step.origin, projected]), step)
-}
-
-/** Duchi et al., "Efficient projections onto the l1-ball", ICML 2008: every coordinate shrinks by the same threshold. */
-function projectL1(builder: GraphBuilder, displacement: string, { epsilon }: AscentStep, features: number): string {
-  const sizes = builder.add('Abs', [displacement])
-  const [sorted] = sortDown(builder, sizes, features)
-  const excess = builder.add('Sub', [builder.add('CumSum', [sorted, builder.int(1)]), flatten(builder, epsilon)])
-  const ranks = builder.once('ranks', () => builder.floats(Array.from({ length: features }, (_, index) => index + 1)))
-  const thresholds = builder.add('Div', [excess, ranks])
-  const threshold = builder.add('Relu', [builder.add('ReduceMax', [thresholds, builder.ints([1])])])
-  const shrunk = builder.add('Relu', [builder.add('Sub', [sizes, threshold])])
-  return builder.add('Mul', [shrunk, builder.add('Sign', [displacement])])
-}
-
-function sortDown(builder: GraphBuilder, values: string, count: number): string[] {
-  return builder.addMany('TopK', [values, builder.ints([count])], 2, { axis: 1 })
-}
-
-function flatten(builder: GraphBuilder, perSample: string): string {
-  return builder.add('Reshape', [perSample, builder.ints([0, 1])])
+  return emitProjection(builder, 'l1', builder.add('Add', [point, builder.add('Reshape', [signed, like])]), step)
 }
 
 function clip(builder: GraphBuilder, value: string, { lower, upper }: AscentStep): string {

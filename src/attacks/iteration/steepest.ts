@@ -23,10 +23,10 @@ export function emitSteepest(
   axes: readonly number[],
 ): SteepestDirection {
   const along = builder.ints(axes)
-  if (norm === 'linf') {
-    return { direction: builder.add('Sign', [gradient]), slope: builder.add('ReduceL1', [gradient, along]) }
-  }
   const sizes = builder.add('Abs', [gradient])
+  if (norm === 'linf') {
+    return { direction: builder.add('Sign', [gradient]), slope: builder.add('ReduceSum', [sizes, along]) }
+  }
   const largest = builder.add('ReduceMax', [sizes, along])
   if (norm === 'l1') {
     // Where several derivatives are the largest, they share the step.
@@ -39,7 +39,8 @@ export function emitSteepest(
   const atLeastOne = (sum: string) => builder.add('Max', [sum, builder.scalar(1)])
   if (norm === 'l2') {
     const scaled = builder.add('Div', [gradient, divisor])
-    const length = atLeastOne(builder.add('ReduceL2', [scaled, along]))
+    const squares = builder.add('ReduceSum', [builder.add('Mul', [scaled, scaled]), along])
+    const length = builder.add('Sqrt', [atLeastOne(squares)])
     return { direction: builder.add('Div', [scaled, length]), slope: builder.add('Mul', [largest, length]) }
   }
   const p = exponent(norm)

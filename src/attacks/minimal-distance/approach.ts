@@ -68,7 +68,7 @@ export function emitApproach(iteration: Iteration, aim: Aim, box: Box): Approach
   return {
     direction,
     length: atLeast(norm('l2', direction)),
-    slope: norm('l1', uphill),
+    slope: norm('linf', uphill),
     distance(name) {
       const steepness = body.add('Mul', [largest, atLeast(norm(dualNorms[name], direction))])
       return body.add('Div', [body.add('Abs', [lead.value]), atLeast(steepness)])

@@ -3,9 +3,8 @@ import { floatTensor } from '../../graph/builder.js'
 import type { Tensor } from '../../graph/graph.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { carliniWagnerGraph, shrink } from './carlini-wagner-graph.js'
-import { checkConfidence } from './check-confidence.js'
 import { searchConstants } from './constant-search.js'
 
 export interface CarliniWagnerSettings {
@@ -37,7 +36,7 @@ export interface CarliniWagnerSettings {
  * Carlini, Wagner, "Towards evaluating the robustness of neural networks", S&P 2017, §VI. Departures: the learning rate
  * falls along a cosine; untargeted, each sample aims at the class whose linearised boundary is nearest; the domain
  * takes up only nine tenths of tanh's range, so that features at its ends do not freeze; the result is moved to the
- * boundary by bisection.
+ * boundary.
  * @throws SettingsError when a setting makes no sense.
  */
 export function carliniWagner({

@@ -1,7 +1,6 @@
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { checkGamma } from './check-gamma.js'
+import { checkCount, checkGamma, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { ddnGraph } from './ddn-graph.js'
 import { runClosest } from './run-closest.js'
 
@@ -27,7 +26,7 @@ export interface DdnSettings {
  * Rony et al., "Decoupling direction and norm for efficient gradient-based ℓ2 adversarial attacks and defenses", CVPR
  * 2019. Departures: no rounding to 8 bits; the loss is the lead of the class aimed at, so that confident samples do not
  * saturate; steps leave out what leads out of the domain; gamma falls along a cosine, as the step does; the result is
- * moved to the boundary by bisection.
+ * moved to the boundary.
  * @throws SettingsError when a setting makes no sense.
  */
 export function ddn({

@@ -3,8 +3,7 @@ import type { Domain } from '../../geometry/domain.js'
 import { floatTensor } from '../../graph/builder.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { checkConfidence } from './check-confidence.js'
+import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { searchConstants } from './constant-search.js'
 import { eadGraph } from './ead-graph.js'
 
@@ -41,8 +40,7 @@ export interface EadSettings {
  * for each sample. A minimal-distance attack in ℓ1.
  * Chen, Sharma, Zhang, Yi, Hsieh, "EAD: Elastic-net attacks to deep neural networks via adversarial examples", AAAI
  * 2018. Departures: adversarial points are looked for where the gradient is taken, which saves a forward pass;
- * untargeted, each sample aims at the class whose linearised boundary is nearest; the result is moved to the boundary by
- * bisection.
+ * untargeted, each sample aims at the class whose linearised boundary is nearest; the result is moved to the boundary.
  * @throws SettingsError when a setting makes no sense.
  */
 export function ead({

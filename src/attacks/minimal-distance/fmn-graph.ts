@@ -5,6 +5,7 @@ import { elementTypeNumbers } from '../../graph/element-types.js'
 import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
 import { emitNorm } from '../iteration/emit-norm.js'
 import { emitProjection } from '../iteration/emit-projection.js'
+import { emitRanked } from '../iteration/emit-ranked.js'
 import { loopGraph } from '../iteration/loop-graph.js'
 import { type Box, declareAim, emitApproach, emitBox, emitColumn, emitReach, smallest } from './approach.js'
 import { emitCosineSchedule } from './emit-schedule.js'
@@ -127,9 +128,8 @@ function emitLargest(body: GraphBuilder, point: string, ball: Ball): string {
   const clipped = body.add('Min', [body.add('Max', [point, lower]), upper])
   const sizes = body.add('Abs', [body.add('Sub', [clipped, origin])])
   const flat = body.add('Reshape', [sizes, body.ints([0, features])])
-  const [sorted] = body.addMany('TopK', [flat, body.ints([features])], 2, { axis: 1 })
   const last = body.add('Sub', [body.add('Reshape', [epsilon, body.ints([0, 1])]), body.scalar(1)])
   const rank = body.add('Cast', [last], { to: elementTypeNumbers.int64 })
-  const threshold = emitColumn(body, body.add('GatherElements', [sorted, rank], { axis: 1 }), featureShape)
+  const threshold = emitColumn(body, emitRanked(body, flat, rank), featureShape)
   return body.add('Where', [body.add('Less', [sizes, threshold]), origin, clipped])
 }

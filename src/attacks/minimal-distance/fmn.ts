@@ -1,8 +1,7 @@
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { checkGamma } from './check-gamma.js'
+import { checkCount, checkGamma, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { fmnGraph } from './fmn-graph.js'
 import { runClosest } from './run-closest.js'
 
@@ -31,7 +30,7 @@ export interface FmnSettings {
  * Departures: steps and first-order distances leave out what leads out of the domain, and before anything is found the
  * radius never shrinks, without which the published attack stalls at the domain's bounds; untargeted, samples aim at the
  * nearest classes one by one, not at the largest logit; step lengths are relative, not in units of images in [0, 1]; the
- * result is moved to the boundary by bisection, in ℓ0 by undoing changes.
+ * result is moved to the boundary, in ℓ0 by undoing changes.
  * @throws SettingsError when a setting makes no sense.
  */
 export function fmn({

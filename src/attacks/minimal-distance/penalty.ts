@@ -57,7 +57,7 @@ export function emitPenalty(
     constant,
     value: body.add('Mul', [constant, missing]),
     gradient: body.add('Mul', [uphill, emitColumn(body, weight, featureShape)]),
-    slope: emitNorm(body, 'l1', uphill, featureShape),
+    slope: emitNorm(body, 'linf', uphill, featureShape),
     acceptable: confidence > 0 ? leadsEnough() : undefined,
     distance,
   }

@@ -2,13 +2,13 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { rowOf } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
 import type { LoopCandidates } from '../iteration/run-loop.js'
 import type { ClosestPoints } from './closest-points.js'
+import { crossBoundary } from './cross-boundary.js'
 import { restoreFeatures } from './restore-features.js'
 
 // Within 2e-5 of the boundary.
-const halvings = 16
+const tolerance = 2 ** -16
 // Rounding differs between the graph of the attack and the model as deployed: a point at the very boundary could fall back.
 const push = 1e-3
 
@@ -36,7 +36,7 @@ export async function settleAtBoundary(
   }
   return norm === 'l0'
     ? restoreFeatures(context, adversarial, found, forwardQueries)
-    : moveToBoundary(context, adversarial, found, halvings, forwardQueries)
+    : crossBoundary(context, adversarial, found, tolerance, forwardQueries)
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { AttackNorm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
-import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
-import { mapNames } from '../../graph/map-names.js'
+import type { Graph, TypedGraph } from '../../graph/graph.js'
+import { mapTypedNames } from '../../graph/map-names.js'
 import { ruleContext } from '../../passes/context.js'
 import { derivativeContext } from '../../passes/derivative-context.js'
 import { emitForward } from '../../passes/forward.js'
@@ -10,6 +10,7 @@ import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type LossName } from '../../passes/losses.js'
 import { poolBeforeRelu } from '../../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from '../iteration/ascent.js'
+import { emitNorm } from '../iteration/emit-norm.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import { type Carried, type Iteration, loopGraph } from '../iteration/loop-graph.js'
 import { emitBestSubset, type Subsets } from './best-subset.js'
@@ -77,8 +78,7 @@ export function perturbationAnalysisGraph(
       const { body, point, carried } = iteration
       const base = carried.base ?? point
       const uphill = uphillOf(iteration)
-      const flat = body.add('Reshape', [uphill, body.ints([0, elementCount(featureShape)])])
-      const slope = body.add('ReduceL1', [flat, body.ints([1])], { keepdims: 0 })
+      const slope = emitNorm(body, 'linf', uphill, featureShape)
       const free = emitFreeDirections(body, base, step.lower, step.upper)
       const best =
         subsets && emitBestSubset(body, norm, emitFeasible(body, uphill, free), subsets, carried.used, featureShape)
@@ -93,10 +93,9 @@ function besides(model: TypedGraph, input: string, index: number): TypedGraph {
   const graph = poolBeforeRelu(model)
   const apart = (name: string) => `surrogate ${index}/${name}`
   const rename = (name: string) => (name === graph.inputs[0].name ? input : apart(name))
-  const values = new Map([...graph.values].map(([name, type]) => [rename(name), type]))
-  const renamed = mapNames(graph, rename)
+  const renamed = mapTypedNames(graph, rename)
   // Names of nodes must be unique too.
-  return { ...renamed, values, nodes: renamed.nodes.map((node) => ({ ...node, name: node.name && apart(node.name) })) }
+  return { ...renamed, nodes: renamed.nodes.map((node) => ({ ...node, name: node.name && apart(node.name) })) }
 }
 
 function emitLossGradient(graph: TypedGraph, body: GraphBuilder, seed: (logits: string) => string): string {

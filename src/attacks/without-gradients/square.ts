@@ -137,7 +137,7 @@ async function run(context: AttackContext, { norm, queries, p, restarts, loss }:
         const fooled = await tryChange(samples, query)
         standing = standing.filter((sample) => !fooled.has(sample))
       }
-      context.progress((restart + (query + 1) / queries) / restarts)
+      context.progress((restart + (query + 1) / queries) / restarts, labels.length - standing.length)
     }
   }
   return { ...candidates, interrupted: false }

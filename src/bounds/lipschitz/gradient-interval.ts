@@ -1,4 +1,5 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../../graph/graph.js'
+import { mapTypedNames } from '../../graph/map-names.js'
 import { asNumber } from '../../operators/element-type.js'
 import type { IntervalContext, RuleContext } from '../../operators/operator.js'
 import { findOperator } from '../../operators/registry.js'
@@ -168,17 +169,5 @@ function emitPool(node: GraphNode, ball: Ball, context: GradientIntervalContext)
 
 /** The same graph with other names for all values: rules tell values apart by their names. */
 function renamed(graph: TypedGraph, prefix: string): TypedGraph {
-  const rename = (name: string) => (name === '' ? '' : prefix + name)
-  return {
-    ...graph,
-    inputs: graph.inputs.map((port) => ({ ...port, name: rename(port.name) })),
-    outputs: graph.outputs.map((port) => ({ ...port, name: rename(port.name) })),
-    nodes: graph.nodes.map((node) => ({
-      ...node,
-      inputs: node.inputs.map(rename),
-      outputs: node.outputs.map(rename),
-    })),
-    constants: new Map([...graph.constants].map(([name, tensor]) => [rename(name), tensor])),
-    values: new Map([...graph.values].map(([name, type]) => [rename(name), type])),
-  }
+  return mapTypedNames(graph, (name) => prefix + name)
 }

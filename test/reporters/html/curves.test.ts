@@ -75,17 +75,16 @@ test('of several checks with one method the closest example and the largest radi
     { method: 'crown', eligible: 3, radii: Infinity, bySample: [0.02, 0.06, 0.2, none], values: [0.02, 0.06, 0.2] },
   ])
   const [pgd, own] = deviations(comparison)
-  expect(pgd).toEqual({ pair: 'crown ↔ pgd', values: [expect.closeTo(0.08), expect.closeTo(0.09)] })
-  expect(own).toEqual({
-    pair: 'crown ↔ its own attacks',
-    values: [expect.closeTo(0.005), expect.closeTo(0.03), expect.closeTo(0.1)],
-  })
+  expect(pgd.pair).toBe('crown ↔ pgd')
+  expect(known(pgd)).toEqual([expect.closeTo(0.08), expect.closeTo(0.09)])
+  expect(own.pair).toBe('crown ↔ its own attacks')
+  expect(known(own)).toEqual([expect.closeTo(0.005), expect.closeTo(0.03), expect.closeTo(0.1)])
 })
 
 test('a sample that a bound certifies nothing for deviates by the whole distance', () => {
   const [comparison] = compare(withDistances(0.1, Number.NaN, 0.3, 0.4), lowerBoundEvidence())
   expect(boundReach(comparison)[0].values).toEqual([0.05, 0.05])
-  expect(deviations(comparison)[0].values).toEqual([0.1, expect.closeTo(0.25)])
+  expect(known(deviations(comparison)[0])).toEqual([0.1, expect.closeTo(0.25)])
 })
 
 test('an attack with other eligible samples is another method, and an estimate says so', () => {
@@ -194,3 +193,7 @@ test('what was compared with a baseline is drawn as well', () => {
   expect(attackReach(bound)).toEqual([])
   expect(boundReach(bound)[0].values).toEqual([0.02, 0.2])
 })
+
+function known({ deviations }: { readonly deviations: Float64Array }): number[] {
+  return [...deviations].filter(Number.isFinite)
+}

@@ -1,5 +1,5 @@
 import { parseHTML } from 'linkedom'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { renderHtml } from '../../../reporters/html/page.js'
 import { createReport } from '../../../reporters/report.js'
 import type { Evidence } from '../../../src/evidence.js'
@@ -69,7 +69,7 @@ test('every chart has a name and its figures as a table', () => {
   // Samples 0 and 1 are fooled at 0.03 and 0.08, sample 2 is not.
   expect(figures[0].textContent).toContain('deepFool0.0833.3')
   // 0.03 − 0.02 and 0.08 − 0.06.
-  expect(figures[2].textContent).toContain('crown ↔ deepFool20.010.01250.0150.01750.02')
+  expect(figures[2].textContent).toContain('crown ↔ deepFool20.0150.007070.010.01250.0150.01750.0229.2 %0')
   expect(figures[3].textContent).toContain('171381')
 })
 
@@ -185,4 +185,41 @@ test('so do 50 000 samples, not all of which are in the table', () => {
   const { html, texts } = render(...Array.from({ length: 3 }, () => manySamples(50_000)))
   expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
   expect(texts('.samples > p')[0]).toMatch(/^The first \d+ of 50000 samples; report.json has all of them.$/)
+})
+
+describe('pictures of adversarial examples', () => {
+  const picture = (sample: number, size = 8) => {
+    const png = `iVBORw0KGgo${'A'.repeat(size)}`
+    return { sample, original: png, perturbation: png, adversarial: png, amplification: 12.34 }
+  }
+
+  test('say what they show', () => {
+    const attack = attackEvidence()
+    const regression = regressionEvidence()
+    const { document, texts } = render(
+      { ...attack, finding: { ...attack.finding!, pictures: [picture(1)] } },
+      { ...regression, finding: { ...regression.finding!, pictures: [picture(0)] } },
+    )
+    const [, ...alternatives] = [...document.querySelectorAll('.triptych img')].map((image) =>
+      image.getAttribute('alt'),
+    )
+    expect(texts('.pictures figure')).toEqual([
+      'class 1change ×\u00a012taken for 7Sample 1, linf distance 0.08, ε 0.1',
+      'PSNR 24.5 dBchange ×\u00a012PSNR 18.5 dBSample 0, l2 distance 0.5, ε 0.5',
+    ])
+    expect(alternatives.slice(0, 2)).toEqual([
+      'What the attack changes, amplified 12 times',
+      'Sample 1 with the change: taken for 7',
+    ])
+  })
+
+  test('leave the file below 2 MB: the first of each check, then the second, as long as there is room', () => {
+    const { finding, ...check } = manySamples(1000)
+    const pictures = [2, 3, 4, 5].map((sample) => picture(sample, 16_000))
+    const illustrated = { ...check, finding: { ...finding!, pictures } }
+    const { html, document } = render(...Array.from({ length: 10 }, () => illustrated))
+    expect(Buffer.byteLength(html)).toBeLessThan(2_000_000)
+    const shown = [...document.querySelectorAll('.pictures')].map((each) => each.querySelectorAll('figure').length)
+    expect(shown).toEqual([2, 2, ...Array(8).fill(1)])
+  })
 })

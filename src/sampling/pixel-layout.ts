@@ -1,5 +1,5 @@
 /** How the features of a sample are the pixels of an image. */
-export interface ImageLayout {
+export interface PixelLayout {
   readonly width: number
   readonly height: number
   readonly channels: 1 | 3
@@ -14,7 +14,7 @@ const leastSide = 4
  * The layout of shapes [channels, height, width], [height, width, channels] and [height, width], with one channel or three;
  * undefined where the features are no image.
  */
-export function imageLayout(featureShape: readonly number[]): ImageLayout | undefined {
+export function pixelLayout(featureShape: readonly number[]): PixelLayout | undefined {
   const channelsFirst = featureShape.length === 3 && isChannels(featureShape[0])
   const [height, width, channels = 1] = channelsFirst ? [...featureShape.slice(1), featureShape[0]] : featureShape
   if (featureShape.length < 2 || featureShape.length > 3) return undefined

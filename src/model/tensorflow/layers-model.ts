@@ -1,0 +1,77 @@
+import { ModelError } from '../../errors.js'
+import { type Activation, type Compute, countNames, type LayersLogits, type NativeModel } from './native.js'
+import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
+
+/** @throws ModelError when it has several inputs, or no output of the name asked for. */
+export function openLayersModel(tf: TfjsLibrary, model: LayersModel, wanted: string | undefined): NativeModel {
+  const [input, ...others] = model.inputs
+  if (others.length > 0) throw new ModelError(`The model has ${model.inputs.length} inputs; it must have one.`)
+  const output = findOutput(model, wanted)
+  const { activation, ...logits } = findLogits(output)
+  return {
+    input,
+    output: output.sourceLayer.name,
+    deployed: computeValue(tf, model, output),
+    logits: computeLogits(tf, model, logits),
+    activation,
+    operators: countNames(model.layers.map((layer) => layer.getClassName())),
+    parameters: model.countParams(),
+    layers: { model, logits },
+  }
+}
+
+function findOutput({ outputs }: LayersModel, wanted: string | undefined): SymbolicTensor {
+  const output = wanted === undefined ? outputs[0] : outputs.find(({ sourceLayer }) => sourceLayer.name === wanted)
+  if (output) return output
+  const names = outputs.map(({ sourceLayer }) => `"${sourceLayer.name}"`).join(', ')
+  throw new ModelError(`The model has no output layer "${wanted}"; it has ${names}.`)
+}
+
+/**
+ * Sees through a softmax over the classes, or the sigmoid of a single score, at the end, also where it is reshaped into a
+ * row afterwards, as in MobileNet.
+ */
+function findLogits(output: SymbolicTensor): LayersLogits & { readonly activation: Activation | undefined } {
+  const asItIs = { value: output, dense: undefined, activation: undefined }
+  if (output.shape.length !== 2) return asItIs
+  let last = output
+  while (['Reshape', 'Flatten'].includes(last.sourceLayer.getClassName())) [last] = inputsOf(last)
+  const [classes] = output.shape.slice(-1)
+  const activation = classes === 1 ? 'sigmoid' : 'softmax'
+  const isRow = last.shape.slice(1, -1).every((size) => size === 1) && last.shape.at(-1) === classes
+  if (!isRow || activationOf(last.sourceLayer) !== activation) return asItIs
+  const [value] = inputsOf(last)
+  return { value, dense: last.sourceLayer.getClassName() === 'Dense' ? last.sourceLayer : undefined, activation }
+}
+
+function inputsOf({ sourceLayer, nodeIndex }: SymbolicTensor): readonly SymbolicTensor[] {
+  return sourceLayer.inboundNodes[nodeIndex].inputTensors
+}
+
+function activationOf(layer: Layer): unknown {
+  const kind = layer.getClassName()
+  if (kind === 'Softmax') return 'softmax'
+  return kind === 'Dense' || kind === 'Activation' ? layer.getConfig().activation : undefined
+}
+
+/** The logits, from the layers of the model itself. */
+function computeLogits(tf: TfjsLibrary, model: LayersModel, { value, dense }: LayersLogits): Compute {
+  const features = computeValue(tf, model, value)
+  if (!dense) return (inputs) => row(tf, features(inputs))
+  return (inputs) => {
+    const [kernel, bias] = dense.getWeights()
+    const product = tf.matMul(row(tf, features(inputs)), kernel)
+    return bias ? tf.add(product, bias) : product
+  }
+}
+
+/** One row per sample, where a sample has axes of size 1 besides. */
+function row(tf: TfjsLibrary, tensor: TfjsTensor): TfjsTensor {
+  return tensor.shape.length <= 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
+}
+
+function computeValue(tf: TfjsLibrary, model: LayersModel, value: SymbolicTensor): Compute {
+  if (value.id === model.inputs[0].id) return (inputs) => inputs
+  const part = tf.model({ inputs: model.inputs, outputs: value })
+  return (inputs) => part.apply(inputs, { training: false })
+}

@@ -1,0 +1,62 @@
+import type { Inputs } from '../../sampling/samples.js'
+import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
+
+export type Compute = (inputs: TfjsTensor) => TfjsTensor
+
+/** A model as TensorFlow.js runs it, of either kind. */
+export interface NativeModel {
+  readonly input: { readonly name: string; readonly dtype: string; readonly shape: readonly (number | null)[] }
+  readonly output: string
+  /** The output as it is. */
+  readonly deployed: Compute
+  /** What the output is an activation of, where that is a softmax or the sigmoid of a single score. */
+  readonly logits: Compute
+  readonly activation: Activation | undefined
+  /** Layers or operators, with the number of each. */
+  readonly operators: Readonly<Record<string, number>>
+  readonly parameters: number
+  /** Of a layers model: what it can be translated from. */
+  readonly layers: { readonly model: LayersModel; readonly logits: LayersLogits } | undefined
+}
+
+export type Activation = 'softmax' | 'sigmoid'
+
+/** Where the logits of a layers model come from: a value, and the dense layer on top of it whose activation is left out. */
+export interface LayersLogits {
+  readonly value: SymbolicTensor
+  readonly dense: Layer | undefined
+}
+
+export function countNames(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1
+  return counts
+}
+
+/** The outputs for some inputs, and their shape. */
+export async function runNative(tf: TfjsLibrary, compute: Compute, { data, shape }: Inputs): Promise<Inputs> {
+  return read(tf.tidy(() => compute(tf.tensor(data, shape))))
+}
+
+/** Gradient of Σ cotangents · outputs with respect to the inputs. `outputShape` is that of one sample. */
+export async function runGradient(
+  tf: TfjsLibrary,
+  compute: Compute,
+  { data, shape }: Inputs,
+  cotangents: Float32Array,
+  outputShape: readonly number[],
+): Promise<Float32Array> {
+  const gradient = tf.tidy(() =>
+    tf.grad(compute)(tf.tensor(data, shape), tf.tensor(cotangents, [shape[0], ...outputShape])),
+  )
+  return (await read(gradient)).data
+}
+
+/** The numbers of a tensor, which is disposed of. */
+async function read(tensor: TfjsTensor): Promise<Inputs> {
+  try {
+    return { data: Float32Array.from(await tensor.data()), shape: [...tensor.shape] }
+  } finally {
+    tensor.dispose()
+  }
+}

@@ -1,0 +1,99 @@
+import { GraphBuilder } from '../../graph/builder.js'
+import { elementCount, type Graph } from '../../graph/graph.js'
+import { ruleOpset } from '../../graph/upgrade.js'
+import { renameValues } from '../prepare-graph.js'
+import { UntranslatableError, type Weights } from './layers/layer.js'
+import { layerRules } from './layers/rules.js'
+import { channelsLast, type Value } from './layers/value.js'
+import type { LayersLogits } from './native.js'
+import type { Layer, LayersModel, SymbolicTensor } from './tfjs.js'
+
+/**
+ * A layers model as an ONNX graph from its input, channels last, to its logits.
+ * @throws UntranslatableError for a layer without a translation; the message names it.
+ */
+export async function translateLayers(
+  model: LayersModel,
+  { value, dense }: LayersLogits,
+  featureShape: readonly number[],
+  output: string,
+): Promise<Graph> {
+  const builder = new GraphBuilder(ruleOpset)
+  const input = builder.input('input', 'float32', ['batch', ...featureShape])
+  const walk = new Walk(builder)
+  walk.set(model.inputs[0], { shape: featureShape, last: input })
+  const features = asRow(builder, await walk.valueOf(value))
+  const logits = dense ? await walk.emit(dense, [features], { activation: 'linear' }) : features
+  builder.output(output, channelsLast(builder, logits))
+  return renameValues(builder.build())
+}
+
+/** One row per sample, where a sample has axes of size 1 besides. */
+function asRow(builder: GraphBuilder, value: Value): Value {
+  if (value.shape.length === 1) return value
+  const shape = [elementCount(value.shape)]
+  return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
+}
+
+/** From values back to the layers that make them, each translated once. */
+class Walk {
+  readonly #builder: GraphBuilder
+  readonly #values = new Map<number, Value>()
+
+  constructor(builder: GraphBuilder) {
+    this.#builder = builder
+  }
+
+  set({ id }: SymbolicTensor, value: Value): void {
+    this.#values.set(id, value)
+  }
+
+  async valueOf(tensor: SymbolicTensor): Promise<Value> {
+    const known = this.#values.get(tensor.id)
+    if (known) return known
+    const { sourceLayer, nodeIndex, tensorIndex } = tensor
+    const inputs: Value[] = []
+    for (const input of sourceLayer.inboundNodes[nodeIndex].inputTensors) inputs.push(await this.valueOf(input))
+    const value = isModel(sourceLayer)
+      ? await this.#inside(sourceLayer, inputs, tensorIndex)
+      : await this.emit(sourceLayer, inputs, {}, tensor.shape)
+    this.set(tensor, value)
+    return value
+  }
+
+  /** A model that is used as a layer: the same layers may be used elsewhere, on other values. */
+  async #inside(model: LayersModel, inputs: readonly Value[], output: number): Promise<Value> {
+    const walk = new Walk(this.#builder)
+    model.inputs.forEach((input, index) => walk.set(input, inputs[index]))
+    return walk.valueOf(model.outputs[output])
+  }
+
+  async emit(
+    layer: Layer,
+    inputs: readonly Value[],
+    changes: Readonly<Record<string, unknown>>,
+    shape: readonly (number | null)[] = [],
+  ): Promise<Value> {
+    const kind = layer.getClassName()
+    const rule = layerRules.get(kind)
+    if (!rule) throw new UntranslatableError(`its layer "${layer.name}" (${kind}) has no translation to ONNX`)
+    const weights: Weights[] = []
+    for (const tensor of layer.getWeights()) {
+      weights.push({ data: Float32Array.from(await tensor.data()), shape: tensor.shape })
+    }
+    if (shape.slice(1).includes(null)) {
+      throw new UntranslatableError(`its layer "${layer.name}" leaves sizes open: [${shape.join(', ')}]`)
+    }
+    const config = { ...layer.getConfig(), ...changes }
+    try {
+      return rule({ builder: this.#builder, config, weights, inputs, outputShape: shape.slice(1) as number[] })
+    } catch (error) {
+      if (!(error instanceof UntranslatableError)) throw error
+      throw new UntranslatableError(`its layer "${layer.name}" (${kind}) has no translation to ONNX: ${error.message}`)
+    }
+  }
+}
+
+function isModel(layer: Layer): layer is LayersModel {
+  return 'layers' in layer && 'outputs' in layer
+}

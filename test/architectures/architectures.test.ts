@@ -1,0 +1,170 @@
+import { readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { afterAll, describe, expect, test } from 'vitest'
+import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
+import { linear } from '../../src/attacks/regression/linear.js'
+import { attackRegressor } from '../../src/attacks/regression/run-regression-attack.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { crown } from '../../src/bounds/crown.js'
+import { bound, marginBounds } from '../../src/bounds/run-bound.js'
+import { engine } from '../../src/engine/engine.js'
+import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { loadRegressor } from '../../src/model/load-regressor.js'
+import { predictClasses } from '../../src/model/predict-classes.js'
+import type { Regressor } from '../../src/model/regressor.js'
+import { randomSource } from '../../src/sampling/random.js'
+import type { Inputs } from '../../src/sampling/samples.js'
+import { randomInputs, sampledMargins } from '../bounds/sampling.js'
+import { seed } from '../seed.js'
+import { directionalDerivative } from './finite-differences.js'
+
+afterAll(() => engine.close())
+
+const folder = fileURLToPath(new URL('models/', import.meta.url))
+const path = (name: string) => `${folder}${name}.onnx`
+
+/** Every classifier, and the operator that CROWN refuses in it. */
+const classifiers: Record<string, { readonly refused?: string; readonly epsilon?: number }> = {
+  resnet: {},
+  vgg: {},
+  densenet: {},
+  inception: {},
+  mobilenet_v2: {},
+  mobilenet_v3: {},
+  efficientnet: {},
+  convnext: {},
+  norms: {},
+  vit: {},
+  text_transformer: {},
+  text_transformer_einsum: {},
+  lstm: { refused: 'LSTM' },
+  gru: { refused: 'GRU' },
+  rnn: { refused: 'RNN' },
+  unrolled_cells: {},
+  quantised: { refused: 'QuantizeLinear' },
+}
+const regressors = ['unet', 'yolo']
+
+test('every exported model is tested', () => {
+  const names = [...Object.keys(classifiers), ...regressors].map((name) => `${name}.onnx`)
+  expect(readdirSync(folder).sort()).toEqual(names.sort())
+})
+
+async function runFile(name: string, { data, shape }: Inputs): Promise<Float32Array> {
+  const session = await InferenceSession.create(path(name))
+  const { output } = await session.run({ input: new Tensor('float32', data, shape) })
+  await session.release()
+  return output.data as Float32Array
+}
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number): void {
+  const scale = Math.max(...Array.from(expected, Math.abs))
+  expect(actual).toHaveLength(expected.length)
+  Array.from(expected).forEach((value, index) => {
+    expect(Math.abs(actual[index] - value)).toBeLessThanOrEqual(tolerance * scale)
+  })
+}
+
+describe.each(Object.entries(classifiers))('%s', (name, { refused, epsilon = 0.002 }) => {
+  const load = () => loadModel(path(name), { domain: [0, 1] })
+  const use = async (check: (model: Classifier, inputs: Inputs, labels: Int32Array) => Promise<void>, count = 4) => {
+    const model = await load()
+    try {
+      const inputs = randomInputs(model, count, randomSource(seed))
+      await check(model, inputs, await predictClasses(model, inputs))
+    } finally {
+      await model.close()
+    }
+  }
+
+  test('gives the logits of the file', () =>
+    use(async (model, inputs) => {
+      expectClose(await model.predict(inputs), await runFile(name, inputs), 1e-5)
+    }))
+
+  test.skipIf(name === 'quantised')('has the gradient of finite differences', () =>
+    use(async (model, inputs, labels) => {
+      const direction = Float64Array.from(inputs.data, (_, index) => Math.sin(1 + 7 * index))
+      const gradient = await model.inputGradient(inputs, labels, 'logit')
+      const size = elementCount(model.featureShape)
+      const along = Float64Array.from(labels, (_, sample) =>
+        direction
+          .subarray(sample * size, (sample + 1) * size)
+          .reduce((sum, step, index) => sum + step * gradient[sample * size + index], 0),
+      )
+      const slopes = await directionalDerivative(model, inputs, direction)
+      const expected = Float64Array.from(labels, (label, sample) => slopes[sample * model.classes + label])
+      expectClose(along, expected, 1e-4)
+    }),
+  )
+
+  test('is fooled by PGD', () =>
+    use(async (model, inputs, labels) => {
+      const result = await attack(model, pgd({ norm: 'linf', epsilon: 0.5 }), { inputs, labels, seed })
+      expect(result.fooled).toBeGreaterThan(0)
+    }, 8))
+
+  test(refused ? `has no bound because of ${refused}` : 'has bounds that no input of the ball refutes', () =>
+    use(async (model, inputs, labels) => {
+      const method = crown({ norm: 'linf' })
+      if (refused) {
+        const refusal = { code: 'UNSUPPORTED_OPERATOR', operator: refused }
+        await expect(marginBounds(model, method, { inputs, labels, epsilon })).rejects.toMatchObject(refusal)
+        await expect(bound(model, method, { inputs, labels })).rejects.toMatchObject(refusal)
+        return
+      }
+      const margins = await marginBounds(model, method, { inputs, labels, epsilon })
+      const settings = { norm: 'linf', domain: 'intersect', points: 300 } as const
+      const sampled = await sampledMargins(
+        model,
+        inputs,
+        labels,
+        labels.map(() => 1).map(() => epsilon),
+        settings,
+        randomSource(seed),
+      )
+      margins.forEach((margin, index) => {
+        expect(margin).toBeGreaterThan(Number.NEGATIVE_INFINITY)
+        expect(margin).toBeLessThanOrEqual(sampled[index])
+      })
+    }, 1),
+  )
+})
+
+describe.each(regressors)('%s', (name) => {
+  const use = async (check: (model: Regressor, inputs: Inputs) => Promise<void>) => {
+    const model = await loadRegressor(path(name), { domain: [0, 1] })
+    try {
+      const random = randomSource(seed)
+      const shape = [2, ...model.featureShape]
+      await check(model, { data: Float32Array.from({ length: elementCount(shape) }, random.uniform), shape })
+    } finally {
+      await model.close()
+    }
+  }
+
+  test('gives the outputs of the file', () =>
+    use(async (model, inputs) => expectClose(await model.predict(inputs), await runFile(name, inputs), 1e-5)))
+
+  test('has the Jacobian of finite differences', () =>
+    use(async (model, inputs) => {
+      const direction = Float64Array.from(inputs.data, (_, index) => Math.sin(1 + 7 * index))
+      const slopes = await directionalDerivative(model, inputs, direction)
+      expectClose(await model.jvp(inputs, Float32Array.from(direction)), slopes, 1e-4)
+      const cotangents = Float32Array.from(slopes, (_, index) => Math.cos(3 * index))
+      const gradient = await model.vjp(inputs, cotangents)
+      const dot = (left: ArrayLike<number>, right: ArrayLike<number>) =>
+        Array.from(left).reduce((sum, value, index) => sum + value * right[index], 0)
+      expect(dot(gradient, direction)).toBeCloseTo(dot(cotangents, slopes), 2)
+    }))
+
+  test('is degraded by an attack', () =>
+    use(async (model, inputs) => {
+      const targets = { data: await model.predict(inputs), shape: [2, ...model.outputShape] }
+      const result = await attackRegressor(model, linear({ epsilon: 0.05 }), { inputs, targets, seed })
+      expect(result.medianOutputPsnr).toBeLessThan(60)
+    }))
+})

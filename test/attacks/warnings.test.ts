@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { attackWarnings } from '../../src/attacks/warnings.js'
+
+const findings = {
+  samples: [],
+  eligible: 4,
+  fooled: 0,
+  labelled: false,
+  cleanAccuracy: 1,
+  vanished: 2,
+  standingAnywhere: 1,
+  interrupted: false,
+}
+
+test.each([
+  ['an attack with another loss', { loss: 'cross-entropy' }, true],
+  ['an attack that uses it already', { loss: 'margin' }, false],
+  ['an attack that has no such setting', { steps: 100 }, false],
+])('warnings recommend the margin to %s: %o', (_, settings, recommended) => {
+  const warnings = attackWarnings({ ...findings, settings })
+  expect(warnings).toHaveLength(2)
+  for (const warning of warnings) expect(warning.includes("loss: 'margin'")).toBe(recommended)
+})

@@ -1,0 +1,322 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { engine } from '../../src/engine/engine.js'
+import {
+  attack,
+  bound,
+  crown,
+  intervalPropagation,
+  loadTfjsModel,
+  ModelError,
+  NoGradientError,
+  NoGraphError,
+  pgd,
+  rayS,
+} from '../../src/index.js'
+import { lenetGraph, lenetLayers, lenetWeights } from './lenet.js'
+
+const { layers } = tf
+const folder = mkdtempSync(join(tmpdir(), 'unfooled-tfjs-'))
+const domain = [0, 1] as const
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+})
+afterEach(() => tf.disposeVariables())
+afterAll(async () => {
+  rmSync(folder, { recursive: true })
+  await engine.close()
+})
+
+/** Writes a model.json and the file of its weights, as `tensorflowjs_converter` does. */
+function store(
+  name: string,
+  { weightData, weightSpecs, ...artifacts }: tf.io.ModelArtifacts,
+  changes: object = {},
+): string {
+  mkdirSync(join(folder, name))
+  const parts = Array.isArray(weightData) ? weightData : [weightData!]
+  const bytes = Buffer.concat(parts.map((part) => Buffer.from(part)))
+  // Two files, cut in the middle of a tensor.
+  writeFileSync(join(folder, name, 'group1-shard1of2.bin'), bytes.subarray(0, 10))
+  writeFileSync(join(folder, name, 'group1-shard2of2.bin'), bytes.subarray(10))
+  const paths = ['group1-shard1of2.bin', 'group1-shard2of2.bin']
+  const path = join(folder, name, 'model.json')
+  writeFileSync(path, JSON.stringify({ ...artifacts, weightsManifest: [{ paths, weights: weightSpecs }], ...changes }))
+  return path
+}
+
+async function artifactsOf(model: tf.LayersModel): Promise<tf.io.ModelArtifacts> {
+  let found: tf.io.ModelArtifacts = {}
+  const info = { dateSaved: new Date(), modelTopologyType: 'JSON' as const }
+  await model.save(
+    tf.io.withSaveHandler(async (artifacts) => {
+      found = artifacts
+      return { modelArtifactsInfo: info }
+    }),
+  )
+  return found
+}
+
+const dense = (units: number, activation: 'softmax' | 'sigmoid' | 'linear' = 'linear', inputShape = [4]) =>
+  tf.sequential({ name: 'dense', layers: [layers.dense({ inputShape, units, activation })] })
+const inputs = { data: Float32Array.of(0.1, 0.2, 0.3, 0.4, 0.9, 0.8, 0.7, 0.6), shape: [2, 4] }
+
+test('a layers model and a graph model from their files, by the TensorFlow.js that is installed', async () => {
+  const weights = await lenetWeights()
+  const before = tf.memory().numTensors
+  const native = lenetLayers(tf, weights, 'softmax')
+  const paths = [store('layers', await artifactsOf(native)), store('graph', lenetGraph(weights, true))]
+  native.dispose()
+  const image = { data: Float32Array.from({ length: 784 }, (_, index) => (index % 7) / 7), shape: [1, 28, 28, 1] }
+  const [first, second] = await Promise.all(paths.map((path) => loadTfjsModel(path, { domain })))
+  expect(first.description).toMatchObject({ name: 'layers', warnings: [], device: 'tfjs cpu', parameters: 38_018 - 60 })
+  expect(second.description).toMatchObject({ name: 'graph', warnings: [], operators: { MaxPool: 2, Softmax: 1 } })
+  const [logits, others] = [await first.predict(image), await second.predict(image)]
+  logits.forEach((logit, index) => expect(others[index]).toBeCloseTo(logit, 3))
+  // They are logits, not probabilities.
+  expect(Math.min(...logits)).toBeLessThan(0)
+  await first.close()
+  await second.close()
+  await second.close()
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+test('the hash is that of topology and weights', async () => {
+  const one = dense(3)
+  const two = dense(3)
+  const [first, again, other] = [
+    await loadTfjsModel(one, { tf, domain }),
+    await loadTfjsModel(one, { tf, domain }),
+    await loadTfjsModel(two, { tf, domain }),
+  ]
+  expect(first.description.sha256).toBe(again.description.sha256)
+  expect(first.description.sha256).not.toBe(other.description.sha256)
+})
+
+test('a softmax is seen through, whether it is an activation or a layer of its own', async () => {
+  const plain = dense(3)
+  const kernel = plain.getWeights()
+  for (const last of [[], [layers.activation({ activation: 'softmax' })], [layers.softmax()]]) {
+    const native = tf.sequential({
+      layers: [
+        layers.dense({ inputShape: [4], units: 3, activation: last.length > 0 ? 'linear' : 'softmax' }),
+        ...last,
+      ],
+    })
+    native.setWeights(kernel)
+    const model = await loadTfjsModel(native, { tf, domain })
+    const expected = (plain.predict(tf.tensor(inputs.data, [2, 4])) as tf.Tensor).dataSync()
+    expect(await model.predict(inputs)).toEqual(Float32Array.from(expected))
+    expect(model.description.warnings).toEqual([])
+  }
+})
+
+test('a softmax is seen through where it is reshaped into a row afterwards, as in MobileNet', async () => {
+  const input = tf.input({ shape: [4, 4, 2] })
+  const body = [
+    layers.conv2d({ filters: 4, kernelSize: 3, strides: 2, padding: 'same', useBias: false }),
+    layers.batchNormalization(),
+    layers.reLU({ maxValue: 6 }),
+    layers.depthwiseConv2d({ kernelSize: 3, padding: 'same', useBias: false }),
+    layers.globalAveragePooling2d({}),
+    layers.reshape({ targetShape: [1, 1, 4] }),
+    layers.dropout({ rate: 0.001 }),
+    layers.conv2d({ filters: 3, kernelSize: 1, name: 'conv_preds' }),
+  ]
+  const logits = body.reduce((value, layer) => layer.apply(value) as tf.SymbolicTensor, input)
+  const softmax = layers.activation({ activation: 'softmax' }).apply(logits)
+  const output = layers.reshape({ targetShape: [3] }).apply(softmax) as tf.SymbolicTensor
+  const model = await loadTfjsModel(tf.model({ inputs: input, outputs: output }), { tf, domain })
+  expect(model.description.warnings).toEqual([])
+  const pixels = image([4, 4, 2])
+  const expected = tf
+    .model({ inputs: input, outputs: logits })
+    .predict(tf.tensor(pixels.data, [1, 4, 4, 2])) as tf.Tensor
+  expect(await model.predict(pixels)).toEqual(Float32Array.from(expected.dataSync()))
+  const { samples } = await bound(model, crown({ norm: 'linf' }), { inputs: pixels })
+  expect(samples[0].radius).toBeGreaterThan(0)
+})
+
+test('a single score becomes two logits, with or without a sigmoid', async () => {
+  const native = dense(1, 'sigmoid')
+  native.setWeights([tf.tensor([1, 2, -1, 0], [4, 1]), tf.tensor([-0.1])])
+  const linear = dense(1)
+  linear.setWeights(native.getWeights())
+  for (const model of [await loadTfjsModel(native, { tf, domain }), await loadTfjsModel(linear, { tf, domain })]) {
+    const logits = await model.predict(inputs)
+    ;[0, 0.1, 0, 1.7].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 5))
+    const { samples } = await attack(model, pgd({ epsilon: 0.1 }), { inputs, seed: 1 })
+    expect(samples.map(({ fooled }) => fooled)).toEqual([true, false])
+    const margin = (await bound(model, crown({ norm: 'linf' }), { inputs })).samples
+    // |0.1| and |1.7| over the ℓ1 norm of the weights, 4.
+    expect(margin[0].radius).toBeCloseTo(0.025, 3)
+  }
+})
+
+test('probabilities that cannot be seen through are warned of', async () => {
+  const input = tf.input({ shape: [4] })
+  const softmax = layers.dense({ units: 3, activation: 'softmax' }).apply(input)
+  const native = tf.model({
+    inputs: input,
+    outputs: layers.leakyReLU({ alpha: 0.5 }).apply(softmax) as tf.SymbolicTensor,
+  })
+  const { description } = await loadTfjsModel(native, { tf, domain })
+  expect(description.warnings).toEqual([expect.stringContaining('looks like probabilities')])
+})
+
+test('preprocessing comes before the network, in both of its forms', async () => {
+  const native = dense(3)
+  const plain = await loadTfjsModel(native, { tf, domain })
+  const model = await loadTfjsModel(native, { tf, domain, preprocessing: { mean: 0.5, std: 0.25 } })
+  const normalised = inputs.data.map((value) => (value - 0.5) / 0.25)
+  const wide = await loadTfjsModel(native, { tf, domain: [-2, 2] })
+  expect(await model.predict(inputs)).toEqual(await wide.predict({ data: normalised, shape: [2, 4] }))
+  const gradient = await model.inputGradient(inputs, [0, 1], 'logit')
+  expect(gradient).toEqual((await plain.inputGradient(inputs, [0, 1], 'logit')).map((entry) => entry * 4))
+})
+
+test('open sizes are given, one sample at a time is obeyed, an output is chosen', async () => {
+  const open = tf.sequential({
+    layers: [
+      layers.conv2d({ inputShape: [null as never, null as never, 2], filters: 3, kernelSize: 3 }),
+      layers.globalAveragePooling2d({}),
+      layers.dense({ units: 3 }),
+    ],
+  })
+  await expect(loadTfjsModel(open, { tf, domain })).rejects.toThrow(/leaves sizes open: \[\?, \?, \?, 2\]/)
+  await expect(loadTfjsModel(open, { tf, domain, featureShape: [5, 5, 3] })).rejects.toThrow(/contradicts/)
+  const model = await loadTfjsModel(open, { tf, domain, featureShape: [5, 5, 2] })
+  // The layers do not say their sizes, so there is no translation.
+  await expect(bound(model, intervalPropagation({ norm: 'linf' }), { inputs: image([5, 5, 2]) })).rejects.toThrow(
+    NoGraphError,
+  )
+  expect((await attack(model, pgd({ epsilon: 1 }), { inputs: image([5, 5, 2]), seed: 1 })).eligible).toBe(1)
+
+  const single = tf.sequential({ layers: [layers.dense({ batchInputShape: [1, 4], units: 3 })] })
+  const alone = await loadTfjsModel(single, { tf, domain })
+  expect((await alone.predict(inputs)).length).toBe(6)
+
+  const input = tf.input({ shape: [4] })
+  const heads = ['first', 'second'].map(
+    (name, index) => layers.dense({ units: index + 2, name }).apply(input) as tf.SymbolicTensor,
+  )
+  const several = tf.model({ inputs: input, outputs: heads })
+  expect((await loadTfjsModel(several, { tf, domain })).classes).toBe(2)
+  expect((await loadTfjsModel(several, { tf, domain, output: 'second' })).classes).toBe(3)
+  await expect(loadTfjsModel(several, { tf, domain, output: 'third' })).rejects.toThrow(
+    /no output layer "third"; it has "first", "second"/,
+  )
+})
+
+function image(shape: readonly number[]) {
+  const size = shape.reduce((product, length) => product * length, 1)
+  return { data: new Float32Array(size).fill(0.5), shape: [1, ...shape] }
+}
+
+test('a layer without a translation is named where a bound needs it, and attacks work', async () => {
+  const native = tf.sequential({
+    layers: [
+      layers.reshape({ inputShape: [4], targetShape: [2, 2] }),
+      layers.simpleRNN({ units: 4, name: 'memory' }),
+      layers.dense({ units: 3 }),
+    ],
+  })
+  const model = await loadTfjsModel(native, { tf, domain })
+  await expect(bound(model, crown({ norm: 'linf' }), { inputs })).rejects.toThrow(
+    /crown needs the operators of the model, and .* does not show them: its layer "memory" \(SimpleRNN\) has no translation to ONNX\. Attacks still work/,
+  )
+  expect((await attack(model, pgd({ epsilon: 0.9 }), { inputs, seed: 1 })).eligible).toBe(2)
+})
+
+test('what TensorFlow.js cannot differentiate, or differentiates wrongly, leaves the attacks without gradients', async () => {
+  const broken = {
+    Greater: [layers.thresholdedReLU({ inputShape: [4], theta: 0.2 } as never)],
+    'finite differences': [
+      layers.reshape({ inputShape: [4], targetShape: [2, 2, 1] }),
+      layers.averagePooling2d({ poolSize: 2, strides: 1, padding: 'same' }),
+      layers.flatten(),
+      layers.repeatVector({ n: 1 }),
+      layers.flatten(),
+    ],
+  }
+  for (const [reason, beginning] of Object.entries(broken)) {
+    const model = await loadTfjsModel(tf.sequential({ layers: [...beginning, layers.dense({ units: 3 })] }), {
+      tf,
+      domain,
+    })
+    const refused = attack(model, pgd({ epsilon: 0.1 }), { inputs })
+    await expect(refused).rejects.toThrow(NoGradientError)
+    await expect(refused).rejects.toThrow(new RegExp(`backend cpu .*${reason}`))
+    expect((await attack(model, rayS({ queries: 50 }), { inputs, seed: 1 })).eligible).toBe(2)
+  }
+})
+
+const wrong: Record<string, [() => Parameters<typeof loadTfjsModel>[0], RegExp]> = {
+  'a missing file': [() => join(folder, 'nowhere', 'model.json'), /cannot be read \(ENOENT\)/],
+  'no JSON': [() => written('text.json', 'hello'), /is no model\.json of TensorFlow\.js: Unexpected token/],
+  'another JSON': [() => written('other.json', '{"a": 1}'), /has no modelTopology/],
+  'damaged topology': [() => written('damaged.json', '{"modelTopology": {}, "weightsManifest": []}'), /cannot load/],
+  'weights that are missing': [
+    () => written('absent.json', '{"modelTopology": {}, "weightsManifest": [{"paths": ["gone.bin"], "weights": []}]}'),
+    /file of weights .*gone\.bin cannot be read/,
+  ],
+  'weights outside the folder': [
+    () =>
+      written('outside.json', '{"modelTopology": {}, "weightsManifest": [{"paths": ["../secret"], "weights": []}]}'),
+    /outside the folder/,
+  ],
+  'a link to weights outside the folder': [
+    () => {
+      symlinkSync('/etc/hostname', join(folder, 'link.bin'))
+      return written('link.json', '{"modelTopology": {}, "weightsManifest": [{"paths": ["link.bin"], "weights": []}]}')
+    },
+    /outside the folder/,
+  ],
+  'no model': [() => ({}) as never, /takes the path of a model\.json, or a model/],
+  'several inputs': [
+    () => {
+      const ends = [tf.input({ shape: [4] }), tf.input({ shape: [4] })]
+      return tf.model({ inputs: ends, outputs: layers.add().apply(ends) as tf.SymbolicTensor })
+    },
+    /has 2 inputs; it must have one/,
+  ],
+  'whole numbers as the input': [
+    () => {
+      const input = tf.input({ shape: [4], dtype: 'int32' })
+      return tf.model({ inputs: input, outputs: layers.dense({ units: 2 }).apply(input) as tf.SymbolicTensor })
+    },
+    /is int32; attacks need a float32 input/,
+  ],
+  'a fixed batch': [
+    () => tf.sequential({ layers: [layers.dense({ batchInputShape: [8, 4], units: 3 })] }),
+    /fixed to batches of 8/,
+  ],
+  'an image for an output': [
+    () => tf.sequential({ layers: [layers.conv2d({ inputShape: [4, 4, 1], filters: 2, kernelSize: 3 })] }),
+    /shape \[n, 2, 2, 2\]; a classifier gives logits/,
+  ],
+  'outputs that are not finite': [
+    () => {
+      const native = dense(2)
+      native.setWeights([tf.fill([4, 2], Number.NaN), tf.zeros([2])])
+      return native
+    },
+    /not finite/,
+  ],
+}
+
+function written(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+test.each(Object.entries(wrong))('refuses %s', async (_, [make, message]) => {
+  const refused = loadTfjsModel(make(), { tf, domain })
+  await expect(refused).rejects.toThrow(ModelError)
+  await expect(refused).rejects.toThrow(message)
+})

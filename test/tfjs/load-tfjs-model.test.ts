@@ -232,6 +232,21 @@ test('a layer without a translation is named where a bound needs it, and attacks
   expect((await attack(model, pgd({ epsilon: 0.9 }), { inputs, seed: 1 })).eligible).toBe(2)
 })
 
+test('a layer that TensorFlow.js rounds otherwise than its translation has gradients and estimates, but no proof', async () => {
+  for (const [layer, operator] of [
+    [layers.layerNormalization({ inputShape: [4], name: 'norm' } as never), 'LayerNormalization'],
+    [layers.dense({ inputShape: [4], units: 4, activation: 'selu', name: 'norm' }), 'selu'],
+  ] as const) {
+    const model = await loadTfjsModel(tf.sequential({ layers: [layer, layers.dense({ units: 3 })] }), { tf, domain })
+    await expect(bound(model, crown({ norm: 'linf' }), { inputs })).rejects.toThrow(
+      `No bound rule for operator ${operator} (node "norm")`,
+    )
+    const estimate = await bound(model, crown({ norm: 'linf', rounding: 'ignored' }), { inputs })
+    expect(estimate.samples[0].radius).toBeGreaterThan(0)
+    expect((await attack(model, pgd({ epsilon: 0.9 }), { inputs, seed: 1 })).eligible).toBe(2)
+  }
+})
+
 test('what TensorFlow.js cannot differentiate, or differentiates wrongly, leaves the attacks without gradients', async () => {
   const broken = {
     Greater: [layers.thresholdedReLU({ inputShape: [4], theta: 0.2 } as never)],

@@ -85,6 +85,18 @@ test('a layers model and a graph model from their files, by the TensorFlow.js th
   expect(tf.memory().numTensors).toBe(before)
 })
 
+test('a graph model that does not say its shape is told', async () => {
+  const artifacts = lenetGraph(await lenetWeights())
+  const { node } = artifacts.modelTopology as { node: { name: string; attr: object }[] }
+  node.find(({ name }) => name === 'x')!.attr = { dtype: { type: 'DT_FLOAT' } }
+  const native = await tf.loadGraphModel(tf.io.fromMemory({ ...artifacts, signature: undefined }))
+  await expect(loadTfjsModel(native, { tf, domain })).rejects.toThrow(/leaves sizes open/)
+  const model = await loadTfjsModel(native, { tf, domain, featureShape: [28, 28, 1] })
+  expect(model.classes).toBe(10)
+  await model.close()
+  native.dispose()
+})
+
 test('the hash is that of topology and weights', async () => {
   const one = dense(3)
   const two = dense(3)

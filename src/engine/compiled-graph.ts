@@ -13,7 +13,7 @@ export interface CompiledGraph {
 
 export async function compileGraph(graph: Graph, oneAtATime: boolean, device: Device = 'cpu'): Promise<CompiledGraph> {
   const isHosted = callsHost(graph)
-  const session = isHosted ? new HostedGraph(graph) : await engine.createSession(graph, { device })
+  const session = isHosted ? new HostedGraph(graph, device) : await engine.createSession(graph, { device })
   const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
   return {
     callsHost: isHosted,

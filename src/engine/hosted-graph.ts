@@ -9,6 +9,7 @@ import {
   usedBy,
 } from '../graph/graph.js'
 import { prune } from '../graph/prune.js'
+import type { Device } from './device.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
 
 /** Whether a graph, or the body of a Loop in it, has nodes that run in JavaScript. */
@@ -21,8 +22,8 @@ export class HostedGraph implements Pick<Session, 'run' | 'release'> {
   readonly #plan: Plan
   readonly #outputs: readonly string[]
 
-  constructor(graph: Graph) {
-    this.#plan = new Plan(graph)
+  constructor(graph: Graph, device: Device) {
+    this.#plan = new Plan(graph, device)
     this.#outputs = graph.outputs.map(({ name }) => name)
   }
 
@@ -47,14 +48,14 @@ class Plan implements Step {
   readonly #steps: Step[] = []
 
   /** @param outer Constants of the graphs around this one. */
-  constructor(graph: Graph, outer: ReadonlyMap<string, Tensor> = new Map()) {
+  constructor(graph: Graph, device: Device, outer: ReadonlyMap<string, Tensor> = new Map()) {
     const constants = new Map([...outer, ...graph.constants])
     const addPart = (nodes: readonly GraphNode[]) => {
       const others = graph.nodes.filter((node) => !nodes.includes(node))
       const needed = new Set([...graph.outputs.map(({ name }) => name), ...others.flatMap(usedBy)])
       const outputs = nodes.flatMap((node) => node.outputs).filter((name) => needed.has(name))
       this.#steps.push(
-        new RuntimeStep({ ...graph, inputs: [], outputs: outputs.map((name) => ({ name })), nodes, constants }),
+        new RuntimeStep({ ...graph, inputs: [], outputs: outputs.map((name) => ({ name })), nodes, constants }, device),
       )
     }
     let waiting = graph.nodes
@@ -69,7 +70,7 @@ class Plan implements Step {
       if (ready.length > 0) addPart(ready)
       // What blocks the others comes first.
       const [hosted, ...rest] = later
-      if (hosted) this.#steps.push(hostedStep(hosted, constants))
+      if (hosted) this.#steps.push(hostedStep(hosted, device, constants))
       waiting = rest
     }
   }
@@ -89,8 +90,11 @@ class RuntimeStep implements Step {
   #inputs: readonly string[] = []
   #session: Promise<Session> | undefined
 
-  constructor(graph: Graph) {
+  readonly #device: Device
+
+  constructor(graph: Graph, device: Device) {
     this.#graph = graph
+    this.#device = device
   }
 
   async run(values: Map<string, Tensor>): Promise<void> {
@@ -108,7 +112,7 @@ class RuntimeStep implements Step {
       const { type, shape } = values.get(name)!
       return { name, type, shape: shape.map((_, axis) => `${name}/${axis}`) }
     })
-    return engine.createSession(prune({ ...this.#graph, inputs }))
+    return engine.createSession(prune({ ...this.#graph, inputs }), { device: this.#device })
   }
 
   async release(): Promise<void> {
@@ -117,9 +121,9 @@ class RuntimeStep implements Step {
   }
 }
 
-function hostedStep(node: GraphNode, constants: ReadonlyMap<string, Tensor>): Step {
+function hostedStep(node: GraphNode, device: Device, constants: ReadonlyMap<string, Tensor>): Step {
   const run = functionAttribute(node, 'run')
-  return run ? new FunctionStep(node, run, constants) : new LoopStep(node, constants)
+  return run ? new FunctionStep(node, run, constants) : new LoopStep(node, device, constants)
 }
 
 class FunctionStep implements Step {
@@ -144,14 +148,14 @@ class LoopStep implements Step {
   readonly #plan: Plan
   readonly #constants: ReadonlyMap<string, Tensor>
 
-  constructor(node: GraphNode, constants: ReadonlyMap<string, Tensor>) {
+  constructor(node: GraphNode, device: Device, constants: ReadonlyMap<string, Tensor>) {
     const [body, ...others] = bodiesOf(node)
     if (node.operator !== 'Loop' || others.length > 0 || body.outputs.length !== node.outputs.length + 1) {
       throw new Error(`A ${node.operator} cannot call functions in its body, unless it is a Loop without scan outputs.`)
     }
     this.#node = node
     this.#body = body
-    this.#plan = new Plan(body, constants)
+    this.#plan = new Plan(body, device, constants)
     this.#constants = constants
   }
 

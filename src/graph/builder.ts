@@ -101,6 +101,17 @@ export class GraphBuilder {
     this.#nodes.push(node)
   }
 
+  /** The result of `emit`, whose nodes are called parts of `whole` in messages; with `uncovered` they are no more than that to bounds. */
+  partsOf<Result>(whole: GraphNode, uncovered: boolean, emit: () => Result): Result {
+    const first = this.#nodes.length
+    const result = emit()
+    for (let index = first; index < this.#nodes.length; index++) {
+      const name = `${whole.name} (part ${index - first + 1})`
+      this.#nodes[index] = { ...this.#nodes[index], name, ...(uncovered && { partOf: whole }) }
+    }
+    return result
+  }
+
   fresh(): string {
     return `${this.#names.prefix}${this.#names.count++}`
   }

@@ -1,10 +1,10 @@
 import { type Attribute, type Graph, type GraphNode, stringAttribute, type Tensor } from '../graph/graph.js'
 
 /**
- * Writes the linear operators of `ai.onnx.ml` as those that have rules: a Scaler as a difference and a product; a
- * LinearClassifier, where nothing reads the labels that it predicts, as a matrix product and a Softmax or Sigmoid.
- * Logistic regression of two classes becomes a Softmax of 0 and the score. What normalises its probabilities does nothing
- * and goes.
+ * Writes the linear operators of `ai.onnx.ml` as those that have rules: a Scaler as a difference and a product, an L1
+ * Normalizer as a quotient, and a LinearClassifier, where nothing reads the labels that it predicts, as a matrix product and
+ * a Softmax or Sigmoid. Logistic regression of two classes becomes a Softmax of 0 and the score. What normalises the
+ * probabilities of a Softmax does nothing and goes.
  */
 export function expandMlOperators(graph: Graph): Graph {
   const constants = new Map(graph.constants)
@@ -28,7 +28,7 @@ export function expandMlOperators(graph: Graph): Graph {
       same.set(node.outputs[0], inputs[0])
       return []
     }
-    return [{ ...node, inputs }]
+    return isNormalizer ? expandNormalizer({ ...node, inputs }, constants) : [{ ...node, inputs }]
   })
   // The value under its last name.
   const names = new Map(graph.outputs.flatMap(({ name }) => (same.has(name) ? [[same.get(name)!, name]] : [])))
@@ -85,6 +85,23 @@ function expandScaler(node: GraphNode, constants: Map<string, Tensor>): GraphNod
   })
   const centred = `${output}:centred`
   return [nodeLike(node, 'Sub', [node.inputs[0], offset], centred), nodeLike(node, 'Mul', [centred, scale], output)]
+}
+
+// Rows of zeros stay as they are.
+const smallestNorm = 2 ** -126
+
+/** x / Σ|x| */
+function expandNormalizer(node: GraphNode, constants: Map<string, Tensor>): GraphNode[] {
+  const [output] = node.outputs
+  const [axes, least, sizes, sum, norm] = ['axes', 'least', 'sizes', 'sum', 'norm'].map((part) => `${output}:${part}`)
+  constants.set(axes, { type: 'int64', shape: [1], data: BigInt64Array.of(1n) })
+  constants.set(least, { type: 'float32', shape: [], data: Float32Array.of(smallestNorm) })
+  return [
+    nodeLike(node, 'Abs', [node.inputs[0]], sizes),
+    nodeLike(node, 'ReduceSum', [sizes, axes], sum),
+    nodeLike(node, 'Max', [sum, least], norm),
+    nodeLike(node, 'Div', [node.inputs[0], norm], output),
+  ]
 }
 
 function nodeLike(

@@ -85,6 +85,18 @@ test('a layers model and a graph model from their files, by the TensorFlow.js th
   expect(tf.memory().numTensors).toBe(before)
 })
 
+test('a graph model that does not say its shape is told', async () => {
+  const artifacts = lenetGraph(await lenetWeights())
+  const { node } = artifacts.modelTopology as { node: { name: string; attr: object }[] }
+  node.find(({ name }) => name === 'x')!.attr = { dtype: { type: 'DT_FLOAT' } }
+  const native = await tf.loadGraphModel(tf.io.fromMemory({ ...artifacts, signature: undefined }))
+  await expect(loadTfjsModel(native, { tf, domain })).rejects.toThrow(/leaves sizes open/)
+  const model = await loadTfjsModel(native, { tf, domain, featureShape: [28, 28, 1] })
+  expect(model.classes).toBe(10)
+  await model.close()
+  native.dispose()
+})
+
 test('the hash is that of topology and weights', async () => {
   const one = dense(3)
   const two = dense(3)
@@ -230,6 +242,21 @@ test('a layer without a translation is named where a bound needs it, and attacks
     /crown needs the operators of the model, and .* does not show them: its layer "memory" \(SimpleRNN\) has no translation to ONNX\. Attacks still work/,
   )
   expect((await attack(model, pgd({ epsilon: 0.9 }), { inputs, seed: 1 })).eligible).toBe(2)
+})
+
+test('a layer that TensorFlow.js rounds otherwise than its translation has gradients and estimates, but no proof', async () => {
+  for (const [layer, operator] of [
+    [layers.layerNormalization({ inputShape: [4], name: 'norm' } as never), 'LayerNormalization'],
+    [layers.dense({ inputShape: [4], units: 4, activation: 'gelu' as 'elu', name: 'norm' }), 'gelu'],
+  ] as const) {
+    const model = await loadTfjsModel(tf.sequential({ layers: [layer, layers.dense({ units: 3 })] }), { tf, domain })
+    await expect(bound(model, crown({ norm: 'linf' }), { inputs })).rejects.toThrow(
+      `No bound rule for operator ${operator} (node "norm")`,
+    )
+    const estimate = await bound(model, crown({ norm: 'linf', rounding: 'ignored' }), { inputs })
+    expect(estimate.samples[0].radius).toBeGreaterThan(0)
+    expect((await attack(model, pgd({ epsilon: 0.9 }), { inputs, seed: 1 })).eligible).toBe(2)
+  }
 })
 
 test('what TensorFlow.js cannot differentiate, or differentiates wrongly, leaves the attacks without gradients', async () => {

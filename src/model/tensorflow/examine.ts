@@ -8,7 +8,8 @@ import type { TfjsLibrary } from './tfjs.js'
 
 /** @throws ModelError unless the input is float32, of a known shape, with any number of samples or one at a time. */
 export function checkInput({ input }: NativeModel, { featureShape: given, batchSize: most = 64 }: TfjsModelSettings) {
-  const [batch, ...declared] = input.shape
+  // A graph model need not say its shape.
+  const [batch, ...declared] = input.shape ?? [null, ...(given ?? [])]
   if (input.dtype !== 'float32') {
     throw new ModelError(`The input "${input.name}" is ${input.dtype}; attacks need a float32 input.`)
   }
@@ -19,7 +20,7 @@ export function checkInput({ input }: NativeModel, { featureShape: given, batchS
     throw new SettingsError(`batchSize must be a whole number of at least 1; it is ${most}.`)
   }
   const features = given ?? declared
-  const printed = `[${input.shape.map((size) => size ?? '?').join(', ')}]`
+  const printed = `[${(input.shape ?? []).map((size) => size ?? '?').join(', ')}]`
   if (features.length === 0 || features.some((size) => size === null)) {
     throw new ModelError(
       `The input "${input.name}" leaves sizes open: ${printed}. Give the shape of one sample, as in { featureShape: [224, 224, 3] }.`,

@@ -30,7 +30,7 @@ export function openGraphModel(
   }
   const { value, activation } = findLogits(nodes, output)
   return {
-    input: { ...input, shape: (input.shape ?? []).map((size) => (size < 0 ? null : size)) },
+    input: { ...input, shape: input.shape?.map((size) => (size < 0 ? null : size)) },
     output,
     deployed: (inputs) => model.execute(inputs, output),
     logits: (inputs) => model.execute(inputs, value),

@@ -26,7 +26,7 @@ import type { GraphModel, LayersModel, Tfjs, TfjsArtifacts, TfjsLibrary, TfjsMod
 import { TfjsClassifier } from './tfjs-classifier.js'
 import { translateLayers } from './translate.js'
 
-export interface TfjsModelSettings extends ModelSettings {
+export interface TfjsModelSettings extends Omit<ModelSettings, 'device'> {
   /** The TensorFlow.js that runs the model. Default: the fastest that is installed. */
   readonly tf?: Tfjs
   /** Most samples that TensorFlow.js is given at once. Default 64. */

@@ -5,7 +5,11 @@ export type Compute = (inputs: TfjsTensor) => TfjsTensor
 
 /** A model as TensorFlow.js runs it, of either kind. */
 export interface NativeModel {
-  readonly input: { readonly name: string; readonly dtype: string; readonly shape: readonly (number | null)[] }
+  readonly input: {
+    readonly name: string
+    readonly dtype: string
+    readonly shape: readonly (number | null)[] | undefined
+  }
   readonly output: string
   /** The output as it is. */
   readonly deployed: Compute

@@ -35,6 +35,9 @@ function asRow(builder: GraphBuilder, value: Value): Value {
   return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
 }
 
+/** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */
+const uncovered = new Set(['LayerNormalization', 'gelu', 'selu'])
+
 /** From values back to the layers that make them, each translated once. */
 class Walk {
   readonly #builder: GraphBuilder
@@ -85,8 +88,14 @@ class Walk {
       throw new UntranslatableError(`its layer "${layer.name}" leaves sizes open: [${shape.join(', ')}]`)
     }
     const config = { ...layer.getConfig(), ...changes }
+    const outputShape = shape.slice(1) as number[]
+    const composite = [kind, config.activation].find((name) => uncovered.has(String(name)))
+    const operator = String(composite ?? kind)
+    const whole = { operator, name: layer.name, domain: '', inputs: [], outputs: [], attributes: new Map() }
     try {
-      return rule({ builder: this.#builder, config, weights, inputs, outputShape: shape.slice(1) as number[] })
+      return this.#builder.partsOf(whole, composite !== undefined, () =>
+        rule({ builder: this.#builder, config, weights, inputs, outputShape }),
+      )
     } catch (error) {
       if (!(error instanceof UntranslatableError)) throw error
       throw new UntranslatableError(`its layer "${layer.name}" (${kind}) has no translation to ONNX: ${error.message}`)

@@ -64,13 +64,8 @@ export function validLowerBounds(method: Bound, settings: ValidLowerBoundsSettin
     const box = createDomain(domain, drawn.inputShape)
     const rows = places.map((place) => placePoint(place, drawn, box))
     // At a kink, if there is one: most formulas that are wrong are wrong there.
-    const close =
-      rows[
-        Math.max(
-          0,
-          places.findIndex(({ place }) => place === 'kink'),
-        )
-      ]
+    const kink = places.findIndex(({ place }) => place === 'kink')
+    const close = rows[Math.max(0, kink)]
     const described = margin === undefined ? drawn : withMargin(drawn, close, margin)
     const data = Float32Array.from(rows.flatMap((row) => Array.from(row)))
     const inputs = { data, shape: [rows.length, ...drawn.inputShape] }

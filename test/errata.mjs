@@ -8,9 +8,9 @@ export const tolerance = 0.02
 
 /** @type {Record<string, import('../src/properties/index.js').NetworkSettings>} */
 export const errata = {
-  'Relu (§4.3.1)': { inputs: 'vector', layers: ['Relu'], depth: 2, weightStep },
-  'tanh (Table 4.1)': { inputs: 'vector', layers: ['Tanh'], depth: 2, weightStep },
-  'convolution (Theorem 5.1)': { inputs: 'image', layers: ['convolution'], depth: 1, weightStep },
+  'Relu (§4.3.1)': { inputs: 'vector', layers: ['Relu'], depth: 2, width: 2, weightStep },
+  'tanh (Table 4.1)': { inputs: 'vector', layers: ['Tanh'], depth: 2, width: 2, weightStep },
+  'convolution (Theorem 5.1)': { inputs: 'image', layers: ['convolution'], depth: 1, width: 1, weightStep },
   'batch normalisation (Theorem 5.6)': { layers: ['batch normalization'], depth: 1, weightStep },
   'local response normalisation (Theorem 5.9)': {
     inputs: 'image',

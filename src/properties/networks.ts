@@ -55,8 +55,9 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
     kind: fc.constantFrom<LayerKind | 'dense'>('dense', ...layers, ...layers),
     feeding: fc.constantFrom('none' as const, ...feeding, ...feeding),
     units: size,
-    kernel: fc.integer({ min: 1, max: 3 }),
-    stride: fc.integer({ min: 1, max: 3 }),
+    // Windows of more than one element that overlap are the usual ones.
+    kernel: fc.constantFrom(1, 2, 2, 3, 3),
+    stride: fc.constantFrom(1, 1, 1, 2, 3),
     padding: fc.integer({ min: 0, max: 1 }),
     dilation: fc.integer({ min: 1, max: 2 }),
     grouped: fc.boolean(),
@@ -75,7 +76,7 @@ export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> 
     .record({
       image: inputs === undefined ? fc.boolean() : fc.constant(inputs === 'image'),
       features: size,
-      channels: fc.integer({ min: 1, max: 2 }),
+      channels: upTo(2, 1),
       height: upTo(6, 3),
       width: upTo(6, 3),
       hidden: fc.oneof({ withCrossShrink: true }, fc.array(plan, { maxLength: depth }), {

@@ -1,5 +1,4 @@
 import type { Domain } from '../geometry/domain.js'
-import type { AttackNorm } from '../geometry/norm.js'
 import { type Ball, projectOntoBall } from '../geometry/projection.js'
 import { perturbationOnSphere } from '../geometry/random-perturbation.js'
 import { roomWithin, steepestStep } from '../geometry/steepest-step.js'
@@ -10,7 +9,6 @@ import { finiteDifferences } from './finite-differences.js'
 import type { Network } from './network.js'
 
 export interface BallToSearch extends Ball {
-  readonly norm: AttackNorm
   readonly label: number
 }
 

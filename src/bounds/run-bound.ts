@@ -10,6 +10,7 @@ import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
 import { checkDevice } from './check-device.js'
+import { checkFloat32Arithmetic } from './float32-arithmetic.js'
 import { RadiusSearch } from './radius-search.js'
 import { refuseUncovered } from './refuse-uncovered.js'
 
@@ -18,7 +19,8 @@ import { refuseUncovered } from './refuse-uncovered.js'
  * class. Radii are searched to 1 % below the largest that the bound certifies; they are at most the diameter of the
  * domain, which then means that no input of the domain is classified otherwise.
  * @throws SampleError when inputs or labels do not fit the model, ModelError when the model gives NaN,
- * UnsupportedOperatorError when the bound has no rule for an operator of the model, NoGraphError when the model shows none.
+ * UnsupportedOperatorError when the bound has no rule for an operator of the model, NoGraphError when the model shows none,
+ * EngineError when the bound is sound and onnxruntime less precise than float32.
  */
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
   const started = performance.now()
@@ -31,7 +33,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const eligible = range(count).filter((sample) => predictions[sample] === labels[sample])
-  if (method.sound) refuseUncovered(model)
+  if (method.sound) await checkWhatIsAssumed(model)
   const context: BoundContext = {
     model,
     inputs: takeSamples(inputs, eligible),
@@ -87,10 +89,16 @@ export async function marginBounds(
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
-  if (method.sound) refuseUncovered(model)
+  if (method.sound) await checkWhatIsAssumed(model)
   return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
     throw orNoGraph(error, model, method)
   })
+}
+
+/** A proof is about models, and machines, whose rounding errors are known. */
+async function checkWhatIsAssumed(model: Classifier): Promise<void> {
+  refuseUncovered(model)
+  await checkFloat32Arithmetic()
 }
 
 /** What a bound misses of a model that is no more than a function is its graph. */

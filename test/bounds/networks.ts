@@ -131,6 +131,16 @@ export const architectures: Record<string, Architecture> = {
       return layers.dense(layers.flatten(third), 48, 3)
     },
   },
+  // So wide that rows run in groups of one sample, in crops as well as in the whole network.
+  'CNN with a wide kernel': {
+    featureShape: [1, 30, 30],
+    build(layers, input) {
+      const first = layers.act('Relu', layers.conv(input, 1, 12, 3, { pads: [1, 1, 1, 1] }))
+      const second = layers.act('Relu', layers.conv(first, 12, 6, 10, { strides: [4, 4] }))
+      const third = layers.act('Relu', layers.dense(layers.flatten(second), 216, 12))
+      return layers.dense(third, 12, 3)
+    },
+  },
   'CNN with MaxPool between convolutions': {
     featureShape: [1, 14, 14],
     build(layers, input) {

@@ -75,6 +75,20 @@ describe('the search for the radius', () => {
     for (const count of evaluations) expect(count).toBeLessThanOrEqual(7)
   })
 
+  test('needs few evaluations where cuts prove margins positive, as they tell from how far', async () => {
+    const { method, evaluations } = fakeBound((epsilon) => {
+      if (epsilon < 0.3) return 1 - epsilon / 0.3
+      const inHalfSpace = 5 * (0.37 - epsilon)
+      return inHalfSpace > 0 ? (2 ** -149 * inHalfSpace) / (1 + inHalfSpace) : inHalfSpace
+    })
+    const { samples } = await bound(model, method, { inputs })
+    for (const { radius } of samples) {
+      expect(radius).toBeLessThanOrEqual(0.37)
+      expect(radius).toBeGreaterThan(0.37 * 0.99)
+    }
+    for (const count of evaluations) expect(count).toBeLessThanOrEqual(8)
+  })
+
   test('finds tiny radii, each sample its own', async () => {
     const roots = [1e-5, 0.02, 0.9]
     const { method } = fakeBound((epsilon, sample) => 1 - epsilon / roots[sample])

@@ -1,5 +1,4 @@
 import { moveBatchFirst } from '../decompositions/batch-first.js'
-import { withDeviations } from '../decompositions/deviations.js'
 import { rewriteGraph } from '../decompositions/rewrite.js'
 import { chooseDevice, type Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
@@ -135,7 +134,7 @@ async function analysedGraph(deployed: TypedGraph, oneAtATime: boolean): Promise
   let graph = deployed
   for (let next = rewriteGraph(graph); next; next = rewriteGraph(graph)) graph = await inferTypes(next, oneAtATime)
   const moved = oneAtATime ? undefined : moveBatchFirst(graph)
-  return withDeviations(moved ? await inferTypes(moved) : graph)
+  return moved ? inferTypes(moved) : graph
 }
 
 /** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */

@@ -63,28 +63,27 @@ def mobilenet_v3():
     squeeze = lambda channels: SqueezeExcite(channels, 4, nn.ReLU, nn.Hardsigmoid)
     block = partial(InvertedResidual, activation=nn.Hardswish, squeeze=squeeze)
     return nn.Sequential(
-        conv_norm(1, 6, 3, 2, activation=nn.Hardswish), block(6, 6), block(6, 8, 2), nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(), nn.Linear(8, 12), nn.Hardswish(), nn.Dropout(), nn.Linear(12, CLASSES),
+        conv_norm(1, 4, 3, 2, activation=nn.Hardswish), block(4, 4), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 12), nn.Hardswish(), nn.Dropout(), nn.Linear(12, CLASSES),
     )
 
 
 def efficientnet():
     squeeze = lambda channels: SqueezeExcite(channels, 4, nn.SiLU, nn.Sigmoid)
     block = partial(InvertedResidual, activation=nn.SiLU, squeeze=squeeze)
-    return nn.Sequential(conv_norm(1, 6, 3, 2, activation=nn.SiLU), block(6, 6), block(6, 8, 2), *head(8))
+    return nn.Sequential(conv_norm(1, 4, 3, 2, activation=nn.SiLU), block(4, 4), block(4, 6, 2), *head(6))
 
 
 def convnext():
     return nn.Sequential(
-        nn.Conv2d(1, 4, 2, 2), ChannelNorm(4, eps=1e-6), ConvNeXtBlock(4), ChannelNorm(4, eps=1e-6),
-        nn.Conv2d(4, 6, 2, 2), ConvNeXtBlock(6), nn.AdaptiveAvgPool2d(1), ChannelNorm(6, eps=1e-6), nn.Flatten(),
-        nn.Linear(6, CLASSES),
+        nn.Conv2d(1, 4, 4, 4), ChannelNorm(4, eps=1e-6), ConvNeXtBlock(4), ConvNeXtBlock(4), nn.AdaptiveAvgPool2d(1),
+        ChannelNorm(4, eps=1e-6), nn.Flatten(), nn.Linear(4, CLASSES),
     )
 
 
 def norms():
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3, 2, 1), nn.InstanceNorm2d(4, affine=True), nn.Tanh(), nn.Conv2d(4, 4, 3, 2, 1),
+        nn.Conv2d(1, 4, 4, 2, 1), nn.InstanceNorm2d(4, affine=True), nn.Tanh(), nn.Conv2d(4, 4, 3, 2, 1),
         nn.GroupNorm(2, 4), nn.Mish(), nn.Conv2d(4, 4, 3, padding=1), nn.LayerNorm([4, 2, 2]), nn.ELU(),
         nn.LocalResponseNorm(3), *head(4),
     )

@@ -123,6 +123,8 @@ ARCHITECTURES = {
     "rnn": (partial(recurrent, nn.RNN), SEQUENCE),
     "unrolled_cells": (partial(UnrolledCells, SEQUENCE[1], 6, CLASSES), SEQUENCE),
     "quantised": (quantised, IMAGE),
+    "vit_fixed_batch": (partial(VisionTransformer, CLASSES), IMAGE),
+    "lstm_fixed_batch": (partial(recurrent, nn.LSTM), SEQUENCE),
     "unet": (partial(UNet, 2), (1, 16, 16)),
     "yolo": (YoloHead, (1, 32, 32)),
 }
@@ -158,9 +160,11 @@ def export(name):
     network.eval()
     if name not in ("unet", "yolo"):
         balance(network, shape)
+    is_fixed = name.endswith("_fixed_batch")
     torch.onnx.export(
-        network, torch.rand(2, *shape), FOLDER / f"{name}.onnx", opset_version=16, input_names=["input"],
-        output_names=["output"], dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+        network, torch.rand(1 if is_fixed else 2, *shape), FOLDER / f"{name}.onnx", opset_version=16,
+        input_names=["input"], output_names=["output"],
+        dynamic_axes=None if is_fixed else {"input": {0: "batch"}, "output": {0: "batch"}},
     )
 
 

@@ -7,6 +7,7 @@ import { engine } from '../../src/engine/engine.js'
 import { GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { straightThroughWarnings } from '../../src/model/straight-through.js'
 
 afterAll(() => engine.close())
 
@@ -38,6 +39,14 @@ describe('a quantised model', () => {
     expect(gradient[0]).toBeCloseTo(1, 5)
     expect(gradient[1]).toBeCloseTo(-0.5, 5)
     expect(model.description.warnings.join()).toMatch(/QuantizeLinear.*straight through/)
+    await model.close()
+  })
+
+  test('says when the runtime computes something else than the file describes', async () => {
+    const model = await load()
+    expect(straightThroughWarnings(model.graph, 0.04)).toHaveLength(1)
+    const [, warning] = straightThroughWarnings(model.graph, 0.3)
+    expect(warning).toMatch(/differs by 0\.30 .*integer kernels may saturate/)
     await model.close()
   })
 

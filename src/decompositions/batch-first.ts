@@ -19,7 +19,9 @@ import {
   layoutOf,
   movedAxis,
   reshapedLayout,
+  reshapedLayoutOfOne,
   sameLayout,
+  sizesOfOne,
 } from './layout.js'
 
 /** A value whose batch is the first axis now, and where that was before. */
@@ -31,16 +33,17 @@ interface Moved {
 /**
  * The same function with the batch as the first axis of every value, as rules need it to tell samples apart: exporters
  * put the time first (recurrent layers, attention of PyTorch) or join the batch with other axes (heads, windows).
- * Nodes that this does not cover stay as they are. Undefined where there is nothing to move.
+ * Nodes that this does not cover stay as they are. Undefined where there is nothing to move. With `oneAtATime`, the graph
+ * is fixed to a batch of 1, and its shapes do not tell which axis that is: it is followed from the input on.
  */
-export function moveBatchFirst(graph: TypedGraph): Graph | undefined {
+export function moveBatchFirst(graph: TypedGraph, oneAtATime: boolean): Graph | undefined {
   const activations = findActivations(graph)
   const isMoved = (value: string) => {
     const layout = layoutOf(graph.values.get(value)!.shape)
     return layout === undefined || !isBatchFirst(layout)
   }
   if (![...activations].some(isMoved)) return undefined
-  return new BatchMover(graph, activations).run()
+  return new BatchMover(graph, activations, oneAtATime).run()
 }
 
 type Handler = (node: GraphNode, mover: BatchMover) => readonly Moved[] | undefined
@@ -48,11 +51,13 @@ type Handler = (node: GraphNode, mover: BatchMover) => readonly Moved[] | undefi
 class BatchMover {
   readonly builder: GraphBuilder
   readonly graph: TypedGraph
+  readonly oneAtATime: boolean
   readonly #activations: ReadonlySet<string>
   readonly #moved = new Map<string, Moved>()
 
-  constructor(graph: TypedGraph, activations: ReadonlySet<string>) {
+  constructor(graph: TypedGraph, activations: ReadonlySet<string>, oneAtATime: boolean) {
     this.graph = graph
+    this.oneAtATime = oneAtATime
     this.builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: 'batch first:' })
     this.#activations = activations
   }
@@ -96,21 +101,28 @@ class BatchMover {
 
   #visit(node: GraphNode): void {
     const inputs = node.inputs.filter((input) => this.isActivation(input))
-    const isUsual = (value: string) => {
-      const layout = this.isActivation(value) ? (this.moved(value)?.layout ?? layoutOf(this.shape(value))) : undefined
-      return layout !== undefined && isBatchFirst(layout)
-    }
     const outputs = node.outputs.filter((output) => this.isActivation(output))
-    const handler = [...inputs, ...outputs].every(isUsual) ? undefined : handlers.get(node.operator)
-    const results = inputs.every((input) => this.moved(input)) ? handler?.(node, this) : undefined
+    const isUsual = (layout: Layout | undefined) => layout !== undefined && isBatchFirst(layout)
+    const areInputsUsual = inputs.every((input) => isUsual(this.moved(input)?.layout))
+    const handler = handlers.get(node.operator)
+    // A shape that is fixed does not tell whether the output still has the batch first; what has no handler keeps it there.
+    const isPlain =
+      areInputsUsual && (this.oneAtATime ? !handler : outputs.every((output) => isUsual(this.#shown(output))))
+    const results = !isPlain && inputs.every((input) => this.moved(input)) ? handler?.(node, this) : undefined
     if (results) {
       results.forEach((result, index) => this.#moved.set(node.outputs[index], result))
       return
     }
     this.builder.node({ ...node, inputs: node.inputs.map((input) => (input ? this.#restored(input) : '')) })
     for (const output of outputs) {
-      if (isUsual(output)) this.#moved.set(output, { name: output, layout: layoutOf(this.shape(output))! })
+      const layout = this.#shown(output)
+      if (layout && isBatchFirst(layout)) this.#moved.set(output, { name: output, layout })
     }
+  }
+
+  /** Where the shape says that the batch is. */
+  #shown(value: string): Layout | undefined {
+    return layoutOf(this.shape(value))
   }
 
   /** A value as the file has it. */
@@ -119,11 +131,11 @@ class BatchMover {
     if (!moved || isBatchFirst(moved.layout)) return moved?.name ?? value
     const { builder } = this
     const { name, layout } = moved
-    const shape = this.shape(value)
+    const shape = sizesOfOne(this.shape(value))
     return builder.once(`restored ${value}`, () => {
-      const sizes = shape.map((size) => (isBatch(size) ? -1 : size))
-      const before = shape.slice(0, layout.axis) as readonly number[]
-      const after = shape.slice(layout.axis + 1) as readonly number[]
+      const sizes = shape.map((size, axis) => (axis === layout.axis ? -1 : size))
+      const before = shape.slice(0, layout.axis)
+      const after = shape.slice(layout.axis + 1)
       const apart = builder.add('Reshape', [name, builder.ints([0, ...before, layout.outer, layout.inner, ...after])])
       const count = before.length + 1
       const perm = [...Array.from({ length: count }, (_, axis) => axis + 1), 0]
@@ -198,7 +210,8 @@ function reshape(node: GraphNode, mover: BatchMover): readonly Moved[] | undefin
   const [input] = node.inputs
   const { name, layout } = mover.moved(input)!
   const target = mover.shape(node.outputs[0])
-  const reshaped = reshapedLayout(mover.shape(input), layout, target)
+  const follow = mover.oneAtATime ? reshapedLayoutOfOne : reshapedLayout
+  const reshaped = follow(mover.shape(input), layout, target)
   if (!reshaped) return undefined
   const sizes = batchFirstSizes(target, reshaped)
   return [{ name: mover.builder.add('Reshape', [name, mover.builder.ints([0, ...sizes])]), layout: reshaped }]

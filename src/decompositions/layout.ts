@@ -29,13 +29,31 @@ export function isAlone({ outer, inner }: Layout): boolean {
 
 /** Sizes behind the batch, once it is first. */
 export function batchFirstSizes(shape: Shape, layout: Layout): number[] {
-  const sizes = shape.map((size) => (isBatch(size) ? size.batch : size))
+  const sizes = sizesOfOne(shape)
   return isAlone(layout) ? sizes.filter((_, axis) => axis !== layout.axis) : sizes
 }
 
 /** An axis of the value, which is not that of the batch, once the batch is first. */
 export function movedAxis(axis: number, layout: Layout): number {
   return isAlone(layout) && axis > layout.axis ? axis : axis + 1
+}
+
+/** {@link reshapedLayout} where the batch is always 1 and the shape does not show where it is. */
+export function reshapedLayoutOfOne(shape: Shape, layout: Layout, target: Shape): Layout | undefined {
+  const sizes = sizesOfOne(target)
+  const outer = elementCount(sizesOfOne(shape).slice(0, layout.axis)) * layout.outer
+  const before = sizes.map((_, axis) => elementCount(sizes.slice(0, axis)))
+  const alone = sizes.findIndex((size, axis) => size === 1 && before[axis] === outer)
+  if (alone >= 0) return { axis: alone, outer: 1, inner: 1 }
+  const axis = sizes.findIndex((size, index) => before[index] <= outer && outer < before[index] * size)
+  if (axis < 0) return undefined
+  const [left, right] = [outer / before[axis], sizes[axis] / (outer / before[axis])]
+  return Number.isInteger(left) && Number.isInteger(right) ? { axis, outer: left, inner: right } : undefined
+}
+
+/** Sizes for a batch of 1. */
+export function sizesOfOne(shape: Shape): number[] {
+  return shape.map((size) => (isBatch(size) ? size.batch : size))
 }
 
 /** Layout of the same numbers in the same order under another shape. */

@@ -78,7 +78,8 @@ const instanceNormalization: Decomposition = {
 
 const groupNormalization: Decomposition = {
   operator: 'GroupNormalization',
-  coversRounding: true,
+  // The runtime computes the variance as E(x²) − E(x)², which cancels.
+  coversRounding: false,
   decompose(node, context) {
     const { builder, shape } = context
     const [input, scale, bias] = node.inputs

@@ -43,8 +43,6 @@ export interface GraphNode {
   readonly attributes: ReadonlyMap<string, Attribute>
   /** The node of the file that this one is a part of, where bounds do not cover how that rounds. */
   readonly partOf?: GraphNode
-  /** What the runtime may be off by beyond the rounding of this node: γ of so many roundings, times another value. */
-  readonly deviation?: { readonly of: string; readonly roundings: number }
 }
 
 /** An input or output. `type` and `shape` may be left to the runtime's inference. */
@@ -85,11 +83,10 @@ export function featureShape(shape: Shape): readonly number[] | undefined {
   return rest.every((size) => typeof size === 'number') ? (rest as number[]) : undefined
 }
 
-/** Inputs of a node, what its deviation is measured by, and what the bodies of a Loop or If take from around it. */
+/** Inputs of a node, and what the bodies of a Loop or If take from around it. */
 export function usedBy(node: GraphNode): string[] {
   return [
     ...node.inputs,
-    ...(node.deviation ? [node.deviation.of] : []),
     ...bodiesOf(node).flatMap(({ nodes, outputs }) => [...nodes.flatMap(usedBy), ...outputs.map(({ name }) => name)]),
   ]
 }

@@ -11,7 +11,6 @@ export function mapNames(graph: Graph, rename: (name: string) => string): Graph 
       ...mapBodies(node, (body) => mapNames(body, rename)),
       inputs: node.inputs.map(unlessOmitted),
       outputs: node.outputs.map(unlessOmitted),
-      ...(node.deviation && { deviation: { ...node.deviation, of: rename(node.deviation.of) } }),
     })),
     constants: new Map([...graph.constants].map(([name, tensor]) => [rename(name), tensor])),
   }

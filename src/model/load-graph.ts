@@ -1,5 +1,4 @@
 import { moveBatchFirst } from '../decompositions/batch-first.js'
-import { withDeviations } from '../decompositions/deviations.js'
 import { rewriteGraph } from '../decompositions/rewrite.js'
 import { chooseDevice, type Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
@@ -134,8 +133,13 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
 async function analysedGraph(deployed: TypedGraph, oneAtATime: boolean): Promise<TypedGraph> {
   let graph = deployed
   for (let next = rewriteGraph(graph); next; next = rewriteGraph(graph)) graph = await inferTypes(next, oneAtATime)
-  const moved = oneAtATime ? undefined : moveBatchFirst(graph)
-  return withDeviations(moved ? await inferTypes(moved) : graph)
+  const moved = moveBatchFirst(graph, oneAtATime)
+  if (!moved) return graph
+  // A batch that was fixed is free where all of it could be followed.
+  return inferTypes(moved).catch((error) => {
+    if (oneAtATime && (error instanceof GraphRefusedError || error instanceof ModelError)) return graph
+    throw error
+  })
 }
 
 /** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */

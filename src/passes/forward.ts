@@ -26,8 +26,7 @@ export function emitForward(graph: TypedGraph, context: RuleContext): Map<string
       outputs.forEach((output, index) => names.set(node.outputs[index], output))
       continue
     }
-    // What bounds alone need is left out.
-    builder.node({ ...node, inputs, deviation: undefined })
+    builder.node({ ...node, inputs })
     for (const output of node.outputs) names.set(output, output)
   }
   return names

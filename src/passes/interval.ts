@@ -89,10 +89,8 @@ function linearIntervals(node: GraphNode, linear: LinearRules, context: Interval
   // The model's rounding, and those of the centre, the radius and the two sums below.
   const allowance = 4 * rounding.gamma(linear.terms(node, context) + 8)
   const sizes = allowance > 0 ? emitSizes(node, linear, context) : []
-  const deviation = emitDeviation(node, context)
   return centres.map((centre, index) => {
-    const rounded = allowance > 0 ? widen(radii[index], sizes[index], allowance, context) : radii[index]
-    const radius = deviation ? builder.add('Add', [rounded, deviation]) : rounded
+    const radius = allowance > 0 ? widen(radii[index], sizes[index], allowance, context) : radii[index]
     return { lower: builder.add('Sub', [centre, radius]), upper: builder.add('Add', [centre, radius]) }
   })
 }
@@ -110,14 +108,6 @@ function activationIntervals(node: GraphNode, context: IntervalContext): (Interv
 export function emitSizes(node: GraphNode, linear: LinearRules, context: IntervalContext): string[] {
   const magnitudes = node.inputs.map((input) => (context.isActivation(input) ? emitMagnitude(input, context) : ''))
   return linear.apply(node, magnitudes, context, { absolute: true, bias: true })
-}
-
-/** What the runtime may be off by beyond the rounding of a node; undefined where that is nothing. */
-export function emitDeviation({ deviation }: GraphNode, context: IntervalContext): string | undefined {
-  const { builder, rounding } = context
-  if (!deviation || rounding.mode === 'ignored') return undefined
-  const relative = builder.scalar(2 * rounding.gamma(deviation.roundings))
-  return builder.add('Mul', [emitMagnitude(deviation.of, context), relative])
 }
 
 /** Largest magnitude of each element of an activation. */

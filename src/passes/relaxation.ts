@@ -12,7 +12,7 @@ import type {
 } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
-import { emitDeviation, emitMagnitude, emitSizes } from './interval.js'
+import { emitMagnitude, emitSizes } from './interval.js'
 import { emitBoxMinimum, type Minimum } from './row-sums.js'
 import { emitAtSeeds, emitSeed, type SeedRows } from './seed.js'
 import { emitTranspose } from './transposed-rows.js'
@@ -230,12 +230,9 @@ function emitErrors(node: GraphNode, linear: LinearRules, context: RowContext): 
   const { gamma } = rounding
   // The last factor covers the rounding of the sizes.
   const relative = (gamma(terms + 8) + gamma(fanOut + 8)) * (1 + gamma(terms + 8))
-  const deviation = emitDeviation(node, context)
-  return emitSizes(node, linear, context).map((size) => {
-    const rounded = builder.add('Mul', [size, builder.scalar(relative)])
-    const error = deviation ? builder.add('Add', [rounded, deviation]) : rounded
-    return builder.add('Add', [error, builder.scalar(rounding.underflow)])
-  })
+  return emitSizes(node, linear, context).map((size) =>
+    builder.add('Add', [builder.add('Mul', [size, builder.scalar(relative)]), builder.scalar(rounding.underflow)]),
+  )
 }
 
 /** Constant part of a linear node. onnxruntime folds it into a constant. */

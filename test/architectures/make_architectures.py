@@ -63,28 +63,27 @@ def mobilenet_v3():
     squeeze = lambda channels: SqueezeExcite(channels, 4, nn.ReLU, nn.Hardsigmoid)
     block = partial(InvertedResidual, activation=nn.Hardswish, squeeze=squeeze)
     return nn.Sequential(
-        conv_norm(1, 6, 3, 2, activation=nn.Hardswish), block(6, 6), block(6, 8, 2), nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(), nn.Linear(8, 12), nn.Hardswish(), nn.Dropout(), nn.Linear(12, CLASSES),
+        conv_norm(1, 4, 3, 2, activation=nn.Hardswish), block(4, 4), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(4, 12), nn.Hardswish(), nn.Dropout(), nn.Linear(12, CLASSES),
     )
 
 
 def efficientnet():
     squeeze = lambda channels: SqueezeExcite(channels, 4, nn.SiLU, nn.Sigmoid)
     block = partial(InvertedResidual, activation=nn.SiLU, squeeze=squeeze)
-    return nn.Sequential(conv_norm(1, 6, 3, 2, activation=nn.SiLU), block(6, 6), block(6, 8, 2), *head(8))
+    return nn.Sequential(conv_norm(1, 4, 3, 2, activation=nn.SiLU), block(4, 4), block(4, 6, 2), *head(6))
 
 
 def convnext():
     return nn.Sequential(
-        nn.Conv2d(1, 4, 2, 2), ChannelNorm(4, eps=1e-6), ConvNeXtBlock(4), ChannelNorm(4, eps=1e-6),
-        nn.Conv2d(4, 6, 2, 2), ConvNeXtBlock(6), nn.AdaptiveAvgPool2d(1), ChannelNorm(6, eps=1e-6), nn.Flatten(),
-        nn.Linear(6, CLASSES),
+        nn.Conv2d(1, 4, 4, 4), ChannelNorm(4, eps=1e-6), ConvNeXtBlock(4), ConvNeXtBlock(4), nn.AdaptiveAvgPool2d(1),
+        ChannelNorm(4, eps=1e-6), nn.Flatten(), nn.Linear(4, CLASSES),
     )
 
 
 def norms():
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3, 2, 1), nn.InstanceNorm2d(4, affine=True), nn.Tanh(), nn.Conv2d(4, 4, 3, 2, 1),
+        nn.Conv2d(1, 4, 4, 2, 1), nn.InstanceNorm2d(4, affine=True), nn.Tanh(), nn.Conv2d(4, 4, 3, 2, 1),
         nn.GroupNorm(2, 4), nn.Mish(), nn.Conv2d(4, 4, 3, padding=1), nn.LayerNorm([4, 2, 2]), nn.ELU(),
         nn.LocalResponseNorm(3), *head(4),
     )
@@ -124,6 +123,8 @@ ARCHITECTURES = {
     "rnn": (partial(recurrent, nn.RNN), SEQUENCE),
     "unrolled_cells": (partial(UnrolledCells, SEQUENCE[1], 6, CLASSES), SEQUENCE),
     "quantised": (quantised, IMAGE),
+    "vit_fixed_batch": (partial(VisionTransformer, CLASSES), IMAGE),
+    "lstm_fixed_batch": (partial(recurrent, nn.LSTM), SEQUENCE),
     "unet": (partial(UNet, 2), (1, 16, 16)),
     "yolo": (YoloHead, (1, 32, 32)),
 }
@@ -159,9 +160,11 @@ def export(name):
     network.eval()
     if name not in ("unet", "yolo"):
         balance(network, shape)
+    is_fixed = name.endswith("_fixed_batch")
     torch.onnx.export(
-        network, torch.rand(2, *shape), FOLDER / f"{name}.onnx", opset_version=16, input_names=["input"],
-        output_names=["output"], dynamic_axes={"input": {0: "batch"}, "output": {0: "batch"}},
+        network, torch.rand(1 if is_fixed else 2, *shape), FOLDER / f"{name}.onnx", opset_version=16,
+        input_names=["input"], output_names=["output"],
+        dynamic_axes=None if is_fixed else {"input": {0: "batch"}, "output": {0: "batch"}},
     )
 
 

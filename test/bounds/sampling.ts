@@ -3,6 +3,7 @@ import type { Norm } from '../../src/geometry/norm.js'
 import { perturbationInBall, perturbationOnSphere } from '../../src/geometry/random-perturbation.js'
 import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
+import { OnnxClassifier } from '../../src/model/onnx-classifier.js'
 import type { RandomSource } from '../../src/sampling/random.js'
 import type { Inputs } from '../../src/sampling/samples.js'
 
@@ -26,7 +27,7 @@ export async function sampledMargins(
   random: RandomSource,
 ): Promise<Float64Array> {
   const { classes } = model
-  const forward = await model.compile('forward', () => model.graph)
+  const forward = await model.compile('forward', () => (model instanceof OnnxClassifier ? model.deployed : model.graph))
   const features = elementCount(model.featureShape)
   const least = new Float64Array(labels.length * classes).fill(Number.POSITIVE_INFINITY)
   for (let sample = 0; sample < labels.length; sample++) {

@@ -1,12 +1,17 @@
 import { afterAll, expect, test } from 'vitest'
+import { crown } from '../../src/bounds/crown.js'
+import { marginBounds } from '../../src/bounds/run-bound.js'
 import { decompositions } from '../../src/decompositions/rewrite.js'
 import { engine } from '../../src/engine/engine.js'
 import { float, GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { elementCount } from '../../src/graph/graph.js'
+import { loadModel } from '../../src/model/load-model.js'
 import { loadRegressor } from '../../src/model/load-regressor.js'
+import { predictClasses } from '../../src/model/predict-classes.js'
 import { type RandomSource, randomSource } from '../../src/sampling/random.js'
 import { directionalDerivative } from '../architectures/finite-differences.js'
+import { sampledMargins } from '../bounds/sampling.js'
 import { normals } from '../operators/harness.js'
 import { seed } from '../seed.js'
 
@@ -183,6 +188,61 @@ test('every decomposition has a case', () => {
   const covered = Object.keys(cases).map((name) => name.split(/[ ,]/)[0])
   expect([...decompositions.keys()].filter((name) => !covered.includes(name) && !quantised.includes(name))).toEqual([])
 })
+
+/** Operators whose parts have no bounds, or whose own kernel they do not cover, and what refuses. */
+const refusals: Record<string, string> = {
+  GroupNormalization: 'GroupNormalization',
+  LSTM: 'LSTM',
+  GRU: 'GRU',
+  RNN: 'RNN',
+  Selu: 'Elu',
+  ThresholdedRelu: 'Greater',
+  Shrink: 'Greater',
+  'Resize, linear to fewer': 'Resize',
+  'Resize with aligned corners': 'Resize',
+  'Resize as PyTorch does': 'Resize',
+  'Resize, cubic': 'Resize',
+  'Resize of one axis': 'Resize',
+}
+
+test.for(Object.entries(cases))(
+  '%s has bounds that hold, or says why not',
+  async ([name, { features, opset = 18, build }]) => {
+    const random = randomSource(seed)
+    const builder = new GraphBuilder(opset)
+    const built = build(builder, builder.input('input', 'float32', ['batch', ...features]), random)
+    // Sums of every other element, whatever their number is.
+    const flat = builder.add('Flatten', [built])
+    const strided = (start: number) =>
+      builder.add('Slice', [flat, ...[[start], [2 ** 31 - 1], [1], [2]].map((values) => builder.ints(values))])
+    const logits = [0, 1].map((start) => builder.add('ReduceSum', [strided(start), builder.ints([1])], { keepdims: 1 }))
+    builder.output('logits', builder.add('Concat', logits, { axis: 1 }))
+    const model = await loadModel(encodeModel(builder.build()), { domain: [-9, 9] })
+    try {
+      const inputs = {
+        data: Float32Array.from({ length: 2 * elementCount(features) }, () => random.normal()),
+        shape: [2, ...features],
+      }
+      const labels = await predictClasses(model, inputs)
+      const epsilon = 0.02
+      const bounding = marginBounds(model, crown({ norm: 'linf' }), { inputs, labels, epsilon })
+      const refused = refusals[name] ?? refusals[name.split(/[ ,]/)[0]]
+      if (refused) {
+        await expect(bounding).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR', operator: refused })
+        return
+      }
+      const margins = await bounding
+      const settings = { norm: 'linf', domain: 'intersect', points: 200 } as const
+      const sampled = await sampledMargins(model, inputs, labels, [epsilon, epsilon], settings, random)
+      margins.forEach((margin, index) => {
+        expect(margin).toBeGreaterThan(Number.NEGATIVE_INFINITY)
+        expect(margin).toBeLessThanOrEqual(sampled[index])
+      })
+    } finally {
+      await model.close()
+    }
+  },
+)
 
 // Loading compares the parts with a run of the operator itself.
 test.for(Object.entries(cases))(

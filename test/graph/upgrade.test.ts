@@ -30,6 +30,22 @@ test.each<[string, number, readonly number[], (builder: GraphBuilder, input: str
   ['ReduceSum with an attribute', 9, [3, 4], attributes('ReduceSum', { axes: [1], keepdims: 0 })],
   ['ReduceMax of opset 13', 13, [3, 4], attributes('ReduceMax', { axes: [1], keepdims: 0 })],
   ['Softmax with its old default axis', 9, [3], attributes('Softmax', {})],
+  [
+    'Upsample of opset 9',
+    9,
+    [1, 2, 3],
+    (builder, input) => {
+      const doubled = builder.add('Upsample', [input, builder.floats([1, 1, 2, 2])], { mode: 'nearest' })
+      return builder.add('Flatten', [doubled])
+    },
+  ],
+  [
+    'linear Resize of opset 10',
+    10,
+    [1, 2, 3],
+    (builder, input) =>
+      builder.add('Flatten', [builder.add('Resize', [input, builder.floats([1, 1, 2, 2])], { mode: 'linear' })]),
+  ],
   ['Dropout', 9, [3], attributes('Dropout', { ratio: float(0.5) })],
   [
     'Split in two equal parts',
@@ -95,4 +111,29 @@ test('BatchNormalization in training mode is refused', async () => {
       )[0],
   )
   await expect(loadModel(model, { domain: [0, 1] })).rejects.toThrow('is in training mode')
+})
+
+test('an If that asks for a size that is known becomes its branch, with what it takes from around it', async () => {
+  const builder = new GraphBuilder(12)
+  const input = builder.input('input', 'float32', ['batch', 1, 3])
+  const scaled = builder.add('Mul', [input, builder.scalar(2)])
+  const size = builder.add('Gather', [builder.add('Shape', [scaled]), builder.ints([1])])
+  const condition = builder.add('Equal', [size, builder.ints([1])])
+  const branch = (make: (body: GraphBuilder) => string) => {
+    const body = builder.body()
+    body.output('branch', make(body))
+    return body.build()
+  }
+  builder.output(
+    'logits',
+    builder.add('If', [condition], {
+      then_branch: branch((body) => body.add('Squeeze', [scaled], { axes: [1] })),
+      else_branch: branch((body) => body.add('Identity', [scaled])),
+    }),
+  )
+  const model = await loadModel(encodeModel(builder.build()), { domain: [0, 3] })
+  const inputs = { data: Float32Array.of(1, 2, 3), shape: [1, 1, 3] }
+  expect(Array.from(await model.predict(inputs))).toEqual([2, 4, 6])
+  expect(Array.from(await model.inputGradient(inputs, [1], 'logit'))).toEqual([0, 2, 0])
+  await model.close()
 })

@@ -28,6 +28,8 @@ export {
   type PerturbationSequences,
   perturbationSequence,
 } from './attacks/line-search/perturbation-sequence.js'
+export { type LinearRegionSettings, linearRegion } from './attacks/linear-region/linear-region.js'
+export { type AlmaSettings, alma } from './attacks/minimal-distance/alma.js'
 export {
   type BoundaryProjectionSettings,
   boundaryProjection,

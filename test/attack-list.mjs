@@ -31,11 +31,13 @@ export function attackList(unfooled) {
     ['fmn', [...every, 'l0'], ({ norm, quick }) => unfooled.fmn({ norm, steps: quick ? 30 : 100 })],
     ['carliniWagner', ['l2'], ({ quick }) => unfooled.carliniWagner(quick ? { steps: 30, binarySearchSteps: 4 } : {})],
     ['ead', ['l1'], ({ quick }) => unfooled.ead(quick ? { steps: 30, binarySearchSteps: 4 } : {})],
+    ['alma', ['l2', 'l1'], ({ norm, quick }) => unfooled.alma({ norm, steps: quick ? 100 : 300 })],
     [
       'boundaryProjection',
       ['linf', 'l2'],
       ({ norm, quick }) => unfooled.boundaryProjection({ norm, steps: quick ? 5 : 20 }),
     ],
+    ['linearRegion', every, ({ norm, quick }) => unfooled.linearRegion({ norm, kicks: quick ? 2 : 20 })],
     ['lbfgs', ['l2'], ({ quick }) => unfooled.lbfgs(quick ? { bisections: 3 } : {})],
     ['fastGradientSignSearch', ['linf'], () => unfooled.fastGradientSignSearch()],
     ['fastGradientValue', ['l2'], () => unfooled.fastGradientValue()],

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Attack } from '../../src/attacks/attack.js'
+import { alma } from '../../src/attacks/minimal-distance/alma.js'
 import { carliniWagner } from '../../src/attacks/minimal-distance/carlini-wagner.js'
 import { ddn } from '../../src/attacks/minimal-distance/ddn.js'
 import { ead } from '../../src/attacks/minimal-distance/ead.js'
@@ -52,6 +53,11 @@ const cases: readonly Case[] = [
   })),
   { name: 'carliniWagner', norm: 'l2', make: (settings) => carliniWagner(settings) },
   { name: 'ead', norm: 'l1', make: (settings) => ead(settings) },
+  ...(['l1', 'l2'] as const).map((norm) => ({
+    name: `alma ${norm}`,
+    norm,
+    make: (settings?: object) => alma({ norm, ...settings }),
+  })),
 ]
 // The share of ℓ2 in the elastic net moves its optimum off that of ℓ1; with a larger share of ℓ1 it is close.
 const sparser = { regularisation: 0.3, binarySearchSteps: 15 }
@@ -208,7 +214,7 @@ describe.each(cases)('$name', ({ norm, make }) => {
   test('takes no more gradients than its steps, and counts the forward passes of the bisection', async () => {
     const { model, inputs } = network
     const { samples } = await attack(model, make({ steps: 40 }), { inputs, seed })
-    const rounds = /ddn|fmn/.test(make().name) ? 1 : 9
+    const rounds = /alma|ddn|fmn/.test(make().name) ? 1 : 9
     for (const { gradientQueries, forwardQueries, fooled } of samples) {
       expect(gradientQueries).toBeGreaterThan(10)
       expect(gradientQueries).toBeLessThanOrEqual(40 * rounds + (rounds > 1 ? 3 : 0))

@@ -1,11 +1,14 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import type { AttackRequest, AttackResult } from '../../src/attacks/attack.js'
+import { alma } from '../../src/attacks/minimal-distance/alma.js'
 import { boundaryProjection } from '../../src/attacks/minimal-distance/boundary-projection.js'
 import { ddn } from '../../src/attacks/minimal-distance/ddn.js'
 import { fmn } from '../../src/attacks/minimal-distance/fmn.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'
 import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
@@ -20,11 +23,7 @@ const starts = {
     linf: [fmn({ norm: 'linf', alpha: 30, steps: 300 })],
   },
   mnist_lenet: {
-    l2: [
-      fmn({ steps: 1000, alpha: 3 }),
-      fmn({ steps: 1500, alpha: 3, gamma: 0.2, targetClasses: 3 }),
-      ddn({ steps: 1500, gamma: 0.3, targetClasses: 3 }),
-    ],
+    l2: [alma({ loss: 'dlr', steps: 1000, learningRate: 1 }), alma({ steps: 1000, learningRate: 0.3 })],
     linf: [
       fmn({ norm: 'linf', steps: 1000, alpha: 10, gamma: 0.2 }),
       fmn({ norm: 'linf', steps: 1000, alpha: 30, gamma: 0.2 }),
@@ -36,26 +35,37 @@ const starts = {
 afterAll(() => engine.close())
 
 describe.skipIf(!hasSharedData)('the share of samples whose distance is at most the best known one', () => {
-  // LeNet has many local optima in ℓ2: 95 % is missed, though the mean distance is less than that of the best known ones.
   test.each([
     ['digits_mlp', 'l2', 0.95],
     ['digits_mlp', 'linf', 0.95],
-    ['mnist_lenet', 'l2', 0.65],
+    ['mnist_lenet', 'l2', 0.95],
     ['mnist_lenet', 'linf', 0.95],
-  ] as const)('%s %s: at least %f', async (name, norm, share) => {
+  ] as const)('%s %s: at least %f', { timeout: 900_000 }, async (name, norm, share) => {
     const model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
     const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
     const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
     const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
     const known: number[] = readJson('torch', `${name}_attacks.json`).best_known[norm].best_upper_bound
-    const method = boundaryProjection({ norm, starts: starts[name][norm] })
-    const inputs = { data, shape: [count, ...featureShape] }
-    const { samples, eligible, fooled } = await attack(model, method, { inputs, labels, seed })
+    const request = { inputs: { data, shape: [count, ...featureShape] }, labels, seed }
+    const results = [await attack(model, boundaryProjection({ norm, starts: starts[name][norm] }), request)]
+    if (name === 'mnist_lenet' && norm === 'l2') results.push(...(await aimed(model, request)))
+    const [{ eligible, fooled }] = results
     expect(fooled).toBe(eligible)
-    const reached = samples.filter(
-      ({ distance }, index) => distance !== undefined && distance[norm] <= known[index] + rounding,
+    const distances = known.map((_, sample) =>
+      Math.min(...results.map(({ samples }) => samples[sample].distance?.[norm] ?? Number.POSITIVE_INFINITY)),
     )
+    const reached = distances.filter((distance, sample) => distance <= known[sample] + rounding)
     expect(reached.length / eligible).toBeGreaterThanOrEqual(share)
     await model.close()
   })
 })
+
+/** LeNet has many local optima in ℓ2, and the class of the closest is often not the one that the gradient points at: a short run tries all. */
+async function aimed(model: Classifier, request: AttackRequest): Promise<AttackResult[]> {
+  const scouted = await attack(model, alma({ steps: 1080, targetClasses: 9 }), request)
+  const target = scouted.samples.map(({ adversarialPrediction, label }) =>
+    adversarialPrediction === label ? (label + 1) % model.classes : adversarialPrediction,
+  )
+  const start = alma({ target, steps: 1000, learningRate: 2 })
+  return [scouted, await attack(model, boundaryProjection({ target, starts: [start] }), request)]
+}

@@ -1,7 +1,7 @@
-import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
+import { checkStarts } from './check-starts.js'
 import { fmn } from './fmn.js'
 import { runBoundaryProjection } from './run-boundary-projection.js'
 
@@ -39,15 +39,7 @@ export function boundaryProjection({
   checkNorm(name, norm, ['l2', 'linf'])
   checkCount(name, 'steps', steps)
   checkTarget(name, target)
-  if (starts.length === 0) throw new SettingsError(`${name} needs at least one attack to start from.`)
-  for (const start of starts) {
-    if (start.kind !== 'minimal-distance') {
-      throw new SettingsError(`${name} starts from minimal-distance attacks; ${start.name} has a radius.`)
-    }
-    if (start.target !== target) {
-      throw new SettingsError(`${name}: the target of ${start.name} is another; give both the same.`)
-    }
-  }
+  checkStarts(name, starts, target)
   return {
     name,
     kind: 'minimal-distance',

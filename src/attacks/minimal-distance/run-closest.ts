@@ -18,6 +18,8 @@ export interface ClosestRun {
   readonly targetClasses: number
   /** What the loop carries, one number per sample, and the number it starts with. */
   readonly carried: Readonly<Record<string, number>>
+  /** What the loop carries with one number per feature, starting with 0. Default: nothing. */
+  readonly carriedPerFeature?: readonly string[]
   /** A compiled loop that keeps the closest adversarial point and takes so many steps. */
   graph(steps: number, targeted: boolean): Promise<CompiledGraph>
 }
@@ -41,7 +43,7 @@ export async function runClosest(context: AttackContext, run: ClosestRun): Promi
   candidates.gradientQueries.fill(aims.queries)
   const parts = batches(range(labels.length), largestBatch(model.graph, copies))
   for (const [index, samples] of parts.entries()) {
-    const start = closestFeeds(context, samples, run.carried)
+    const start = closestFeeds(context, samples, run.carried, run.carriedPerFeature)
     const closest = new ClosestPoints()
     let finished = true
     for (const [rank, rivals] of aims.rivals.entries()) {
@@ -64,9 +66,11 @@ export function closestFeeds(
   { inputs, labels, targets }: AttackContext,
   samples: readonly number[],
   carried: Readonly<Record<string, number>>,
+  carriedPerFeature: readonly string[] = [],
 ): Record<string, Tensor> {
   const { data, shape } = takeSamples(inputs, samples)
   const origin = floatTensor(data, shape)
+  const zeros = floatTensor(new Float32Array(data.length), shape)
   const perSample = (value: number) => floatTensor(new Float32Array(samples.length).fill(value), [samples.length])
   return {
     origin,
@@ -75,5 +79,6 @@ export function closestFeeds(
     'start:best': origin,
     'start:bestDistance': perSample(Number.POSITIVE_INFINITY),
     ...Object.fromEntries(Object.entries(carried).map(([name, value]) => [`start:${name}`, perSample(value)])),
+    ...Object.fromEntries(carriedPerFeature.map((name) => [`start:${name}`, zeros])),
   }
 }

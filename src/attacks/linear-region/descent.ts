@@ -1,0 +1,155 @@
+import type { Face, Question } from '../../regions/linear-regions.js'
+import { range } from '../../sampling/rows.js'
+import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
+import { solveInPlace } from '../../solvers/linear-system.js'
+import { checkGradients } from '../iteration/check-gradients.js'
+import type { Solution } from './region-program.js'
+import { type Search, sideBySide } from './side-by-side.js'
+import { displaced, dot, plus, scaled } from './vectors.js'
+import type { Visits } from './visits.js'
+
+// Solutions longer than the best by this factor, the paper's α, are not followed.
+const alpha = 1.5
+// Of the length of a solution: how far beyond faces neighbours are looked for.
+const beyondFaces = 1e-3
+const outwards = [1e-3, 1e-2]
+const mostNeighbours = 24
+const approachSteps = 8
+// Of the domain: a step that ends an approach.
+const closeEnough = 1e-4
+const kicksAtATime = 20
+const kickRows = 50
+const leadsOfKicks = 5
+// Looked at where neither the start nor any approach found an adversarial point.
+const randomPoints = 100
+// Relative gains of length that are not worth another round.
+const smallestGain = 1e-6
+
+/**
+ * Solves the regions of the sample and of the start; approaches each class by projections of the sample onto its
+ * linearised boundary; from every solution goes on to the neighbouring regions as long as they have shorter ones; then
+ * does so from random points around the best, in directions that the first layer sees.
+ */
+export function* descend(visits: Visits, kicks: number): Search<Question, Float32Array, 'finished'> {
+  const { sample, classes } = visits.settings
+  const starts = visits.best ? [visits.best, ...ahead(visits.best)] : []
+  const own = new Float64Array(sample.origin.length)
+  const first = yield* visits.solve([own, ...starts], visits.length)
+  const approached = yield* sideBySide(classes.map((wanted) => approach(visits, wanted)))
+  const seconds = yield* sideBySide(
+    classes.map((wanted, index) =>
+      visits.solve([approached[index], ...ahead(approached[index])], alpha * visits.length, [wanted]),
+    ),
+  )
+  const scattered = visits.best
+    ? []
+    : yield* visits.solve(
+        range(randomPoints).map(() => randomPoint(visits)),
+        visits.length,
+      )
+  const leads = [first[0], ...seconds.map(([shortest]) => shortest), scattered[0]].filter((lead) => lead !== undefined)
+  yield* sideBySide(leads.filter(({ length }) => length < alpha * visits.length).map((lead) => follow(visits, lead)))
+  for (let done = 0; done < kicks && visits.best; done += kicksAtATime) {
+    yield* kick(visits, visits.best, Math.min(kicksAtATime, kicks - done))
+  }
+  return 'finished'
+}
+
+/** From a solution to the shortest of its neighbours, until there is none shorter. */
+function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array, void> {
+  let current = lead
+  while (true) {
+    const [shortest] = yield* visits.solve(neighbours(current), current.length * (1 - smallestGain))
+    if (!shortest) return
+    current = shortest
+  }
+}
+
+/** Projects the sample onto the linearised boundary of a class, each time at the last projection. */
+function* approach(visits: Visits, wanted: number): Search<Question, Float32Array, Float64Array> {
+  const { regions, label, sample, norm } = visits.settings
+  const { origin, lower, upper } = sample
+  const boundary: Face = { plus: regions.logits + wanted, minus: regions.logits + label }
+  const farthest = Math.sqrt(upper.reduce((sum, high, feature) => sum + Math.max(high, -lower[feature]) ** 2, 0))
+  let displacement: Float64Array = new Float64Array(origin.length)
+  for (let step = 0; step < approachSteps; step++) {
+    const point = displaced(origin, displacement)
+    const [entries, gradient] = yield [
+      { about: 'values', point },
+      { about: 'rows', point, faces: [boundary] },
+    ]
+    checkGradients(gradient)
+    const size = Math.sqrt(dot(gradient, gradient))
+    if (!(size > 0)) break
+    const rows = scaled(gradient, 1 / size)
+    const lead = entries[boundary.plus] - entries[boundary.minus]
+    const offsets = Float64Array.of(dot(rows, displacement) - lead / size)
+    const limit = Math.max(farthest, 1) * Math.sqrt(origin.length)
+    const { status, d } = closestInPolyhedron(norm, { rows, offsets, lower, upper }, limit)
+    if (status !== 'solved') break
+    const change = plus(d, displacement, -1)
+    displacement = d
+    if (dot(change, change) < (closeEnough * farthest) ** 2) break
+  }
+  return displacement
+}
+
+/** Starts anew from random points around the best. */
+function* kick(visits: Visits, centre: Float64Array, count: number): Search<Question, Float32Array, void> {
+  const { regions, random, sample } = visits.settings
+  const n = sample.origin.length
+  const point = displaced(sample.origin, centre)
+  const faces = range(Math.min(kickRows, regions.firstSize)).map(() => ({
+    plus: Math.floor(random.uniform() * regions.firstSize),
+    minus: -1,
+  }))
+  const [rows] = yield [{ about: 'rows', point, faces }]
+  const points = range(count).map(() => {
+    const direction = new Float64Array(n)
+    faces.forEach((_, row) => {
+      const weight = random.normal()
+      for (let feature = 0; feature < n; feature++) direction[feature] += weight * rows[row * n + feature]
+    })
+    const size = Math.sqrt(dot(direction, direction))
+    return plus(centre, direction, size > 0 ? (visits.length * random.uniform()) / size : 0)
+  })
+  const found = yield* visits.solve(points, alpha * visits.length)
+  yield* sideBySide(found.slice(0, leadsOfKicks).map((lead) => follow(visits, lead)))
+}
+
+function randomPoint({ settings: { random, sample } }: Visits): Float64Array {
+  return sample.lower.map((low, feature) => low + random.uniform() * (sample.upper[feature] - low))
+}
+
+function ahead(displacement: Float64Array): Float64Array[] {
+  return outwards.map((factor) => scaled(displacement, 1 + factor))
+}
+
+/** Points beyond all active faces, beyond each single one, and further out. */
+function neighbours({ displacement, length, active }: Solution): Float64Array[] {
+  const crossings = [-1, ...range(Math.min(active.length - 1, mostNeighbours)).map((face) => face + 1)]
+  const beyond = crossings.flatMap((crossed) => {
+    const sides = active.map((_, face) => (face > 0 && (crossed < 0 || face === crossed) ? -1 : 1))
+    const direction = directionTo(active, sides)
+    return direction ? [plus(displacement, direction, beyondFaces * length)] : []
+  })
+  return [...beyond, ...ahead(displacement)]
+}
+
+/** The unit direction that leads to the given sides of all faces, as evenly as it can. */
+function directionTo(active: readonly Float64Array[], sides: readonly number[]): Float64Array | undefined {
+  const size = active.length
+  const products = new Float64Array(size * size)
+  for (let i = 0; i < size; i++) {
+    for (let j = 0; j <= i; j++) products[i * size + j] = products[j * size + i] = dot(active[i], active[j])
+    products[i * size + i] += 1e-9
+  }
+  const weights = Float64Array.from(sides)
+  if (!solveInPlace(products, weights, size)) return undefined
+  const direction = active.reduce<Float64Array>(
+    (sum, normal, face) => plus(sum, normal, weights[face]),
+    new Float64Array(active[0].length),
+  )
+  const length = Math.sqrt(dot(direction, direction))
+  return length > 0 ? scaled(direction, 1 / length) : undefined
+}

@@ -1,0 +1,93 @@
+import { SettingsError } from '../../errors.js'
+import type { PerSample } from '../../sampling/per-sample.js'
+import type { Attack } from '../attack.js'
+import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { checkStarts } from '../minimal-distance/check-starts.js'
+import { deepFool } from '../perturbation-analysis/deep-fool.js'
+import type { PaperParameters } from './paper-exploration.js'
+import { runLinearRegion } from './run-linear-region.js'
+
+export interface LinearRegionSettings {
+  /** Default `l2`. */
+  readonly norm?: 'linf' | 'l2' | 'l1'
+  /**
+   * Minimal-distance attacks: the search starts at the closest adversarial example that any of them finds. Default:
+   * `deepFool` in the same norm.
+   */
+  readonly starts?: readonly Attack[]
+  /**
+   * `descent` (default): the regions next to each solution, then those at random points around the best, as long as
+   * that helps. `paper`: the regions at random points alone.
+   */
+  readonly exploration?: 'descent' | 'paper'
+  /** Of `descent`: random points around the best. Default 50. */
+  readonly kicks?: number
+  /** Of `paper`: size of the set of solutions that are explored around. Default 10. */
+  readonly n1?: number
+  /** Of `paper`: random points around each. Default 10. */
+  readonly n2?: number
+  /** Of `paper`: rounds of exploration before each local search. Default 5. */
+  readonly n3?: number
+  /** Of `paper`: how often exploration and local search take turns. Default 3. */
+  readonly n4?: number
+  /** Of `paper`: solutions longer than the best by this factor are not explored around. Default 1.5. */
+  readonly alpha?: number
+  /** To how many classes solutions may lead: those that the model gives the largest logits. Default 9. */
+  readonly targetClasses?: number
+  /** Class to move all samples to, or one per sample; that of the starts. Default: any other class. */
+  readonly target?: PerSample
+}
+
+/**
+ * rLR-QP, the linear-region attack: a piecewise affine model is affine within polytopes, and in each the smallest
+ * displacement beyond the decision boundary is a convex program, which is solved exactly, within the domain. Regions are
+ * visited one after the other and never twice. A minimal-distance attack in ℓ2, ℓ∞ or ℓ1, for models made of affine
+ * operators, ReLU, LeakyReLU, Abs and max pooling. On networks of some hundred units it usually finds the minimum; with
+ * thousands, a region takes seconds rather than milliseconds, and it pays to start from strong attacks.
+ * Croce, Hein, "A randomized gradient-free attack on ReLU networks", GCPR 2018, Algorithm 1 (in whose lines 15 and 25
+ * δ_temp is meant, not δ₀).
+ * @throws SettingsError when a setting makes no sense; when it runs, UnsupportedOperatorError for other operators.
+ */
+export function linearRegion({
+  norm = 'l2',
+  target,
+  starts = [deepFool({ norm, ...(target !== undefined && { target }) })],
+  exploration = 'descent',
+  kicks = 50,
+  n1 = 10,
+  n2 = 10,
+  n3 = 5,
+  n4 = 3,
+  alpha = 1.5,
+  targetClasses = 9,
+}: LinearRegionSettings = {}): Attack {
+  const name = 'linearRegion'
+  checkNorm(name, norm)
+  checkTarget(name, target)
+  checkStarts(name, starts, target)
+  if (exploration !== 'descent' && exploration !== 'paper') {
+    throw new SettingsError(`${name} explores by descent or paper; exploration is ${JSON.stringify(exploration)}.`)
+  }
+  if (!(Number.isInteger(kicks) && kicks >= 0)) {
+    throw new SettingsError(`${name}: kicks must be a whole number of at least 0; it is ${kicks}.`)
+  }
+  for (const [parameter, value] of Object.entries({ n1, n2, n3, n4 })) checkCount(name, parameter, value)
+  checkPositive(name, 'alpha', alpha)
+  checkCount(name, 'targetClasses', targetClasses)
+  const parameters: PaperParameters | { kicks: number } =
+    exploration === 'paper' ? { n1, n2, n3, n4, alpha } : { kicks }
+  return {
+    name,
+    kind: 'minimal-distance',
+    norm,
+    target,
+    settings: {
+      norm,
+      starts: starts.map((start) => start.name).join(', '),
+      exploration,
+      ...parameters,
+      ...(target === undefined ? { targetClasses } : { target: recorded(target) }),
+    },
+    run: (context) => runLinearRegion(context, { norm, starts, targetClasses, exploration: parameters }),
+  }
+}

@@ -1,0 +1,27 @@
+// Plain loops: methods of typed arrays with a callback take several times as long.
+
+export function dot(left: ArrayLike<number>, right: ArrayLike<number>): number {
+  let sum = 0
+  for (let index = 0; index < left.length; index++) sum += left[index] * right[index]
+  return sum
+}
+
+/** left + factor · right */
+export function plus(left: ArrayLike<number>, right: ArrayLike<number>, factor = 1): Float64Array {
+  const sum = new Float64Array(left.length)
+  for (let index = 0; index < sum.length; index++) sum[index] = left[index] + factor * right[index]
+  return sum
+}
+
+export function scaled(vector: ArrayLike<number>, factor: number): Float64Array {
+  const product = new Float64Array(vector.length)
+  for (let index = 0; index < product.length; index++) product[index] = factor * vector[index]
+  return product
+}
+
+/** The origin displaced, as an input of the model. */
+export function displaced(origin: Float32Array, displacement: ArrayLike<number>): Float32Array {
+  const point = new Float32Array(origin.length)
+  for (let index = 0; index < point.length; index++) point[index] = origin[index] + displacement[index]
+  return point
+}

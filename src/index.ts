@@ -128,6 +128,7 @@ export { type NestedNumbers, type SampleArrays, samplesFrom } from './sampling/s
 export type { Interval } from './statistics/binomial.js'
 export type { Verdict } from './verdict.js'
 export { type CompleteSettings, complete } from './verification/complete.js'
+export { type ExactSettings, exact } from './verification/exact.js'
 export { type VerificationRequest, type VerificationResult, verifyProperty } from './verification/verify-property.js'
 export { loadProperty } from './vnnlib/load-property.js'
 export { parseProperty } from './vnnlib/parse-property.js'

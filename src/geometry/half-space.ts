@@ -48,6 +48,62 @@ export function nearestInHalfSpace(
   return { point, distance: distance(from, point)[norm] }
 }
 
+/** What is nearest in two half-spaces at once, and the part of the first in a sum of the two that is as far alone. */
+export interface NearestInBoth extends NearestPoint {
+  readonly share: number
+}
+
+// Of the distance: how closely that in two half-spaces is found. Bisection ends after as many steps at the latest.
+const [closeness, mostSteps] = [1e-11, 50]
+
+/**
+ * The same for two half-spaces at once. A sum of both, share · one + (1 − share) · other, holds what they have in common,
+ * and for the right share it is no nearer: the share is halved in on. The point is between those on either side of it.
+ * (Surrogate duality: Glover, "Surrogate constraint duality in mathematical programming", Operations Research 1975.)
+ */
+export function nearestInBoth(
+  norm: Norm,
+  from: ArrayLike<number>,
+  one: Hyperplane,
+  other: Hyperplane,
+  box: Float64Box,
+): NearestInBoth | undefined {
+  const at = (share: number) => {
+    const near = nearestInHalfSpace(norm, from, sum(one, other, share), box)
+    return near && { ...near, share, excess: excess(one, near.point), otherExcess: excess(other, near.point) }
+  }
+  let [less, more] = [at(0), at(1)]
+  if (!less || !more) return undefined
+  if (less.excess <= 0) return less
+  if (more.otherExcess <= 0) return more
+  for (let step = 0; step < mostSteps; step++) {
+    if (Math.abs(less.distance - more.distance) <= closeness * more.distance && step > mostSteps / 2) break
+    const middle = at((less.share + more.share) / 2)
+    if (!middle) return undefined
+    if (middle.excess <= 0 && middle.otherExcess <= 0) return middle
+    if (middle.excess > 0) less = middle
+    else more = middle
+  }
+  // Where the excesses of both are the same, each is that of the sum: none.
+  const [atLess, atMore] = [less.excess - less.otherExcess, more.otherExcess - more.excess]
+  const part = atLess / (atLess + atMore)
+  const point = less.point.map((value, feature) => value + part * (more.point[feature] - value))
+  const farther = less.distance > more.distance ? less : more
+  return { point, distance: farther.distance, share: farther.share }
+}
+
+/** The half-space of a sum of two. */
+function sum(one: Hyperplane, other: Hyperplane, share: number): Hyperplane {
+  return {
+    normal: Float64Array.from(one.normal, (weight, feature) => share * weight + (1 - share) * other.normal[feature]),
+    offset: share * one.offset + (1 - share) * other.offset,
+  }
+}
+
+function excess({ normal, offset }: Hyperplane, point: Float64Array): number {
+  return point.reduce((sum, value, feature) => sum + normal[feature] * value, -offset)
+}
+
 /** A feature that may be moved, from `start` to `end` away from where it was, for a gain per unit of length. */
 interface Move {
   readonly feature: number

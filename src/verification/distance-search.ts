@@ -1,4 +1,5 @@
-import { type Float64Box, nearestInHalfSpace } from '../geometry/half-space.js'
+import { type Float64Box, nearestInBoth, nearestInHalfSpace } from '../geometry/half-space.js'
+import type { Hyperplane } from '../geometry/hyperplane.js'
 import { distance, type Norm } from '../geometry/norm.js'
 
 /** A box that may hold inputs of the class of a rival that are nearer than the nearest known one. */
@@ -6,12 +7,23 @@ export interface DistanceNode extends Float64Box {
   readonly rival: number
   /** No such input of the box is nearer to the sample. */
   readonly distance: number
+  /** A function that the margin is nowhere below, from the boxes that hold this one. */
+  readonly inherited?: LinearFunction
 }
 
 /** A linear function of the input, coefficients · x + constant. */
 export interface LinearFunction {
   readonly coefficients: Float64Array
   readonly constant: number
+}
+
+/** What functions say of a box. */
+export interface View {
+  readonly functions: MarginFunctions
+  /** A sum of the function below and the inherited one: what is nearest where it is not positive is nearest for both. */
+  readonly both: LinearFunction
+  /** What is likely to be of the rival's class: a point just beyond where the functions below allow it. */
+  readonly candidate: Float64Array | undefined
 }
 
 /** Functions between which the margin f_label − f_rival lies on a box. */
@@ -86,20 +98,25 @@ export class DistanceSearch {
     this.#open.push(...nodes)
   }
 
-  /** A point of the box that is likely to be of the rival's class: just beyond where the function below allows it. */
-  candidate(box: Float64Box, { below }: MarginFunctions): Float64Array | undefined {
-    const { coefficients, constant } = below
-    const plane = { normal: coefficients, offset: -constant - noise * magnitude(below, box) }
-    return nearestInHalfSpace(this.#norm, this.#sample, plane, box)?.point
+  view(node: DistanceNode, functions: MarginFunctions): View {
+    const { below } = functions
+    const { inherited = below } = node
+    const [one, other] = [below, inherited].map((linear) => planeOf(linear, noise * magnitude(linear, node)))
+    const near = nearestInBoth(this.#norm, this.#sample, one, other, node)
+    return { functions, both: near ? mean(below, inherited, near.share) : below, candidate: near?.point }
   }
 
   /** Goes on with what the functions leave of a box: as a whole where that is much less, else halved so many times. */
-  branch(node: DistanceNode, functions: MarginFunctions, times: number): void {
+  branch(node: DistanceNode, { functions, both }: View, times: number): void {
     this.boxes++
     const { below } = functions
-    const plane = { normal: below.coefficients, offset: -below.constant }
-    const reach = (box: Float64Box) => nearestInHalfSpace(this.#norm, this.#sample, plane, box)?.distance
-    const rest = within(node, below)
+    const reach = (box: Float64Box) => {
+      const [first, second] = [below, both].map((linear) =>
+        nearestInHalfSpace(this.#norm, this.#sample, planeOf(linear, 0), box),
+      )
+      return first && second && Math.max(first.distance, second.distance)
+    }
+    const rest = within(within(node, below), both)
     const influences = nonlinearity(functions)
     const width = (box: Float64Box) =>
       influences.reduce((sum, influence, feature) => sum + influence * (box.upper[feature] - box.lower[feature]), 0)
@@ -110,12 +127,25 @@ export class DistanceSearch {
     for (const part of parts) {
       const reached = reach(part)
       if (reached === undefined) continue
-      this.#open.push({ ...part, rival: node.rival, distance: Math.max(reached, node.distance) })
+      const distance = Math.max(reached, node.distance)
+      this.#open.push({ ...part, rival: node.rival, distance, inherited: both })
     }
   }
 
   #matters(distance: number): boolean {
     return distance < this.upper * (1 - tolerance)
+  }
+}
+
+/** Where a function is at most −`less`. */
+function planeOf({ coefficients, constant }: LinearFunction, less: number): Hyperplane {
+  return { normal: coefficients, offset: -constant - less }
+}
+
+function mean(one: LinearFunction, other: LinearFunction, share: number): LinearFunction {
+  return {
+    coefficients: one.coefficients.map((slope, feature) => share * slope + (1 - share) * other.coefficients[feature]),
+    constant: share * one.constant + (1 - share) * other.constant,
   }
 }
 

@@ -85,8 +85,9 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
         for (const { sample, node } of together) searches[sample].putBack([node])
         continue
       }
-      const candidates = together.flatMap(({ sample, node }, index) => {
-        const point = searches[sample].candidate(node, functions[index])
+      const views = together.map(({ sample, node }, index) => searches[sample].view(node, functions[index]))
+      const candidates = together.flatMap(({ sample }, index) => {
+        const { candidate: point } = views[index]
         return point ? [{ sample, point }] : []
       })
       await propose(
@@ -94,7 +95,7 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
         candidates.map(({ sample }) => sample),
       )
       together.forEach(({ sample, node }, index) => {
-        searches[sample].branch(node, functions[index], times)
+        searches[sample].branch(node, views[index], times)
       })
     }
     open = open.filter((sample) => searches[sample].isOpen)

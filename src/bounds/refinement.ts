@@ -80,15 +80,16 @@ export class Refinement {
     return new Refinement(model, settings, budget, { count, feeds, known: new Set(), isCut: false })
   }
 
-  /** Over boxes of float32 numbers, [n, features] each. */
+  /** Over boxes, [n, features] each, of numbers in the precision of the bound. */
   static over(
     model: BoundedModel,
-    { lower, upper }: { readonly lower: Float32Array; readonly upper: Float32Array },
+    { lower, upper }: { readonly lower: FloatArray; readonly upper: FloatArray },
     budget: Budget,
+    arithmetic: Pick<BallSettings, 'rounding' | 'precision'> = { rounding: 'covered', precision: 'float32' },
   ): Refinement {
-    const settings = { norm: 'linf', domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
+    const settings = { norm: 'linf', domain: 'intersect', ...arithmetic } as const
     const count = lower.length / elementCount(model.featureShape)
-    const tensor = (data: Float32Array): Tensor => floatTensor(data, [count, ...model.featureShape])
+    const tensor = (data: FloatArray): Tensor => floatTensor(data, [count, ...model.featureShape])
     const [{ name }] = model.graph.inputs
     const centre = tensor(lower.map((low, index) => low + (upper[index] - low) / 2))
     const feeds = { centre, [lowerName(name)]: tensor(lower), [upperName(name)]: tensor(upper) }

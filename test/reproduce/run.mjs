@@ -3,6 +3,7 @@
 import { reproduceBaselines } from './baselines.mjs'
 import { reproduceClassifiers } from './classifiers.mjs'
 import { reproduceDeviations } from './deviations.mjs'
+import { reproduceExact } from './exact.mjs'
 import { reproduceRegressors } from './regressors.mjs'
 import { reproduceRounding } from './rounding.mjs'
 import { reproduceValidity } from './validity.mjs'
@@ -13,6 +14,7 @@ const parts = {
   rounding: reproduceRounding,
   deviations: reproduceDeviations,
   baselines: reproduceBaselines,
+  exact: reproduceExact,
 }
 const long = { validity: reproduceValidity }
 const only = process.argv.slice(2)

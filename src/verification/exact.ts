@@ -1,0 +1,111 @@
+import type { Attack, AttackContext } from '../attacks/attack.js'
+import type { Bound, BoundContext } from '../bounds/bound.js'
+import { checkChoice } from '../bounds/check-settings.js'
+import type { Norm } from '../geometry/norm.js'
+import { clipToDomain } from '../geometry/projection.js'
+import { predictClasses } from '../model/predict-classes.js'
+import { randomSources } from '../sampling/random.js'
+import { range } from '../sampling/rows.js'
+import { exactDistances } from './exact-distance.js'
+
+export interface ExactSettings {
+  readonly norm: Norm
+}
+
+// The least positive float32 number: a margin that is known to be positive and no more.
+const leastPositive = 2 ** -149
+// Of the attack that the bound starts from: the same bound for the same samples.
+const seed = 0
+// How far beyond the nearest point to look for a float32 input, as shares of the distance.
+const overshoots = range(18).map((power) => 2 ** (power - 24))
+
+/**
+ * The distance to the nearest input of the domain that is classified otherwise, by branch and bound (see
+ * {@link exactDistances}), as an attack and as a bound: `attack(model, exact({ norm }), …)` finds the nearest adversarial
+ * example, `bound(model, exact({ norm }), …)` tells the radius below which there is none. Where neither is interrupted, both
+ * are the distance: to 1e-9 of it in exact arithmetic, and as near as float32 inputs come to it. For models of at most 16
+ * features; the yardstick for other attacks and bounds. Computed in float64 and not corrected for the rounding of the
+ * deployed model, so the bound is an estimate, not a proof.
+ * @throws SettingsError for an unknown norm and, when it runs, for a model of more features; then also
+ * UnsupportedOperatorError for operators that have no relaxation.
+ */
+export function exact({ norm }: ExactSettings): Attack & Bound {
+  checkChoice('exact', 'norm', norm, ['linf', 'l2', 'l1'])
+  return {
+    name: 'exact',
+    kind: 'minimal-distance',
+    norm,
+    sound: false,
+    settings: { norm },
+    async run(context) {
+      const intervals = await exactDistances(context, norm)
+      return {
+        adversarial: await reachable(
+          context,
+          intervals.map(({ nearest }) => nearest),
+        ),
+        steps: Int32Array.from(intervals, ({ boxes }) => boxes),
+        gradientQueries: Int32Array.from(intervals, ({ gradientQueries }) => gradientQueries),
+        interrupted: intervals.some(({ proved }) => !proved),
+      }
+    },
+    async radii(context) {
+      const intervals = await exactDistances(asAttack(context), norm)
+      return Float64Array.from(intervals, ({ lower }) => lower)
+    },
+    async margins(context, epsilon) {
+      const intervals = await exactDistances(asAttack(context), norm)
+      const { classes } = context.model
+      return Float64Array.from({ length: intervals.length * classes }, (_, index) => {
+        const sample = Math.floor(index / classes)
+        if (index % classes === context.labels[sample]) return 0
+        return intervals[sample].lower > epsilon[sample] ? leastPositive : Number.NEGATIVE_INFINITY
+      })
+    },
+  }
+}
+
+/** What a bound is given, for an attack to start from. */
+function asAttack({ model, inputs, labels, budget, progress = () => {} }: BoundContext): AttackContext {
+  return {
+    model,
+    inputs,
+    labels,
+    budget,
+    epsilons: undefined,
+    targets: undefined,
+    random: randomSources(seed, range(labels.length)),
+    otherSamples: async () => ({ inputs, classes: labels }),
+    progress,
+  }
+}
+
+/**
+ * Float32 inputs as near to the points as the model as deployed confirms that they are classified otherwise: a little
+ * further on the ray from the sample. The sample itself where there is no such point.
+ */
+async function reachable(
+  { model, inputs, labels }: AttackContext,
+  points: readonly (Float64Array | undefined)[],
+): Promise<Float32Array> {
+  const found = inputs.data.slice()
+  const size = model.domain.lower.length
+  let open = range(labels.length).filter((sample) => points[sample])
+  for (const overshoot of overshoots) {
+    const trials = new Float32Array(open.length * size)
+    open.forEach((sample, row) => {
+      const trial = trials.subarray(row * size, (row + 1) * size)
+      points[sample]!.forEach((value, feature) => {
+        trial[feature] = value + overshoot * (value - inputs.data[sample * size + feature])
+      })
+      clipToDomain(trial, model.domain)
+    })
+    const classes = await predictClasses(model, { data: trials, shape: [open.length, ...model.featureShape] })
+    open.forEach((sample, row) => {
+      if (classes[row] !== labels[sample]) found.set(trials.subarray(row * size, (row + 1) * size), sample * size)
+    })
+    open = open.filter((sample, row) => classes[row] === labels[sample])
+    if (open.length === 0) break
+  }
+  return found
+}

@@ -112,7 +112,8 @@ function forChannels(
 
 const meanVarianceNormalization: Decomposition = {
   operator: 'MeanVarianceNormalization',
-  coversRounding: true,
+  // Whether 1e-9 is added to the variance or to its root is left to the runtime.
+  coversRounding: false,
   decompose(node, { builder }) {
     const axes = node.attributes.get('axes')
     // The default axes include the batch.

@@ -29,6 +29,8 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
+  /** How many parts the nodes of a name have so far: what is used twice has twice as many. */
+  readonly #parts = new Map<string, number>()
   readonly #names: { count: number; readonly prefix: string }
 
   /** Names of values are a prefix and a number; `names` has both. */
@@ -106,8 +108,13 @@ export class GraphBuilder {
     const first = this.#nodes.length
     const result = emit()
     for (let index = first; index < this.#nodes.length; index++) {
-      const name = `${whole.name} (part ${index - first + 1})`
-      this.#nodes[index] = { ...this.#nodes[index], name, ...(uncovered && { partOf: whole }) }
+      const part = (this.#parts.get(whole.name) ?? 0) + 1
+      this.#parts.set(whole.name, part)
+      this.#nodes[index] = {
+        ...this.#nodes[index],
+        name: `${whole.name} (part ${part})`,
+        ...(uncovered && { partOf: whole }),
+      }
     }
     return result
   }

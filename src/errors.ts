@@ -52,18 +52,19 @@ export class NoGradientError extends UnfooledError {
   }
 }
 
-/** A bound needs the model as a graph of operators, and there is none. */
+/** A bound, or an attack on linear regions, needs the model as a graph of operators, and there is none. */
 export class NoGraphError extends UnfooledError {
   readonly model: string
-  readonly bound: string
+  /** Name of the bound or attack. */
+  readonly method: string
 
-  constructor({ model, reason, bound }: { model: string; reason: string; bound: string }) {
+  constructor({ model, reason, method }: { model: string; reason: string; method: string }) {
     super(
       'NO_GRAPH',
-      `${bound} needs the operators of the model, and ${model} does not show them: ${reason}. Attacks still work on this model.`,
+      `${method} needs the operators of the model, and ${model} does not show them: ${reason}. Attacks that need no operators still work on this model.`,
     )
     this.model = model
-    this.bound = bound
+    this.method = method
   }
 }
 

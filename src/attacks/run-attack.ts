@@ -1,8 +1,9 @@
 import { Budget } from '../budget.js'
-import { NoGradientError, SettingsError } from '../errors.js'
+import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
+import { reasonForOpacity } from '../model/hosted-graph.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
@@ -20,7 +21,7 @@ import { attackWarnings } from './warnings.js'
  * attacked part by part; the result of a sample does not depend on the others.
  * @throws SampleError when inputs or labels do not fit the model, SettingsError when the attack's settings do not,
  * ModelError when the model gives NaN, or gradients with which the attack cannot go on; NoGradientError when it has none
- * and the attack needs them.
+ * and the attack needs them, NoGraphError when the attack needs operators and the model shows none.
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
@@ -75,7 +76,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       progress,
     }
     const candidates = await method.run(context).catch((error) => {
-      throw error instanceof NoGradientError ? new NoGradientError({ ...error, attack: method.name }) : error
+      throw orMissing(error, model, method)
     })
     const outcomes = await recheck(method, context, candidates)
     outcomes.forEach((outcome, row) => {
@@ -154,4 +155,12 @@ function checkTargets(targets: Float64Array, { classes }: Classifier): Float64Ar
   const wrong = targets.find((target) => !(Number.isInteger(target) && target >= 0 && target < classes))
   if (wrong === undefined) return targets
   throw new SettingsError(`Target ${wrong} is no class of the model: classes are numbered from 0 to ${classes - 1}.`)
+}
+
+/** What an attack misses of a model: its gradients, or all of its operators. */
+function orMissing(error: unknown, { description, graph }: Classifier, { name }: Attack): unknown {
+  if (error instanceof NoGradientError) return new NoGradientError({ ...error, attack: name })
+  const reason = reasonForOpacity(graph)
+  if (reason === undefined || !(error instanceof UnsupportedOperatorError)) return error
+  return new NoGraphError({ model: description.name, reason, method: name })
 }

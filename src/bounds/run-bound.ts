@@ -105,7 +105,7 @@ async function checkWhatIsAssumed(model: Classifier): Promise<void> {
 function orNoGraph(error: unknown, { description, graph }: Classifier, { name }: Bound): unknown {
   const reason = reasonForOpacity(graph)
   if (reason === undefined || !(error instanceof UnsupportedOperatorError)) return error
-  return new NoGraphError({ model: description.name, reason, bound: name })
+  return new NoGraphError({ model: description.name, reason, method: name })
 }
 
 function checkRadii(values: Float64Array): void {

@@ -159,7 +159,7 @@ function checkModel(model: Classifier): void {
   const { domain, description, graph } = model
   checkDevice(model)
   const reason = reasonForOpacity(graph)
-  if (reason !== undefined) throw new NoGraphError({ model: description.name, reason, bound: 'exact' })
+  if (reason !== undefined) throw new NoGraphError({ model: description.name, reason, method: 'exact' })
   const features = domain.lower.length
   if (features <= mostFeatures) return
   throw new SettingsError(

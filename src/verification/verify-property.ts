@@ -58,7 +58,7 @@ export async function verifyProperty(
   checkDevice(model)
   refuseUncovered(model)
   const reason = reasonForOpacity(model.graph)
-  if (reason !== undefined) throw new NoGraphError({ model: model.description.name, reason, bound: 'Verification' })
+  if (reason !== undefined) throw new NoGraphError({ model: model.description.name, reason, method: 'Verification' })
   checkSizes(model, property)
   const { constraints, questions, origins } = askAbout(property, model)
   const constrained = await ConstrainedModel.of(model, constraints)

@@ -44,7 +44,9 @@ afterAll(async () => {
   await engine.close()
 })
 
-const cases = attackList(unfooled).flatMap(({ name, norms, make }) => norms.map((norm) => ({ name, norm, make })))
+const all = attackList(unfooled).flatMap(({ name, norms, make }) => norms.map((norm) => ({ name, norm, make })))
+// Linear regions are those of the operators.
+const [cases, ofOperators] = [false, true].map((is) => all.filter(({ name }) => (name === 'linearRegion') === is))
 const epsilons: Partial<Record<unfooled.AttackNorm, number>> = {
   linf: 0.3,
   l3: 0.5,
@@ -63,6 +65,16 @@ test.each(cases)('$name $norm does to a model of functions what it does to its g
     const other = expected.samples[index]
     expect(sample.fooled).toBe(other.fooled)
     if (sample.fooled) expect(sample.distance![norm]).toBeCloseTo(other.distance![norm], 3)
+  }
+})
+
+test.each(ofOperators)('$name $norm says that it needs operators', async ({ norm, make }) => {
+  for (const model of [hosted, blind]) {
+    const refused = attack(model, make({ norm, epsilon: epsilons[norm]!, quick: true, model }), { inputs, seed })
+    await expect(refused).rejects.toThrow(NoGraphError)
+    await expect(refused).rejects.toThrow(
+      'linearRegion needs the operators of the model, and hosted does not show them',
+    )
   }
 })
 

@@ -50,7 +50,8 @@ describe.each(['translated', 'native'] as const)('%s', (kind) => {
   })
 
   // The translation runs elsewhere: what TensorFlow.js is asked for is the same in every norm.
-  const cases = attackList(unfooled).flatMap(({ name, norms, make }) =>
+  const list = attackList(unfooled).filter(({ name }) => kind === 'translated' || name !== 'linearRegion')
+  const cases = list.flatMap(({ name, norms, make }) =>
     norms.slice(0, kind === 'translated' ? 1 : norms.length).map((norm) => ({ name, norm, make })),
   )
   test.each(cases)('$name $norm leaves no tensors behind', async ({ norm, make }) => {

@@ -24,7 +24,7 @@ export interface AlphaCrownSettings extends RelaxationSettings {
  * Operators without a choice of lower lines, such as Sigmoid, are relaxed as in CROWN.
  *
  * What is left uncertified is bounded again where its own linear bound lets the margin be negative. That may prove a
- * margin positive without telling how large it is: the margin then is the least positive number.
+ * margin positive without telling how large it is: the margin then is less than the least positive float32 number.
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */

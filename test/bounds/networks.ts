@@ -132,12 +132,13 @@ export const architectures: Record<string, Architecture> = {
     },
   },
   // So wide that rows run in groups of one sample, in crops as well as in the whole network.
-  'CNN with a wide kernel': {
+  'wide CNN': {
     featureShape: [1, 30, 30],
     build(layers, input) {
       const first = layers.act('Relu', layers.conv(input, 1, 12, 3, { pads: [1, 1, 1, 1] }))
-      const second = layers.act('Relu', layers.conv(first, 12, 6, 10, { strides: [4, 4] }))
-      const third = layers.act('Relu', layers.dense(layers.flatten(second), 216, 12))
+      const pooled = layers.builder.add('AveragePool', [first], { kernel_shape: [4, 4], strides: [4, 4] })
+      const second = layers.act('Relu', layers.conv(pooled, 12, 6, 3, { strides: [2, 2] }))
+      const third = layers.act('Relu', layers.dense(layers.flatten(second), 54, 12))
       return layers.dense(third, 12, 3)
     },
   },

@@ -5,12 +5,13 @@ import { printTable } from './table.mjs'
 
 const { alma, attack, carliniWagner, deepFool, lbfgs, linearRegion, loadModel } = unfooled
 
-const count = 50
+const count = Number(process.env.UNFOOLED_SAMPLES ?? 50)
 const seed = 1
 // Starts from all others and looks around several times as long: the distance that all are compared with.
 const yardstick = linearRegion({ starts: [deepFool(), alma({ steps: 1000 })], kicks: 200 })
 const methods = {
-  linearRegion: linearRegion(),
+  linearRegion: linearRegion({ starts: [deepFool(), alma()] }),
+  'from DeepFool': linearRegion(),
   DeepFool: deepFool(),
   'L-BFGS': lbfgs(),
   CW: carliniWagner(),

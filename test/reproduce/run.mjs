@@ -4,6 +4,7 @@ import { reproduceBaselines } from './baselines.mjs'
 import { reproduceClassifiers } from './classifiers.mjs'
 import { reproduceDeviations } from './deviations.mjs'
 import { reproduceExact } from './exact.mjs'
+import { reproduceRegions } from './regions.mjs'
 import { reproduceRegressors } from './regressors.mjs'
 import { reproduceRounding } from './rounding.mjs'
 import { reproduceValidity } from './validity.mjs'
@@ -15,6 +16,7 @@ const parts = {
   deviations: reproduceDeviations,
   baselines: reproduceBaselines,
   exact: reproduceExact,
+  regions: reproduceRegions,
 }
 const long = { validity: reproduceValidity }
 const only = process.argv.slice(2)

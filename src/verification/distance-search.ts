@@ -93,11 +93,12 @@ export class DistanceSearch {
     }))
   }
 
-  /** Puts boxes back that the budget did not reach. */
-  putBack(nodes: readonly DistanceNode[]): void {
-    this.#open.push(...nodes)
+  /** Puts a box back that the budget did not reach. */
+  putBack(node: DistanceNode): void {
+    this.#open.push(node)
   }
 
+  /** Where the functions and the inherited one allow the rival. */
   view(node: DistanceNode, functions: MarginFunctions): View {
     const { below } = functions
     const { inherited = below } = node

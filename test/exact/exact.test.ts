@@ -164,7 +164,8 @@ test.each(norms)(
       const data = Float32Array.from({ length: 10 * input.length }, () => 2 * random.uniform() - 1)
       const includes = (name: string) => ['deepFool', 'fmn', 'ddn', 'pgd', 'ead'].includes(name)
       const tools = { ...unfooled, networkModel, logitsOf }
-      expect(await chainOf({ network, data, norm, seed, includes }, tools)).toEqual([])
+      const { breaks } = await chainOf({ network, data, norm, seed, budget: 20_000, includes }, tools)
+      expect(breaks).toEqual([])
     }
   },
   60_000,
@@ -195,7 +196,7 @@ test('refuses many features, and says what to use', async () => {
     attack(model, exact({ norm: 'linf' }), { inputs }),
   ]) {
     await expect(run).rejects.toThrow(unfooled.SettingsError)
-    await expect(run).rejects.toThrow(/at most 16|beyond 16 features; .* has 17\. Use complete/)
+    await expect(run).rejects.toThrow(/beyond 16 features; .* has 17\. Use complete/)
   }
   await model.close()
 })

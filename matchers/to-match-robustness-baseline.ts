@@ -72,6 +72,7 @@ export async function checkBaseline(
     samples: describeSamples(samples),
     labels: samples.labels,
     domain: model.domain,
+    device: model.description.device,
     method: describeMethod(method),
     target: 'run' in method ? method.target : undefined,
   })

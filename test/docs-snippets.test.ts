@@ -169,6 +169,16 @@ function writeFiles(): void {
     writeFileSync(at(`photos/${name}/1.png`), PNG.sync.write(image))
   }
   writeFileSync(at('model.onnx'), denseModel({ weights: [[1], [-1]] }))
+  writeFileSync(
+    at('iris.onnx'),
+    denseModel({
+      weights: [
+        [1, 0, -1, 0],
+        [0, 1, 1, -1],
+        [-1, 0, 0, 2],
+      ],
+    }),
+  )
   writeFileSync(at('acas.onnx'), denseModel({ weights: [[1, 1]] }))
   writeFileSync(
     at('prop_3.vnnlib'),

@@ -24,6 +24,8 @@ export interface Setting {
   }
   /** What a perturbed input may be: the range of all features, or the SHA-256 of the ranges. */
   readonly domain: string
+  /** What the model runs on. */
+  readonly device: string
   readonly method: Omit<Method, 'epsilon'> & {
     /** The radius, or the SHA-256 of radii that differ between samples. */
     readonly epsilon?: number | string

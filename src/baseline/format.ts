@@ -37,9 +37,9 @@ export function parseBaseline(text: string): Baseline {
       `The baseline has version ${stored.schemaVersion}; this version of unfooled reads version ${schemaVersion}.`,
     )
   }
-  const { unfooled, check, model, samples, domain, method, seed, summary, outcomes: lines } = stored
+  const { unfooled, check, model, samples, domain, device, method, seed, summary, outcomes: lines } = stored
   const complete =
-    [unfooled, check, domain, model?.name, model?.sha256].every((value) => typeof value === 'string') &&
+    [unfooled, check, domain, device, model?.name, model?.sha256].every((value) => typeof value === 'string') &&
     [samples, method, method?.settings, summary, lines].every((value) => typeof value === 'object' && value !== null)
   if (!complete) throw new BaselineError('The baseline lacks some of its parts.')
   const outcomes = hasFlags(method.kind) ? parseFlags(lines) : parseNumbers(lines)
@@ -47,7 +47,7 @@ export function parseBaseline(text: string): Baseline {
   if (outcomes.withstood.length !== samples.count || counted !== JSON.stringify(summary)) {
     throw new BaselineError('The outcomes of the baseline do not add up to its summary: it was edited, or cut off.')
   }
-  return { check, version: unfooled, model, setting: { samples, domain, method }, seed, outcomes }
+  return { check, version: unfooled, model, setting: { samples, domain, device, method }, seed, outcomes }
 }
 
 function hasFlags(kind: Baseline['setting']['method']['kind']): boolean {

@@ -9,6 +9,7 @@ export function describeSetting(check: {
   readonly samples: SampleSet
   readonly labels: Int32Array | undefined
   readonly domain: Domain
+  readonly device: string
   readonly method: Method
   readonly target?: PerSample
 }): Setting {
@@ -19,6 +20,7 @@ export function describeSetting(check: {
   return {
     samples: { count, sha256, labels: check.labels ? fingerprint(check.labels) : 'predicted' },
     domain: describeDomain(check.domain),
+    device: check.device,
     method: {
       ...method,
       ...(radius !== undefined && { epsilon: radius }),
@@ -44,7 +46,7 @@ export function differences(
 }
 
 function flatten({ check, setting }: Pick<Baseline, 'check' | 'setting'>, resampled: boolean): Map<string, string> {
-  const { samples, domain, method } = setting
+  const { samples, domain, device, method } = setting
   const { name, settings, ...rest } = method
   return new Map(
     Object.entries({
@@ -53,6 +55,7 @@ function flatten({ check, setting }: Pick<Baseline, 'check' | 'setting'>, resamp
       ...settings,
       ...rest,
       domain,
+      device,
       ...(resampled ? {} : { samples: samples.count, inputs: samples.sha256 }),
       // Labels of other samples differ anyway.
       labels: resampled && samples.labels !== 'predicted' ? 'given' : samples.labels,

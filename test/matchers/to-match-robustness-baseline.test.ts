@@ -89,6 +89,7 @@ describe('writing', () => {
           "labels": "<sha256>"
         },
         "domain": "0 to 1",
+        "device": "cpu",
         "method": {
           "name": "stub",
           "kind": "fixed-epsilon",

@@ -12,6 +12,7 @@ import {
   type LowerLines,
   lowerName,
   nextShares,
+  type RelaxationTask,
   relaxationGraph,
   upperName,
 } from '../passes/bound-graphs.js'
@@ -25,7 +26,7 @@ import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
 import { croppedRows, groupRows, marginRows, marginsOf, type Rows } from './rows.js'
-import { rowLimits, stageOf } from './stage.js'
+import { rowLimits, type Stage, stageOf } from './stage.js'
 
 /** Elements per sample that are gathered for each row rather than having a turn of a loop for each sample. */
 const mostGathered = 1024
@@ -178,6 +179,38 @@ export class Refinement {
     return this.#bound(this.#model.graph.outputs[0].name, rows, 'input', iterations)
   }
 
+  /**
+   * Several linear functions of the input per row that the row is nowhere below: with CROWN's lower lines, and with the
+   * flattest and the steepest of all nodes that have a choice. Fewer where there is none, or the budget ends.
+   */
+  async logitFunctions(rows: Rows): Promise<LinearFunctions[]> {
+    const target = this.#model.graph.outputs[0].name
+    const found = ['adaptive', 'flattest', 'steepest'].map(
+      () => new BestRows(rows.sample.length, this.#settings.precision),
+    )
+    const stage = (lowerLines: LowerLines) =>
+      this.#relaxation(target, { frontier: 'input', lowerLines, isGrouped: false })
+    const start = await stage('adaptive and next')
+    const step = this.#tensor(floatArray(this.#settings.precision, 1), [])
+    for (const { feeds: rowFeeds, rowAt } of groupRows(rows, rowLimits(this.#model.graph), false)) {
+      if (!(await this.#budget.next())) break
+      const feeds = { ...this.#feeds, ...rowFeeds, step }
+      const results = await start.run(feeds)
+      found[0].take(results, rowAt)
+      const shares = Object.entries(nextShares(results))
+      if (shares.length === 0) continue
+      const given = await stage('given and next')
+      for (const share of [0, 1]) {
+        const same = shares.map(([name, { shape, data }]) => [
+          name,
+          this.#tensor((data as FloatArray).slice().fill(share), shape),
+        ])
+        found[1 + share].take(await given.run({ ...feeds, ...Object.fromEntries(same) }), rowAt)
+      }
+    }
+    return found.flatMap(({ functions }) => functions ?? [])
+  }
+
   #know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
     this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, shape)
     this.#feeds[upperName(value)] = this.#tensor(bounds.upper, shape)
@@ -236,17 +269,11 @@ export class Refinement {
     const best = new BestRows(total, this.#settings.precision)
     if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
-    const known = [...this.#known].join()
     const crop = cropAround(graph, target)
     const limits = rowLimits(crop?.graph ?? graph)
     // In small networks gathering what is per sample costs less than turns of few rows.
     const isGrouped = limits.widest > mostGathered && rows.sample.length > mostInOrder * this.#count
-    const stage = (lowerLines: LowerLines) => {
-      const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
-      const key = `relaxation ${target} to ${frontier} ${lowerLines} ${isGrouped} ${where} given ${known}`
-      const task = { frontier, lowerLines, isCut: this.#isCut, isGrouped }
-      return stageOf(this.#model, key, () => relaxationGraph(graph, target, this.#known, this.#settings, task))
-    }
+    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier, lowerLines, isGrouped })
     const start = await stage(iterations === 0 ? 'adaptive' : 'adaptive and next')
     const placed = crop ? croppedRows(rows, crop.positions) : rows
     for (const { feeds: rowFeeds, rowAt } of groupRows(placed, limits, isGrouped)) {
@@ -264,6 +291,17 @@ export class Refinement {
       }
     }
     return best
+  }
+
+  #relaxation(target: string, task: Omit<RelaxationTask, 'isCut'>): Promise<Stage> {
+    const { graph } = this.#model
+    const { frontier, lowerLines, isGrouped } = task
+    const known = [...this.#known].join()
+    const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
+    const key = `relaxation ${target} to ${frontier} ${lowerLines} ${isGrouped} ${where} given ${known}`
+    return stageOf(this.#model, key, () =>
+      relaxationGraph(graph, target, this.#known, this.#settings, { ...task, isCut: this.#isCut }),
+    )
   }
 
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {

@@ -55,6 +55,7 @@ export interface NearestInBoth extends NearestPoint {
 
 // Of the distance: how closely that in two half-spaces is found. Bisection ends after as many steps at the latest.
 const [closeness, mostSteps] = [1e-11, 50]
+const rounding = 1e-14
 
 /**
  * The same for two half-spaces at once. A sum of both, share · one + (1 − share) · other, holds what they have in common,
@@ -86,7 +87,7 @@ export function nearestInBoth(
   }
   // Where the excesses of both are the same, each is that of the sum: none.
   const [atLess, atMore] = [less.excess - less.otherExcess, more.otherExcess - more.excess]
-  const part = atLess / (atLess + atMore)
+  const part = atLess + atMore > 0 ? atLess / (atLess + atMore) : 0
   const point = less.point.map((value, feature) => value + part * (more.point[feature] - value))
   const farther = less.distance > more.distance ? less : more
   return { point, distance: farther.distance, share: farther.share }
@@ -100,8 +101,15 @@ function sum(one: Hyperplane, other: Hyperplane, share: number): Hyperplane {
   }
 }
 
+/** By how much a point misses a half-space, and nothing where rounding might be all of it. */
 function excess({ normal, offset }: Hyperplane, point: Float64Array): number {
-  return point.reduce((sum, value, feature) => sum + normal[feature] * value, -offset)
+  let [value, size] = [-offset, Math.abs(offset)]
+  point.forEach((coordinate, feature) => {
+    const term = normal[feature] * coordinate
+    value += term
+    size += Math.abs(term)
+  })
+  return Math.abs(value) > rounding * size ? value : 0
 }
 
 /** A feature that may be moved, from `start` to `end` away from where it was, for a gain per unit of length. */

@@ -28,7 +28,8 @@ export interface View {
 
 /** Functions between which the margin f_label − f_rival lies on a box. */
 export interface MarginFunctions {
-  readonly below: LinearFunction
+  /** The margin is nowhere below any of them. */
+  readonly below: readonly LinearFunction[]
   readonly above: LinearFunction
 }
 
@@ -101,10 +102,16 @@ export class DistanceSearch {
   /** Where the functions and the inherited one allow the rival. */
   view(node: DistanceNode, functions: MarginFunctions): View {
     const { below } = functions
-    const { inherited = below } = node
-    const [one, other] = [below, inherited].map((linear) => planeOf(linear, noise * magnitude(linear, node)))
-    const near = nearestInBoth(this.#norm, this.#sample, one, other, node)
-    return { functions, both: near ? mean(below, inherited, near.share) : below, candidate: near?.point }
+    let both = node.inherited ?? below[0]
+    let candidate: Float64Array | undefined
+    for (const linear of below) {
+      const [one, other] = [linear, both].map((each) => planeOf(each, noise * magnitude(each, node)))
+      const near = nearestInBoth(this.#norm, this.#sample, one, other, node)
+      candidate = near?.point
+      if (!near) break
+      both = mean(linear, both, near.share)
+    }
+    return { functions, both, candidate }
   }
 
   /** Goes on with what the functions leave of a box: as a whole where that is much less, else halved so many times. */
@@ -112,12 +119,12 @@ export class DistanceSearch {
     this.boxes++
     const { below } = functions
     const reach = (box: Float64Box) => {
-      const [first, second] = [below, both].map((linear) =>
+      const [first, second] = [below[0], both].map((linear) =>
         nearestInHalfSpace(this.#norm, this.#sample, planeOf(linear, 0), box),
       )
       return first && second && Math.max(first.distance, second.distance)
     }
-    const rest = within(within(node, below), both)
+    const rest = [...below, both].reduce(within, node)
     const influences = nonlinearity(functions)
     const width = (box: Float64Box) =>
       influences.reduce((sum, influence, feature) => sum + influence * (box.upper[feature] - box.lower[feature]), 0)
@@ -176,7 +183,7 @@ function within(box: Float64Box, below: LinearFunction): Float64Box {
 
 /** How much the two functions differ per unit of each feature: nothing where the margin is linear. */
 function nonlinearity({ below, above }: MarginFunctions): Float64Array {
-  const differences = below.coefficients.map((slope, feature) => {
+  const differences = below[0].coefficients.map((slope, feature) => {
     const difference = Math.abs(above.coefficients[feature] - slope)
     return difference > noise * Math.abs(slope) ? difference : 0
   })

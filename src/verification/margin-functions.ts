@@ -9,8 +9,6 @@ import { range } from '../sampling/rows.js'
 import type { DistanceNode, LinearFunction, MarginFunctions } from './distance-search.js'
 
 const settings = { rounding: 'ignored', precision: 'float64' } as const
-// Steps of the lower slopes: one, as boxes are many.
-const steps = 1
 
 /**
  * Functions that the margins f_label − f_rival are between on their boxes, by CROWN in float64; undefined when the budget
@@ -29,13 +27,13 @@ export async function marginFunctions(
   const rivals = nodes.map(({ rival }) => rival)
   // A margin is below minus what the opposite margin is above.
   const rows = { sample: [...boxes, ...boxes], plus: [...labels, ...rivals], minus: [...rivals, ...labels] }
-  const { functions } = await refinement.boundLogits(rows, steps)
-  if (budget.exhausted || !functions) return undefined
+  const functions = await refinement.logitFunctions(rows)
+  if (budget.exhausted || functions.length === 0) return undefined
   const size = model.domain.lower.length
   return boxes.map((box) => {
-    const opposite = functionOf(functions, boxes.length + box, size)
+    const opposite = functionOf(functions[0], boxes.length + box, size)
     const above = { coefficients: opposite.coefficients.map((slope) => -slope), constant: -opposite.constant }
-    return { below: functionOf(functions, box, size), above }
+    return { below: functions.map((several) => functionOf(several, box, size)), above }
   })
 }
 

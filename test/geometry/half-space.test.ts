@@ -45,6 +45,13 @@ describe('two half-spaces', () => {
     return { from, one: plane(), other: plane(), box }
   })
 
+  test('twice the same is as good as once', () => {
+    for (const { from, one, box } of problems) {
+      const [once, twice] = [nearestInHalfSpace('linf', from, one, box), nearestInBoth('linf', from, one, one, box)]
+      expect(twice?.point).toEqual(once?.point)
+    }
+  })
+
   test.each(['linf', 'l2'] as const)('%s: the distance is that of an interior-point method', (norm) => {
     let compared = 0
     for (const { from, one, other, box } of problems) {

@@ -227,7 +227,7 @@ describe('batch size', () => {
   })
 })
 
-test('a model of one sample at a time that drops the batch axis predicts, and says why it has no gradient', async () => {
+test('a model of one sample at a time may drop the batch axis on the way', async () => {
   const graph = graphOf(
     [2],
     (builder, input) => {
@@ -240,7 +240,7 @@ test('a model of one sample at a time that drops the batch axis predicts, and sa
   const model = await loadModel(encodeModel(graph), { domain })
   expect(model.description.batching).toBe('one at a time')
   expect(Array.from(await model.predict(point))).toEqual([0.5, 2])
-  await expect(model.inputGradient(point, [1], 'margin')).rejects.toThrow('the batch does not stay the first axis')
+  expect(Array.from(await model.inputGradient(point, [1], 'margin'))).toEqual([-2, 2])
   await model.close()
 })
 

@@ -66,7 +66,7 @@ describe.each(Object.entries(attacks))('%s', (name, make) => {
   })
 
   test('runs nothing but the model, as often as it says', async () => {
-    const model = await loadModel(flatModel([12], 3, 'Cosh'), { domain: [0, 1] })
+    const model = await loadModel(flatModel([12], 3, 'Sinh'), { domain: [0, 1] })
     const inputs = uniformInputs([12], 10)
     await expect(attack(model, pgd({ epsilon: 0.1 }), { inputs, seed })).rejects.toThrow(UnsupportedOperatorError)
     const [compile, gradient, predict] = (['compile', 'inputGradient', 'predict'] as const).map((method) =>

@@ -8,6 +8,8 @@ import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { range } from '../../src/sampling/rows.js'
+import { median } from '../../src/statistics/median.js'
 import { seed } from '../seed.js'
 import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
 
@@ -24,7 +26,7 @@ afterAll(() => engine.close())
 describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against AutoAttack', (name) => {
   let model: Classifier
   let references: Record<string, Reference>
-  let run: (method: Attack) => ReturnType<typeof attack>
+  let run: (method: Attack, drawn?: number) => ReturnType<typeof attack>
 
   beforeAll(async () => {
     model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
@@ -32,7 +34,8 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
     const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
     const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
     references = readJson('torch', `${name}_attacks.json`).attacks
-    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+    run = (method, drawn = seed) =>
+      attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed: drawn })
   })
   afterAll(() => model.close())
 
@@ -42,8 +45,12 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
     ['autoattack_apgd_ce_l2', 'l2', 'cross-entropy'],
   ] as const)('apgd fools no fewer than %s, but for one sample', async (reference, norm, loss) => {
     const { eps, fooling_ratio_of_clean_correct: ratio } = references[reference]
-    const result = await run(apgd({ norm, loss, epsilon: eps }))
-    expect(result.fooled).toBeGreaterThanOrEqual(Math.round(ratio * result.eligible) - 1)
+    const results = []
+    // One random start is luck.
+    for (const drawn of range(5)) results.push(await run(apgd({ norm, loss, epsilon: eps }), seed + drawn))
+    const [result] = results
+    const fooled = median(results.map((each) => each.fooled))
+    expect(fooled).toBeGreaterThanOrEqual(Math.round(ratio * result.eligible) - 1)
     expect(result.gradientQueries).toBeLessThanOrEqual(100 * result.eligible)
     expect(result.warnings).toEqual([])
   })

@@ -9,6 +9,8 @@ import type { Norm } from '../../src/geometry/norm.js'
 import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { range } from '../../src/sampling/rows.js'
+import { median } from '../../src/statistics/median.js'
 import { seed } from '../seed.js'
 import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
 
@@ -27,7 +29,7 @@ afterAll(() => engine.close())
 describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against torchattacks and Foolbox', (name) => {
   let model: Classifier
   let references: Record<string, Reference>
-  let run: (method: Attack) => ReturnType<typeof attack>
+  let run: (method: Attack, drawn?: number) => ReturnType<typeof attack>
 
   beforeAll(async () => {
     model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
@@ -35,7 +37,8 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
     const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
     const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
     references = readJson('torch', `${name}_attacks.json`).attacks
-    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+    run = (method, drawn = seed) =>
+      attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed: drawn })
   })
   afterAll(() => model.close())
 
@@ -45,7 +48,12 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
     ['foolbox_pgd_l2', false],
   ] as const)('pgd fools as many as %s, within one sample', async (reference, randomStart) => {
     const { norm, eps, fooling_ratio_of_clean_correct: ratio } = references[reference]
-    const { fooled, eligible, warnings } = await run(pgd({ norm, epsilon: eps!, stepSize: eps! / 10, randomStart }))
+    const method = pgd({ norm, epsilon: eps!, stepSize: eps! / 10, randomStart })
+    const results = []
+    // One random start is luck.
+    for (const drawn of range(randomStart ? 5 : 1)) results.push(await run(method, seed + drawn))
+    const [{ eligible, warnings }] = results
+    const fooled = median(results.map((each) => each.fooled))
     expect(Math.abs(fooled - Math.round(ratio * eligible))).toBeLessThanOrEqual(1)
     expect(warnings).toEqual([])
   })

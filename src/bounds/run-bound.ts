@@ -10,9 +10,8 @@ import { batches, range, takeSamples } from '../sampling/rows.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
 import { checkDevice } from './check-device.js'
-import { checkFloat32Arithmetic } from './float32-arithmetic.js'
+import { checkWhatIsAssumed } from './check-what-is-assumed.js'
 import { RadiusSearch } from './radius-search.js'
-import { refuseUncovered } from './refuse-uncovered.js'
 
 /**
  * Certified radii of the samples that the model classifies correctly: no perturbation up to the radius changes the
@@ -93,12 +92,6 @@ export async function marginBounds(
   return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
     throw orNoGraph(error, model, method)
   })
-}
-
-/** A proof is about models, and machines, whose rounding errors are known. */
-async function checkWhatIsAssumed(model: Classifier): Promise<void> {
-  refuseUncovered(model)
-  await checkFloat32Arithmetic()
 }
 
 /** What a bound misses of a model that is no more than a function is its graph. */

@@ -1,5 +1,5 @@
 import { checkDevice } from '../bounds/check-device.js'
-import { refuseUncovered } from '../bounds/refuse-uncovered.js'
+import { checkWhatIsAssumed } from '../bounds/check-what-is-assumed.js'
 import { Budget, type BudgetRequest } from '../budget.js'
 import { NoGraphError } from '../errors.js'
 import { roundToward } from '../geometry/float32.js'
@@ -46,7 +46,8 @@ export interface VerificationResult {
 /**
  * Checks a property for all float32 inputs in its boxes. Inputs that it does not bound range over the model's domain.
  * @throws PropertyError when it is about another model, or about inputs outside the domain; UnsupportedOperatorError for
- * operators that have no relaxation, NoGraphError for a model that shows none.
+ * operators that have no relaxation, NoGraphError for a model that shows none, EngineError when onnxruntime is less precise
+ * than float32.
  */
 export async function verifyProperty(
   model: Model,
@@ -56,7 +57,7 @@ export async function verifyProperty(
   const started = performance.now()
   const budget = new Budget(request)
   checkDevice(model)
-  refuseUncovered(model)
+  await checkWhatIsAssumed(model)
   const reason = reasonForOpacity(model.graph)
   if (reason !== undefined) throw new NoGraphError({ model: model.description.name, reason, method: 'Verification' })
   checkSizes(model, property)

@@ -9,6 +9,18 @@ export interface Layer {
   readonly activation?: 'Relu' | 'Sigmoid' | 'Tanh' | 'LeakyRelu'
 }
 
+/** Units that add up to |x₀ − x₁| + |x₀ + x₁ − 1|: at most 1 in the unit square, with equality on its border. */
+export const squareUnits: Layer = {
+  weights: [
+    [1, -1],
+    [-1, 1],
+    [1, 1],
+    [-1, -1],
+  ],
+  bias: [0, 0, -1, 1],
+  activation: 'Relu',
+}
+
 /** A fully connected network, small enough to compute by hand, as the bytes of an ONNX file. */
 export function denseModel(...layers: readonly Layer[]): Uint8Array {
   return encodeModel(denseGraph(...layers))

@@ -10,7 +10,7 @@ import { randomSource } from '../../src/sampling/random.js'
 import { range } from '../../src/sampling/rows.js'
 import { exact } from '../../src/verification/exact.js'
 import { seed } from '../seed.js'
-import { denseModel } from '../tiny-models.js'
+import { denseModel, squareUnits } from '../tiny-models.js'
 import { chainOf } from './chain.mjs'
 import { distanceByMixedInteger } from './mixed-integer.mjs'
 import { affineLayers, smallNetwork } from './small-networks.mjs'
@@ -21,25 +21,13 @@ const norms = ['linf', 'l2', 'l1'] as const
 const domain = [-2, 2] as const
 
 /** f₀ = 1, f₁ = |x₀ − x₁| + |x₀ + x₁ − 1|: class 1 is outside the unit square. */
-const square = denseModel(
-  {
-    weights: [
-      [1, -1],
-      [-1, 1],
-      [1, 1],
-      [-1, -1],
-    ],
-    bias: [0, 0, -1, 1],
-    activation: 'Relu',
-  },
-  {
-    weights: [
-      [0, 0, 0, 0],
-      [1, 1, 1, 1],
-    ],
-    bias: [1, 0],
-  },
-)
+const square = denseModel(squareUnits, {
+  weights: [
+    [0, 0, 0, 0],
+    [1, 1, 1, 1],
+  ],
+  bias: [1, 0],
+})
 
 /** f₀ = 0, f₁ = 2 − |x₀| − |x₁ − 1|: class 1 is the diamond around (0, 1), which has its nearest corner at (0, −1). */
 const diamond = denseModel(

@@ -3,30 +3,18 @@ import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { complete } from '../../src/verification/complete.js'
-import { denseModel } from '../tiny-models.js'
+import { denseModel, squareUnits } from '../tiny-models.js'
 
 afterAll(() => engine.close())
 
 /** f₀ = 1, f₁ = |x₀ − x₁| + |x₀ + x₁ − 1|: the centre of the unit square is at ℓ∞ distance ½ of class 1, less on top. */
-const saddle = denseModel(
-  {
-    weights: [
-      [1, -1],
-      [-1, 1],
-      [1, 1],
-      [-1, -1],
-    ],
-    bias: [0, 0, -1, 1],
-    activation: 'Relu',
-  },
-  {
-    weights: [
-      [0, 0, 0, 0],
-      [1, 1, 1, 1],
-    ],
-    bias: [1, 0],
-  },
-)
+const saddle = denseModel(squareUnits, {
+  weights: [
+    [0, 0, 0, 0],
+    [1, 1, 1, 1],
+  ],
+  bias: [1, 0],
+})
 
 test.each([
   [0.49, true],

@@ -6,7 +6,7 @@ import { loadRegressor } from '../../src/model/load-regressor.js'
 import { verifyProperty } from '../../src/verification/verify-property.js'
 import { parseProperty } from '../../src/vnnlib/parse-property.js'
 import { seed } from '../seed.js'
-import { denseModel, graphOf, operatorModel } from '../tiny-models.js'
+import { denseModel, graphOf, operatorModel, squareUnits } from '../tiny-models.js'
 
 afterAll(() => engine.close())
 
@@ -74,19 +74,7 @@ describe('a tent of height 1', () => {
 
 test('a saddle that no linear bound of the whole box excludes is proved by halving it', async () => {
   // |x₀ − x₁| + |x₀ + x₁ − 1| ≤ 1 on the unit square, with equality on its border.
-  const saddle = denseModel(
-    {
-      weights: [
-        [1, -1],
-        [-1, 1],
-        [1, 1],
-        [-1, -1],
-      ],
-      bias: [0, 0, -1, 1],
-      activation: 'Relu',
-    },
-    { weights: [[1, 1, 1, 1]] },
-  )
+  const saddle = denseModel(squareUnits, { weights: [[1, 1, 1, 1]] })
   const proved = await verify(saddle, 2, 1, ...unit, '(>= Y_0 1.01)')
   expect(proved).toMatchObject({ excluded: 1, cases: 1 })
   expect(proved.boxes).toBeGreaterThan(1)

@@ -1,5 +1,6 @@
+import { dot } from './dot.js'
 import type { Box } from './lbfgsb.js'
-import { dot, type LimitedMemory } from './limited-memory.js'
+import type { LimitedMemory } from './limited-memory.js'
 
 export interface CauchyPoint {
   readonly point: Float64Array

@@ -42,7 +42,7 @@ export function closestInPolyhedron(
 
 function smallestMaximum({ rows, offsets, lower, upper }: Polyhedron, limit: number): Minimum {
   const n = lower.length
-  const halfSpaces = Array.from(offsets, (offset, row) => ({ normal: rows.subarray(row * n, (row + 1) * n), offset }))
+  const halfSpaces = rows.map((normal, row) => ({ normal, offset: offsets[row] }))
   const room = {
     lower: lower.map((low) => Math.max(low, -limit)),
     upper: upper.map((high) => Math.min(high, limit)),

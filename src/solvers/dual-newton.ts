@@ -1,9 +1,10 @@
+import { dot } from './dot.js'
 import { solveInPlace } from './linear-system.js'
 
 /** The displacements d with rows · d ≥ offsets and lower ≤ d ≤ upper. */
 export interface Polyhedron {
-  /** Row-major, offsets × lower. Rows of about unit length: violations are measured in units of d. */
-  readonly rows: Float64Array
+  /** Of about unit length: violations are measured in units of d. */
+  readonly rows: readonly Float64Array[]
   readonly offsets: Float64Array
   readonly lower: Float64Array
   readonly upper: Float64Array
@@ -97,12 +98,10 @@ function evaluate(
   for (let row = 0; row < multipliers.length; row++) {
     const multiplier = multipliers[row]
     if (multiplier === 0) continue
-    const first = row * n
-    for (let feature = 0; feature < n; feature++) d[feature] += multiplier * rows[first + feature]
+    const normal = rows[row]
+    for (let feature = 0; feature < n; feature++) d[feature] += multiplier * normal[feature]
   }
   const free = new Uint8Array(n)
-  const moved = new Int32Array(n)
-  let count = 0
   let value = 0
   for (let feature = 0; feature < n; feature++) {
     const pull = d[feature]
@@ -111,15 +110,11 @@ function evaluate(
     const taken = Math.min(Math.max(best, lower[feature]), upper[feature])
     free[feature] = Number(taken === best && (shrink === 0 || wanted !== 0))
     d[feature] = taken
-    if (taken !== 0) moved[count++] = feature
     value += shrink * Math.abs(taken) + taken * (0.5 * curvature * taken - pull)
   }
   const missing = new Float64Array(offsets.length)
   for (let row = 0; row < offsets.length; row++) {
-    const first = row * n
-    let sum = 0
-    for (let index = 0; index < count; index++) sum += rows[first + moved[index]] * d[moved[index]]
-    missing[row] = offsets[row] - sum
+    missing[row] = offsets[row] - dot(rows[row], d)
     value += multipliers[row] * offsets[row]
   }
   return { multipliers, value, d, free, missing }
@@ -132,18 +127,12 @@ function stepFrom(
   current: Evaluation,
   working: readonly number[],
 ): Evaluation | undefined {
-  const { rows, lower } = polyhedron
-  const n = lower.length
   const size = working.length
-  const free: number[] = []
-  for (let feature = 0; feature < n; feature++) if (current.free[feature]) free.push(feature)
+  const free = working.map((row) => onlyFree(polyhedron.rows[row], current.free))
   const matrix = new Float64Array(size * size)
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) {
-      let sum = 0
-      const [first, second] = [working[i] * n, working[j] * n]
-      for (const feature of free) sum += rows[first + feature] * rows[second + feature]
-      matrix[i * size + j] = matrix[j * size + i] = sum / objective.curvature
+      matrix[i * size + j] = matrix[j * size + i] = dot(free[i], polyhedron.rows[working[j]]) / objective.curvature
     }
   }
   const gradient = Float64Array.from(working, (row) => current.missing[row])
@@ -162,6 +151,13 @@ function stepFrom(
     working,
     gradient.map((by) => by * objective.curvature),
   )
+}
+
+/** The row with zeros where d does not move. */
+function onlyFree(row: Float64Array, free: Uint8Array): Float64Array {
+  const part = new Float64Array(row.length)
+  for (let feature = 0; feature < row.length; feature++) if (free[feature]) part[feature] = row[feature]
+  return part
 }
 
 /** Armijo's search along the path from the multipliers in a direction, projected onto what may not be negative. */

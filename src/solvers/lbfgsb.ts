@@ -1,5 +1,6 @@
 import { cauchyPoint } from './cauchy-point.js'
-import { dot, LimitedMemory } from './limited-memory.js'
+import { dot } from './dot.js'
+import { LimitedMemory } from './limited-memory.js'
 import { type LinePoint, lineSearch } from './line-search.js'
 import { subspaceMinimum } from './subspace-minimum.js'
 

@@ -1,3 +1,4 @@
+import { dot } from './dot.js'
 import { solveInPlace } from './linear-system.js'
 
 /**
@@ -85,10 +86,4 @@ export class LimitedMemory {
     for (let i = 0; i < size; i++) this.#middle[i * size + i] = 1
     return solveInPlace(inverse, this.#middle, size, size)
   }
-}
-
-export function dot(left: Float64Array, right: Float64Array): number {
-  let sum = 0
-  for (let index = 0; index < left.length; index++) sum += left[index] * right[index]
-  return sum
 }

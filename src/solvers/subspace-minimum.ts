@@ -1,6 +1,7 @@
 import type { CauchyPoint } from './cauchy-point.js'
+import { dot } from './dot.js'
 import type { Box } from './lbfgsb.js'
-import { dot, type LimitedMemory } from './limited-memory.js'
+import type { LimitedMemory } from './limited-memory.js'
 import { solveInPlace } from './linear-system.js'
 
 /**

@@ -10,7 +10,7 @@ const norms = ['linf', 'l2', 'l1'] as const
 
 function polyhedron(rows: number[][], offsets: number[], lower: number[], upper: number[]): Polyhedron {
   return {
-    rows: Float64Array.from(rows.flat()),
+    rows: rows.map((row) => Float64Array.from(row)),
     offsets: Float64Array.from(offsets),
     lower: Float64Array.from(lower),
     upper: Float64Array.from(upper),
@@ -23,14 +23,8 @@ function length(norm: 'linf' | 'l2' | 'l1', d: Float64Array): number {
   return norm === 'linf' ? Math.max(...sizes) : sizes.reduce((sum, size) => sum + size, 0)
 }
 
-const missed = ({ rows, offsets, lower }: Polyhedron, d: Float64Array) =>
-  Math.max(
-    ...Array.from(
-      offsets,
-      (offset, row) =>
-        offset - lower.reduce((sum, _, feature) => sum + rows[row * lower.length + feature] * d[feature], 0),
-    ),
-  )
+const missed = ({ rows, offsets }: Polyhedron, d: Float64Array) =>
+  Math.max(...rows.map((row, index) => offsets[index] - row.reduce((sum, weight, i) => sum + weight * d[i], 0)))
 
 describe('closestInPolyhedron', () => {
   // The half-plane 0.6 x + 0.8 y ≥ 1.

@@ -1,11 +1,12 @@
 import type { Face, Question } from '../../regions/linear-regions.js'
 import { range } from '../../sampling/rows.js'
-import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
+import { dot } from '../../solvers/dot.js'
 import { solveInPlace } from '../../solvers/linear-system.js'
 import { checkGradients } from '../iteration/check-gradients.js'
-import type { Solution } from './region-program.js'
+import { sizeOf, unit } from './first-rows.js'
+import { nearestBeyond, type Solution } from './region-program.js'
 import { type Search, sideBySide } from './side-by-side.js'
-import { displaced, dot, plus, scaled } from './vectors.js'
+import { addScaled, displaced, plus, scaled } from './vectors.js'
 import type { Visits } from './visits.js'
 
 // Solutions longer than the best by this factor, the paper's α, are not followed.
@@ -81,12 +82,10 @@ function* approach(visits: Visits, wanted: number): Search<Question, Float32Arra
     checkGradients(gradient)
     const size = Math.sqrt(dot(gradient, gradient))
     if (!(size > 0)) break
-    const rows = scaled(gradient, 1 / size)
+    const normal = scaled(gradient, 1 / size)
     const lead = entries[boundary.plus] - entries[boundary.minus]
-    const offsets = Float64Array.of(dot(rows, displacement) - lead / size)
-    const limit = Math.max(farthest, 1) * Math.sqrt(origin.length)
-    const { status, d } = closestInPolyhedron(norm, { rows, offsets, lower, upper }, limit)
-    if (status !== 'solved') break
+    const d = nearestBeyond(norm, { normal, offset: dot(normal, displacement) - lead / size }, sample)
+    if (!d) break
     const change = plus(d, displacement, -1)
     displacement = d
     if (dot(change, change) < (closeEnough * farthest) ** 2) break
@@ -96,25 +95,32 @@ function* approach(visits: Visits, wanted: number): Search<Question, Float32Arra
 
 /** Starts anew from random points around the best. */
 function* kick(visits: Visits, centre: Float64Array, count: number): Search<Question, Float32Array, void> {
-  const { regions, random, sample } = visits.settings
-  const n = sample.origin.length
-  const point = displaced(sample.origin, centre)
-  const faces = range(Math.min(kickRows, regions.firstSize)).map(() => ({
-    plus: Math.floor(random.uniform() * regions.firstSize),
-    minus: -1,
-  }))
-  const [rows] = yield [{ about: 'rows', point, faces }]
+  const { random, sample } = visits.settings
+  const rows = yield* someFirstRows(visits, displaced(sample.origin, centre))
   const points = range(count).map(() => {
-    const direction = new Float64Array(n)
-    faces.forEach((_, row) => {
-      const weight = random.normal()
-      for (let feature = 0; feature < n; feature++) direction[feature] += weight * rows[row * n + feature]
-    })
+    const direction = new Float64Array(centre.length)
+    for (const row of rows) addScaled(direction, row, random.normal())
     const size = Math.sqrt(dot(direction, direction))
     return plus(centre, direction, size > 0 ? (visits.length * random.uniform()) / size : 0)
   })
   const found = yield* visits.solve(points, alpha * visits.length)
   yield* sideBySide(found.slice(0, leadsOfKicks).map((lead) => follow(visits, lead)))
+}
+
+/** Directions that the first layer sees. */
+function* someFirstRows(visits: Visits, point: Float32Array): Search<Question, Float32Array, Float64Array[]> {
+  const { regions, firstRows, random } = visits.settings
+  const entries = range(Math.min(kickRows, regions.firstSize)).map(() =>
+    Math.floor(random.uniform() * regions.firstSize),
+  )
+  if (firstRows) return entries.flatMap((entry) => firstRows[entry]?.normal ?? [])
+  const [rows] = yield [{ about: 'rows', point, faces: entries.map((plus) => ({ plus, minus: -1 })) }]
+  const n = point.length
+  return entries.flatMap((_, row) => {
+    const gradient = rows.subarray(row * n, (row + 1) * n)
+    const size = sizeOf(gradient)
+    return size > 0 ? [unit(gradient, size)] : []
+  })
 }
 
 function randomPoint({ settings: { random, sample } }: Visits): Float64Array {
@@ -128,28 +134,31 @@ function ahead(displacement: Float64Array): Float64Array[] {
 /** Points beyond all active faces, beyond each single one, and further out. */
 function neighbours({ displacement, length, active }: Solution): Float64Array[] {
   const crossings = [-1, ...range(Math.min(active.length - 1, mostNeighbours)).map((face) => face + 1)]
-  const beyond = crossings.flatMap((crossed) => {
-    const sides = active.map((_, face) => (face > 0 && (crossed < 0 || face === crossed) ? -1 : 1))
-    const direction = directionTo(active, sides)
-    return direction ? [plus(displacement, direction, beyondFaces * length)] : []
+  const sides = crossings.map((crossed) =>
+    Float64Array.from(active, (_, face) => (face > 0 && (crossed < 0 || face === crossed) ? -1 : 1)),
+  )
+  const beyond = directionsTo(active, sides).map((weights) => {
+    const point = displacement.slice()
+    active.forEach((normal, face) => {
+      addScaled(point, normal, beyondFaces * length * weights[face])
+    })
+    return point
   })
   return [...beyond, ...ahead(displacement)]
 }
 
-/** The unit direction that leads to the given sides of all faces, as evenly as it can. */
-function directionTo(active: readonly Float64Array[], sides: readonly number[]): Float64Array | undefined {
+/** For each list of sides of the faces, the unit direction that leads to them all, as evenly as it can: a sum of normals. */
+function directionsTo(active: readonly Float64Array[], sides: readonly Float64Array[]): Float64Array[] {
   const size = active.length
   const products = new Float64Array(size * size)
   for (let i = 0; i < size; i++) {
     for (let j = 0; j <= i; j++) products[i * size + j] = products[j * size + i] = dot(active[i], active[j])
     products[i * size + i] += 1e-9
   }
-  const weights = Float64Array.from(sides)
-  if (!solveInPlace(products, weights, size)) return undefined
-  const direction = active.reduce<Float64Array>(
-    (sum, normal, face) => plus(sum, normal, weights[face]),
-    new Float64Array(active[0].length),
-  )
-  const length = Math.sqrt(dot(direction, direction))
-  return length > 0 ? scaled(direction, 1 / length) : undefined
+  return sides.flatMap((wanted) => {
+    const weights = wanted.slice()
+    if (!solveInPlace(products.slice(), weights, size)) return []
+    const square = dot(weights, wanted)
+    return square > 0 ? [scaled(weights, 1 / Math.sqrt(square))] : []
+  })
 }

@@ -1,9 +1,10 @@
 import type { Question } from '../../regions/linear-regions.js'
 import type { RandomSource } from '../../sampling/random.js'
 import { range } from '../../sampling/rows.js'
+import { dot } from '../../solvers/dot.js'
 import type { Solution } from './region-program.js'
 import type { Search } from './side-by-side.js'
-import { dot, plus, scaled } from './vectors.js'
+import { plus, scaled } from './vectors.js'
 import type { Visits } from './visits.js'
 
 /** The parameters of Algorithm 1, by the paper's names. */

@@ -1,12 +1,15 @@
+import { displacementToHyperplane } from '../../geometry/hyperplane.js'
 import type { Face, LinearRegions, Question } from '../../regions/linear-regions.js'
 import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
-import type { Polyhedron } from '../../solvers/dual-newton.js'
-import { checkGradients } from '../iteration/check-gradients.js'
+import { dot } from '../../solvers/dot.js'
+import { type FirstRows, sizeOf, unit } from './first-rows.js'
 import type { Search } from './side-by-side.js'
 
 /** One sample and where its perturbations may lead. */
 export interface Sample {
   readonly origin: Float32Array
+  /** The entries there. */
+  readonly entries: Float32Array
   /** Displacements that stay in the domain. */
   readonly lower: Float64Array
   readonly upper: Float64Array
@@ -28,6 +31,8 @@ export interface Solution {
 
 export interface RegionProgram {
   readonly regions: LinearRegions
+  /** Undefined where they are asked for in each region. */
+  readonly firstRows: FirstRows | undefined
   readonly norm: 'linf' | 'l2' | 'l1'
   readonly sample: Sample
 }
@@ -38,12 +43,20 @@ const rowsAtATime = 30
 const mostRounds = 12
 // Of a displacement: what float32 logits cannot tell from being on the face.
 const missTolerance = 1e-6
+// Of an offset: what rounding may miss it by.
+const rounding = 1e-9
 
-/** gradient · displacement ≥ offset · size, where size is the length of the gradient. */
+/** normal · displacement ≥ offset, with a normal of unit length. */
 interface Row {
-  readonly gradient: Float32Array
-  readonly size: number
+  readonly normal: Float64Array
   readonly offset: number
+}
+
+/** The nearest displacement beyond a boundary and within some faces; the first multiplier is that of the boundary. */
+interface Attempt {
+  readonly boundary: Row
+  readonly displacement: Float64Array
+  readonly multipliers: Float64Array
 }
 
 /**
@@ -52,7 +65,7 @@ interface Row {
  * violate are added until none is.
  */
 export function* solveRegion(
-  { regions, norm, sample }: RegionProgram,
+  { regions, firstRows, norm, sample }: RegionProgram,
   region: Region,
   boundaries: readonly Face[],
   limit: number,
@@ -61,54 +74,69 @@ export function* solveRegion(
   const n = point.length
   const there = new Float64Array(n)
   for (let feature = 0; feature < n; feature++) there[feature] = point[feature] - sample.origin[feature]
-  const rowsOf = function* (wanted: readonly Face[]): Search<Question, Float32Array, (Row | undefined)[]> {
-    const [gradients] = yield [{ about: 'rows', point, faces: wanted }]
-    return wanted.map((face, row) =>
-      rowOf(gradients.subarray(row * n, (row + 1) * n), there, differenceOf(face, entries)),
-    )
-  }
   // The farthest that a displacement of interest goes along a unit normal.
   const reach = norm === 'linf' ? limit * Math.sqrt(n) : limit
+  /** Undefined for faces with other offsets than wanted, and for what no displacement moves. */
+  const rowsOf = function* (
+    wanted: readonly Face[],
+    isWanted: (offset: number, index: number) => boolean,
+  ): Search<Question, Float32Array, (Row | undefined)[]> {
+    const known = wanted.map((face) => (firstRows && isFirst(face, firstRows) ? firstRows : undefined))
+    const asked = wanted.filter((_, index) => !known[index])
+    const [gradients] = asked.length === 0 ? [] : yield [{ about: 'rows', point, faces: asked }]
+    let next = 0
+    return wanted.map((face, index) => {
+      const rows = known[index]
+      if (rows) return firstRow(face, rows, sample.entries, (offset) => isWanted(offset, index))
+      const gradient = gradients.subarray(next * n, ++next * n)
+      return rowOf(gradient, there, differenceOf(face, entries), (offset) => isWanted(offset, index))
+    })
+  }
+  const canMatter = (offset: number) => offset > -reach
   const faces = regions.faces(entries)
   const isSmall = faces.length <= fewFaces
-  const rows = yield* rowsOf(isSmall ? [...boundaries, ...faces] : boundaries)
-  const canMatter = (row: Row | undefined) => row !== undefined && row.offset > -reach
-  let polyhedron = polyhedronOf(rows.slice(boundaries.length).filter((row) => canMatter(row)) as Row[], sample)
+  const rows = yield* rowsOf(isSmall ? [...boundaries, ...faces] : boundaries, (offset, index) =>
+    index < boundaries.length ? offset <= reach : canMatter(offset),
+  )
+  let within = rows.slice(boundaries.length).filter((row) => row !== undefined)
+  if (within.some(({ offset }) => offset > reach)) return undefined
   let shortest = limit
-  const solve = (boundary: Row, among: Polyhedron, multipliers?: Float64Array): Attempt | undefined => {
-    setRow(among, 0, boundary)
-    const { status, d, multipliers: found } = closestInPolyhedron(norm, among, shortest, multipliers)
-    return status === 'solved' ? { boundary, displacement: d, multipliers: found } : undefined
+  const solve = ({ boundary, multipliers }: Attempt): Attempt[] => {
+    const all = [boundary, ...within]
+    const polyhedron = {
+      rows: all.map(({ normal }) => normal),
+      offsets: Float64Array.from(all, ({ offset }) => offset),
+      lower: sample.lower,
+      upper: sample.upper,
+    }
+    const found = closestInPolyhedron(norm, polyhedron, shortest, multipliers)
+    if (found.status !== 'solved') return []
+    return [{ boundary, displacement: found.d, multipliers: found.multipliers }]
   }
   let best: Solution | undefined
-  const solutionOf = ({ boundary, displacement, multipliers }: Attempt): Solution => {
-    setRow(polyhedron, 0, boundary)
-    const held = [...multipliers.keys()].filter((row) => row === 0 || multipliers[row] > 0)
-    return {
-      displacement,
-      length: lengthOf(norm, displacement),
-      active: held.map((row) => polyhedron.rows.slice(row * n, (row + 1) * n)),
-    }
+  const keep = ({ boundary, displacement, multipliers }: Attempt) => {
+    const length = lengthOf(norm, displacement)
+    if (length >= shortest) return
+    const held = within.filter((_, face) => multipliers[face + 1] > 0)
+    best = { displacement, length, active: [boundary, ...held].map(({ normal }) => normal) }
+    shortest = length
   }
   // The boundary alone is often too far away.
-  const alone = polyhedronOf([], sample)
-  let open = rows
-    .slice(0, boundaries.length)
-    .flatMap((boundary) => (boundary ? [solve(boundary, alone)] : []))
-    .filter((attempt) => attempt !== undefined)
-  const keep = (attempt: Attempt | undefined) => {
-    const solution = attempt && solutionOf(attempt)
-    if (!solution || solution.length >= shortest) return
-    best = solution
-    shortest = solution.length
+  const alone = function* (): Iterable<Attempt> {
+    const own = rows.slice(0, boundaries.length).filter((row) => row !== undefined)
+    // In ℓ2 no displacement beyond a boundary is shorter than its offset, so that the nearest may come first.
+    for (const boundary of own.sort((left, right) => left.offset - right.offset)) {
+      if (norm === 'l2' && boundary.offset >= shortest) return
+      const displacement = nearestBeyond(norm, boundary, sample)
+      if (!displacement || lengthOf(norm, displacement) >= shortest) continue
+      yield { boundary, displacement, multipliers: Float64Array.of(Math.max(boundary.offset, 0)) }
+    }
   }
   if (isSmall) {
-    open.sort((left, right) => lengthOf(norm, left.displacement) - lengthOf(norm, right.displacement))
-    for (const { boundary, displacement } of open) {
-      if (lengthOf(norm, displacement) < shortest) keep(solve(boundary, polyhedron))
-    }
+    for (const attempt of alone()) solve(attempt).forEach(keep)
     return best
   }
+  let open: readonly Attempt[] = [...alone()]
   const taken = new Set<Face>()
   for (let round = 0; round < mostRounds && open.length > 0; round++) {
     const images = yield open.map(({ displacement }) => ({
@@ -122,37 +150,23 @@ export function* solveRegion(
     const wanted = [...new Set(missed.flat())]
     if (wanted.length === 0) break
     for (const face of wanted) taken.add(face)
-    const added = (yield* rowsOf(wanted)).filter((row) => row !== undefined)
-    polyhedron = polyhedronOf(added, sample, polyhedron)
-    open = open.flatMap(({ boundary, multipliers }) => solve(boundary, polyhedron, multipliers) ?? [])
+    const added = yield* rowsOf(wanted, canMatter)
+    within = [...within, ...added.filter((row) => row !== undefined)]
+    open = open.flatMap(solve)
   }
   return best
 }
 
-interface Attempt {
-  readonly boundary: Row
-  readonly displacement: Float64Array
-  readonly multipliers: Float64Array
-}
-
-/** The rows, after those of another polyhedron; the first row is left open for a boundary. */
-function polyhedronOf(added: readonly Row[], { lower, upper }: Sample, before?: Polyhedron): Polyhedron {
-  const first = before?.offsets.length ?? 1
-  const rows = new Float64Array((first + added.length) * lower.length)
-  const offsets = new Float64Array(first + added.length)
-  if (before) {
-    rows.set(before.rows)
-    offsets.set(before.offsets)
-  }
-  const polyhedron = { rows, offsets, lower, upper }
-  added.forEach((row, index) => setRow(polyhedron, first + index, row))
-  return polyhedron
-}
-
-function setRow({ rows, offsets }: Polyhedron, position: number, { gradient, size, offset }: Row): void {
-  const first = position * gradient.length
-  for (let feature = 0; feature < gradient.length; feature++) rows[first + feature] = gradient[feature] / size
-  offsets[position] = offset
+/** The smallest displacement beyond one boundary, whatever region it leads to; undefined where the domain has none. */
+export function nearestBeyond(
+  norm: 'linf' | 'l2' | 'l1',
+  { normal, offset }: Row,
+  room: Pick<Sample, 'lower' | 'upper'>,
+): Float64Array | undefined {
+  const still = new Float64Array(normal.length)
+  if (offset <= 0) return still
+  const displacement = displacementToHyperplane(norm, still, { normal, offset }, room)
+  return dot(displacement, normal) >= offset * (1 - rounding) ? displacement : undefined
 }
 
 /** The faces that a displacement is most beyond, besides those taken. */
@@ -172,19 +186,35 @@ function missedFaces(
   return missed.slice(0, rowsAtATime).map(({ face }) => face)
 }
 
-/** Undefined where the entries do not depend on the input. */
-function rowOf(gradient: Float32Array, there: Float64Array, difference: number): Row | undefined {
-  let squares = 0
-  let product = 0
-  for (let feature = 0; feature < gradient.length; feature++) {
-    const derivative = gradient[feature]
-    squares += derivative * derivative
-    product += derivative * there[feature]
-  }
-  if (!Number.isFinite(squares)) checkGradients(gradient)
-  if (!(squares > 0)) return undefined
-  const size = Math.sqrt(squares)
-  return { gradient, size, offset: (product - difference) / size }
+function isFirst({ plus, minus }: Face, rows: FirstRows): boolean {
+  return Math.max(plus, minus) < rows.length && Math.min(plus, minus) < 0
+}
+
+function firstRow(
+  { plus, minus }: Face,
+  rows: FirstRows,
+  atOrigin: Float32Array,
+  isWanted: (offset: number) => boolean,
+): Row | undefined {
+  const entry = Math.max(plus, minus)
+  const direction = rows[entry]
+  if (!direction) return undefined
+  const isPositive = plus >= 0
+  const offset = (isPositive ? -1 : 1) * (atOrigin[entry] / direction.size)
+  if (!isWanted(offset)) return undefined
+  return { normal: isPositive ? direction.normal : direction.opposite, offset }
+}
+
+function rowOf(
+  gradient: Float32Array,
+  there: Float64Array,
+  difference: number,
+  isWanted: (offset: number) => boolean,
+): Row | undefined {
+  const size = sizeOf(gradient)
+  if (!(size > 0)) return undefined
+  const offset = (dot(gradient, there) - difference) / size
+  return isWanted(offset) ? { normal: unit(gradient, size), offset } : undefined
 }
 
 function differenceOf({ plus, minus }: Face, entries: Float32Array): number {
@@ -193,9 +223,10 @@ function differenceOf({ plus, minus }: Face, entries: Float32Array): number {
 
 export function lengthOf(norm: 'linf' | 'l2' | 'l1', displacement: Float64Array): number {
   let [sum, largest] = [0, 0]
-  for (const step of displacement) {
-    sum += norm === 'l2' ? step ** 2 : Math.abs(step)
-    largest = Math.max(largest, Math.abs(step))
+  for (let feature = 0; feature < displacement.length; feature++) {
+    const size = Math.abs(displacement[feature])
+    sum += norm === 'l2' ? size * size : size
+    largest = Math.max(largest, size)
   }
   return norm === 'linf' ? largest : norm === 'l2' ? Math.sqrt(sum) : sum
 }

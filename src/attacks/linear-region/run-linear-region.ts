@@ -5,6 +5,7 @@ import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
 import { displacementOf, improveStarts, roomAround } from '../minimal-distance/improve-starts.js'
 import { descend } from './descent.js'
+import { type FirstRows, firstRowsOf } from './first-rows.js'
 import { exploreAsPublished, type PaperParameters } from './paper-exploration.js'
 import { Visits } from './visits.js'
 
@@ -20,20 +21,24 @@ export async function runLinearRegion(context: AttackContext, run: LinearRegionR
   const { norm, starts, targetClasses, exploration } = run
   const { model, inputs, labels, targets, random } = context
   const regions = new LinearRegions(model)
+  let firstRows: FirstRows | undefined
   const rivals = targets ? [] : await likelyRivals(context, targetClasses)
   return improveStarts(context, {
     norm,
     starts,
     async improve(state, samples, report) {
       const { candidates } = state
-      const explored = samples.map((sample) => {
+      const origins = samples.map((sample) => rowOf(inputs.data, model.domain.lower.length, sample))
+      firstRows ??= await firstRowsOf(regions, origins[0])
+      const entries = await regions.answer(origins.map((point) => ({ about: 'values', point })))
+      const explored = samples.map((sample, index) => {
         const label = labels[sample]
         const classes = targets ? [targets[sample]] : rivals.map((ofRank) => ofRank[sample])
-        const origin = rowOf(inputs.data, model.domain.lower.length, sample)
         const settings = {
           regions,
+          firstRows,
           norm,
-          sample: { origin, ...roomAround(context, sample) },
+          sample: { origin: origins[index], entries: entries[index], ...roomAround(context, sample) },
           label,
           classes,
           target: targets?.[sample],

@@ -1,9 +1,8 @@
 // Plain loops: methods of typed arrays with a callback take several times as long.
 
-export function dot(left: ArrayLike<number>, right: ArrayLike<number>): number {
-  let sum = 0
-  for (let index = 0; index < left.length; index++) sum += left[index] * right[index]
-  return sum
+/** Adds factor · right to a vector. */
+export function addScaled(to: Float64Array, right: Float64Array, factor: number): void {
+  for (let index = 0; index < to.length; index++) to[index] += factor * right[index]
 }
 
 /** left + factor · right */

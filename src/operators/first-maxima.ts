@@ -1,4 +1,3 @@
-import { intTensor } from '../graph/builder.js'
 import { elementCount } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
 import type { DerivativeContext } from './operator.js'
@@ -13,9 +12,13 @@ export interface FirstMaxima {
   toOutput(perPosition: string): string
 }
 
-/** Windows of any geometry. `values` is [samples, channels, ...inputSizes] in the built graph. */
+/**
+ * Windows of any geometry. `values` is [samples, channels, ...inputSizes] in the built graph, `maxima` are the values of
+ * the windows.
+ */
 export function firstMaxima(
   values: string,
+  maxima: string,
   channels: number,
   geometry: WindowGeometry,
   context: DerivativeContext,
@@ -39,19 +42,21 @@ export function firstMaxima(
     emitTaps(channelsLast(value, inputs), 1, 3, tapsByElement, [elements, outputs], builder, padding)
 
   const candidates = underWindows(values, Number.NEGATIVE_INFINITY)
-  const first = builder.add('ArgMax', [candidates], { axis: 1, select_last_index: 0 })
-  const numbers = builder.constant(
-    intTensor(
-      Array.from({ length: elements }, (_, element) => element),
-      [elements, 1, 1],
-    ),
+  const overElements = (value: string) => builder.add('Unsqueeze', [channelsLast(value, outputs), builder.ints([1])])
+  // The maxima of each window get numbers that fall in row-major order, so that the largest number is the first's.
+  // ArgMax would tell it too, but WebGPU has no kernels for comparing the integers that it gives.
+  const isMaximum = asNumber(builder.add('Equal', [candidates, overElements(maxima)]), builder)
+  const numbers = builder.floats(
+    Float64Array.from({ length: elements }, (_, element) => elements - element),
+    [elements, 1, 1],
   )
-  const selected = context.rows(asNumber(builder.add('Equal', [first, numbers]), builder))
+  const numbered = builder.add('Mul', [isMaximum, numbers])
+  const largest = builder.add('ReduceMax', [numbered, builder.ints([1])])
+  const selected = context.rows(asNumber(builder.add('Equal', [numbered, largest]), builder))
 
   return {
     toInput(perWindow) {
-      const spread = builder.add('Unsqueeze', [channelsLast(perWindow, outputs), builder.ints([1])])
-      const product = builder.add('Mul', [spread, selected])
+      const product = builder.add('Mul', [overElements(perWindow), selected])
       const flat = builder.add('Reshape', [product, builder.ints([0, elements * outputs, channels])])
       return channelsFirst(emitFromTaps(flat, 1, 3, tapsByElement, inputs, builder), inputSizes)
     },
@@ -64,7 +69,7 @@ export function firstMaxima(
 }
 
 /**
- * Windows that cover the input without overlap, gaps or padding, in float32; `maxima` are the values of the windows.
+ * The same for windows that cover the input without overlap, gaps or padding, in float32.
  * The Indices output of MaxPool would tell the positions, but it makes onnxruntime give up its fast layout of
  * convolutions for the whole graph.
  */
@@ -85,7 +90,7 @@ export function firstMaximaOfTiles(
       nearest_mode: 'floor',
     })
 
-  // The maxima of each window get numbers that fall in row-major order, so that the largest number is the first's.
+  // Numbered as above.
   const isMaximum = asNumber(builder.add('Equal', [values, upsample(maxima)]), builder)
   const numbers = builder.floats(fallingNumbers(inputSizes, kernel), [1, 1, ...inputSizes])
   const numbered = builder.add('Mul', [isMaximum, numbers])

@@ -36,7 +36,7 @@ function selectMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima 
   // Resize has no float64 kernel.
   return areTiles(geometry) && context.builder.precision === 'float32'
     ? firstMaximaOfTiles(values, maxima, channels, geometry, context)
-    : firstMaxima(values, channels, geometry, context)
+    : firstMaxima(values, maxima, channels, geometry, context)
 }
 
 function isUsed(value: string, { graph }: RuleContext): boolean {
@@ -63,7 +63,8 @@ function largestOfChannels(input: string, node: GraphNode, context: RuleContext)
 
 function selectGlobalMaxima(node: GraphNode, context: DerivativeContext): FirstMaxima {
   const { channels, geometry } = describeGlobal(node, context)
-  return firstMaxima(context.value(node.inputs[0]), channels, geometry, context)
+  const [values, maxima] = [context.value(node.inputs[0]), context.value(node.outputs[0])]
+  return firstMaxima(values, maxima, channels, geometry, context)
 }
 
 function describeGlobal(node: GraphNode, context: RuleContext): { channels: number; geometry: WindowGeometry } {

@@ -2,11 +2,13 @@
 import { availableParallelism } from 'node:os'
 import { benchBoundGoals } from './bound-goals.mjs'
 import { benchBounds } from './bounds.mjs'
+import { benchDevices } from './devices.mjs'
 import { benchGradients } from './gradients.mjs'
 import { benchMemory } from './memory.mjs'
 import { benchProjectedGradientDescent } from './pgd.mjs'
 import { benchStart } from './start.mjs'
 import { benchSteps } from './steps.mjs'
+import { benchWorkers } from './workers.mjs'
 
 console.log(
   `Node ${process.version}, ${availableParallelism()} threads. Medians of interleaved runs; lower is better.\n`,
@@ -20,7 +22,10 @@ const benches = {
   goals: benchBoundGoals,
   start: benchStart,
   memory: benchMemory,
+  workers: benchWorkers,
 }
-for (const [name, bench] of Object.entries(benches)) {
-  if (only.length === 0 || only.includes(name)) await bench()
+// Needs an accelerator.
+const named = { devices: benchDevices }
+for (const [name, bench] of Object.entries({ ...benches, ...named })) {
+  if (only.includes(name) || (only.length === 0 && name in benches)) await bench()
 }

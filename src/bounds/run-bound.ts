@@ -144,7 +144,7 @@ async function findRadii(method: Bound, context: BoundContext, progress: (fracti
 async function startSearches(method: Bound, { model, inputs, labels }: BoundContext): Promise<RadiusSearch[]> {
   const largest = diameter(model.domain, method.norm)
   const searches: RadiusSearch[] = []
-  for (const batch of batches(range(labels.length), largestBatch(model.graph))) {
+  for (const batch of batches(range(labels.length), largestBatch(model))) {
     const logits = await model.predict(takeSamples(inputs, batch))
     batch.forEach((sample, index) => {
       const row = logits.subarray(index * model.classes, (index + 1) * model.classes)

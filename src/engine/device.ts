@@ -8,6 +8,10 @@ export type Device = 'cpu' | 'cuda' | 'dml' | 'coreml' | 'webgpu'
 /** In the order in which `auto` tries them: what is written for the hardware first. */
 export const accelerators = ['cuda', 'dml', 'coreml', 'webgpu'] as const
 
+export function isAccelerator(device: string): boolean {
+  return accelerators.some((each) => each === device)
+}
+
 export interface ChosenDevice {
   readonly device: Device
   /** Why it is the CPU, where an accelerator was wanted. */

@@ -19,12 +19,13 @@ export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain)
   const { center, radius, norm } = ball
   clipToDomain(point, domain)
   if (distance(center, point, norm)[norm] <= radius) return
-  const displacement = Float64Array.from(point, (coordinate, index) => coordinate - center[index])
+  const displacement = new Float64Array(point.length)
+  for (let index = 0; index < point.length; index++) displacement[index] = point[index] - center[index]
   const project = norm in shrink ? shrink[norm as keyof typeof shrink] : shrinkEvenly(exponent(norm))
   project(displacement, radius)
-  displacement.forEach((step, index) => {
-    point[index] = roundToward(center[index] + step, center[index])
-  })
+  for (let index = 0; index < point.length; index++) {
+    point[index] = roundToward(center[index] + displacement[index], center[index])
+  }
 }
 
 /** Moves `point` to the nearest point in the domain. */

@@ -52,7 +52,9 @@ function gamma(shape: number, random: RandomSource): number {
 }
 
 function draw(dimension: number, element: () => number): Float64Array {
-  return Float64Array.from({ length: dimension }, element)
+  const perturbation = new Float64Array(dimension)
+  for (let index = 0; index < dimension; index++) perturbation[index] = element()
+  return perturbation
 }
 
 function signed(size: number, random: RandomSource): number {

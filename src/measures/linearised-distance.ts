@@ -34,7 +34,7 @@ export async function linearisedDistance(
   const size = model.domain.lower.length
   const origin = new Float32Array(size)
   const distances = new Float64Array(count)
-  for (const batch of batches(range(count), largestBatch(model.graph, 2))) {
+  for (const batch of batches(range(count), largestBatch(model, 2))) {
     const part = takeSamples(inputs, batch)
     const ofPart = batch.map((sample) => labels[sample])
     const logits = await model.predict(part)

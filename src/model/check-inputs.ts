@@ -1,6 +1,7 @@
 import { SampleError } from '../errors.js'
 import type { Domain } from '../geometry/domain.js'
 import { elementCount } from '../graph/graph.js'
+import { rowOf } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 
 export interface ExpectedInputs {
@@ -25,11 +26,16 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
       `Inputs of shape [${shape.join(', ')}] need ${elementCount(shape)} numbers, but data has ${data.length}.`,
     )
   }
-  for (let index = 0; index < data.length; index++) {
-    const value = data[index]
-    const feature = index % features
+  for (let sample = 0; sample < shape[0]; sample++) {
+    checkSample(rowOf(data, features, sample), sample, domain)
+  }
+}
+
+function checkSample(values: Float32Array, sample: number, domain: Domain): void {
+  for (let feature = 0; feature < values.length; feature++) {
+    const value = values[feature]
     if (Number.isFinite(value) && value >= domain.lower[feature] && value <= domain.upper[feature]) continue
-    const where = `Sample ${Math.floor(index / features)}, feature ${feature}`
+    const where = `Sample ${sample}, feature ${feature}`
     if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
     throw new SampleError(
       `${where} is ${value}, outside the domain [${domain.lower[feature]}, ${domain.upper[feature]}]. Give the domain in the units of the inputs, and normalisation as preprocessing.`,

@@ -1,7 +1,9 @@
+import { isAccelerator } from '../engine/device.js'
 import { ModelError } from '../errors.js'
 import { elementCount, isBatch, type TypedGraph } from '../graph/graph.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { Classifier } from './classifier.js'
+import type { Model } from './model.js'
 
 /**
  * Class predicted for each input: the first of the largest logits.
@@ -10,7 +12,7 @@ import type { Classifier } from './classifier.js'
 export async function predictClasses(model: Classifier, { data, shape }: Inputs): Promise<Int32Array> {
   const [count, ...featureShape] = shape
   const size = elementCount(featureShape)
-  const most = largestBatch(model.graph)
+  const most = largestBatch(model)
   const classes = new Int32Array(count)
   for (let start = 0; start < count; start += most) {
     const end = Math.min(start + most, count)
@@ -39,14 +41,18 @@ export function largestLogit(logits: Float32Array): number {
   return largest
 }
 
-// A quarter of a gigabyte of float32 values per run; beyond 256 samples a larger batch is no faster.
-const mostElements = 2 ** 26
+// Beyond 256 samples a larger batch is no faster.
 const mostSamples = 256
 
 /** How many samples to run at once. `copies` counts how often a run holds all values of the graph. */
-export function largestBatch(graph: TypedGraph, copies = 1): number {
-  const perSample = elementsPerSample(graph) * copies
-  return Math.max(1, Math.min(mostSamples, Math.floor(mostElements / perSample)))
+export function largestBatch(model: Pick<Model, 'graph' | 'description'>, copies = 1): number {
+  const perSample = elementsPerSample(model.graph) * copies
+  return Math.max(1, Math.min(mostSamples, Math.floor(elementsAtOnce(model) / perSample)))
+}
+
+/** float32 numbers that a run may hold: a quarter of a gigabyte, or one gigabyte where few would leave the device idle. */
+export function elementsAtOnce({ description: { device } }: Pick<Model, 'description'>): number {
+  return isAccelerator(device) ? 2 ** 28 : 2 ** 26
 }
 
 /** Numbers that one sample's forward pass computes. */

@@ -12,7 +12,7 @@ import type { Regressor } from './regressor.js'
 export async function predictOutputs(model: Regressor, inputs: Inputs): Promise<Float32Array> {
   const size = elementCount(model.outputShape)
   const outputs = new Float32Array(inputs.shape[0] * size)
-  for (const part of batches(range(inputs.shape[0]), largestBatch(model.graph))) {
+  for (const part of batches(range(inputs.shape[0]), largestBatch(model))) {
     outputs.set(await model.predict(takeSamples(inputs, part)), part[0] * size)
   }
   const wrong = outputs.findIndex((output) => !Number.isFinite(output))

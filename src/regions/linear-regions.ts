@@ -126,7 +126,7 @@ export class LinearRegions {
       parts.at(-1)!.push(index)
       rows += own
     }
-    return parts.flatMap((part) => batches(part, largestBatch(this.#model.graph, 2)))
+    return parts.flatMap((part) => batches(part, largestBatch(this.#model, 2)))
   }
 
   async #run(about: Question['about'], questions: readonly Question[]): Promise<Float32Array[]> {

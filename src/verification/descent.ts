@@ -36,7 +36,7 @@ export async function descend(
   const walks = inquiry
     .unanswered(parts)
     .flatMap((part) => part.open.map((position): Walk => ({ part, rows: questions[part.question].cases[position] })))
-  const most = Math.max(1, Math.floor(largestBatch(model.graph, copies) / starts))
+  const most = Math.max(1, Math.floor(largestBatch(model, copies) / starts))
   for (const group of batches(range(walks.length), most)) {
     const together = group.map((walk) => walks[walk])
     const isOpen = inquiry.unanswered(together.map(({ part }) => part)).length > 0

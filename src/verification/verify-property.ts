@@ -153,7 +153,7 @@ function boxOf({ lower, upper }: UnsafeCase, { domain }: Model, name: string): B
 
 function confirmBy(model: Model, constraints: readonly LinearConstraint[], questions: readonly Question[]): Confirm {
   const size = elementCount(model.featureShape)
-  const most = largestBatch(model.graph)
+  const most = largestBatch(model)
   return async ({ data, shape: [count] }, asked) => {
     const met: (number | undefined)[] = []
     for (let start = 0; start < count; start += most) {

@@ -42,7 +42,7 @@ export async function runApgd(
     if (standing.length === 0) break
     const draw = norm === 'linf' ? perturbationInBall : perturbationOnSphere
     for (const sample of standing) perturbAtRandom(context, norm, draw, sample, adversarial)
-    const parts = batches(standing, largestBatch(model.graph, copies))
+    const parts = batches(standing, largestBatch(model, copies))
     for (const [index, samples] of parts.entries()) {
       const feeds = feedsFor(context, settings, samples, adversarial, towards)
       const report = (fraction: number) => context.progress((run + (index + fraction) / parts.length) / runs.length)

@@ -68,7 +68,7 @@ export async function runFab(
   const runs = directions.flatMap((rivals) => range(settings.restarts).map((restart) => ({ rivals, restart })))
   for (const [index, { rivals, restart }] of runs.entries()) {
     const wanted = range(labels.length).filter((sample) => !(distances[sample] <= (epsilons?.[sample] ?? 0)))
-    const parts = batches(wanted, largestBatch(model.graph, 2 * rivals.length + 1))
+    const parts = batches(wanted, largestBatch(model, 2 * rivals.length + 1))
     for (const [part, samples] of parts.entries()) {
       const report = (fraction: number) => context.progress((index + (part + fraction) / parts.length) / runs.length)
       if (!(await runOnce(search, samples, rivals, restart > 0, report))) return { ...candidates, interrupted: true }

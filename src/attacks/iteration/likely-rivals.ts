@@ -13,7 +13,7 @@ export async function likelyRivals(
 ): Promise<Int32Array[]> {
   const ranks = Math.min(count, model.classes - 1)
   const rivals = range(ranks).map(() => new Int32Array(labels.length))
-  for (const samples of batches(range(labels.length), largestBatch(model.graph))) {
+  for (const samples of batches(range(labels.length), largestBatch(model))) {
     const logits = await model.predict(takeSamples(inputs, samples))
     samples.forEach((sample, index) => {
       const order = byLogit(model, logits.subarray(index * model.classes, (index + 1) * model.classes))

@@ -1,7 +1,8 @@
 import type { CompiledGraph } from '../../engine/compiled-graph.js'
+import { isAccelerator } from '../../engine/device.js'
 import type { Feeds } from '../../engine/engine.js'
 import { intTensor } from '../../graph/builder.js'
-import { elementsPerSample } from '../../model/predict-classes.js'
+import { elementsAtOnce, elementsPerSample } from '../../model/predict-classes.js'
 import { range, rowOf, takeRows } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 
@@ -58,7 +59,7 @@ export async function runLoop(context: AttackContext, candidates: LoopCandidates
     // Fooled samples leave at the end of a run: after 2, 6, 10, 20, 30, … steps, as most are fooled early.
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
     const most = keepsClosest ? run.steps : Math.min(Math.max(2 * done, 2), 10 - (done % 10))
-    const trips = Math.min(run.graph.callsHost ? 1 : stepsPerRun(elements, most), run.steps - done)
+    const trips = Math.min(run.graph.callsHost ? 1 : stepsPerRun(model, elements, most), run.steps - done)
     const results = await run.graph.run({ ...feeds, trips: intTensor([trips], []) })
     done += trips
     const { fooled, steps, slope, bestDistance } = results
@@ -100,6 +101,8 @@ function repeats(before: Feeds, after: Feeds, index: number): boolean {
 }
 
 // The number depends on sizes only, not on the clock, so that the same seed gives the same result.
-function stepsPerRun(elements: number, most: number): number {
-  return Math.max(1, Math.min(most, Math.floor(2 ** 26 / elements)))
+function stepsPerRun(model: AttackContext['model'], elements: number, most: number): number {
+  // What a run computes takes an accelerator little time, but the way there and back costs the same.
+  const perRun = elementsAtOnce(model) * (isAccelerator(model.description.device) ? 16 : 1)
+  return Math.max(1, Math.min(most, Math.floor(perRun / elements)))
 }

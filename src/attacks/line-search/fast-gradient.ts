@@ -16,7 +16,7 @@ export async function runFastGradient(
   const size = model.domain.lower.length
   const candidates = unchanged(context)
   const { steps, gradientQueries, vanishedGradients } = candidates
-  const parts = batches(range(labels.length), largestBatch(model.graph, lossCopies))
+  const parts = batches(range(labels.length), largestBatch(model, lossCopies))
   for (const [index, samples] of parts.entries()) {
     if (!(await budget.next())) return { ...candidates, interrupted: true }
     const { gradients } = await lossAtSamples(context, samples)

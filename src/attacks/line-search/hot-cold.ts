@@ -46,7 +46,7 @@ async function run(context: AttackContext, hotClasses: number): Promise<AttackCa
   if (!(await budget.next())) return { ...candidates, interrupted: true }
   const hot = targets ? [targets] : await likelyRivals(context, hotClasses)
   if (!targets) forwardQueries.fill(1)
-  const parts = batches(range(labels.length), largestBatch(model.graph, hot.length + 1))
+  const parts = batches(range(labels.length), largestBatch(model, hot.length + 1))
   for (const [index, samples] of parts.entries()) {
     if (!(await budget.next())) return { ...candidates, interrupted: true }
     const directions = await directionsOf(context, samples, hot)

@@ -46,7 +46,7 @@ async function run(context: AttackContext, stepSize: number, most: number): Prom
   const size = model.domain.lower.length
   const candidates = unchanged(context)
   const { adversarial, steps, gradientQueries, forwardQueries, vanishedGradients } = candidates
-  const parts = batches(range(labels.length), largestBatch(model.graph, lossCopies))
+  const parts = batches(range(labels.length), largestBatch(model, lossCopies))
   for (const [index, samples] of parts.entries()) {
     let moving = samples
     for (let step = 0; step < most && moving.length > 0; step++) {

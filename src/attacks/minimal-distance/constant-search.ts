@@ -44,7 +44,7 @@ export async function searchConstants(context: AttackContext, search: ConstantSe
     : await nearestRivals(context, norm, 1, Math.floor(steps / 10))
   const graph = await search.graph(targets !== undefined)
   candidates.gradientQueries.fill(aims.queries)
-  const parts = batches(range(labels.length), largestBatch(model.graph, copies))
+  const parts = batches(range(labels.length), largestBatch(model, copies))
   for (const [index, samples] of parts.entries()) {
     const closest = new ClosestPoints()
     const feeds = closestFeeds(context, samples, { iteration: 0, objective: Number.POSITIVE_INFINITY })

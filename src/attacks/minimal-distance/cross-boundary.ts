@@ -24,7 +24,7 @@ export async function crossBoundary(
   const size = model.domain.lower.length
   const ends = adversarial.slice()
   const shape = inputs.shape.slice(1)
-  for (const samples of batches(fooled, largestBatch(model.graph))) {
+  for (const samples of batches(fooled, largestBatch(model))) {
     const searches = samples.map(() => crossing(tolerance))
     let finished = true
     await runTogether(searches, async (fractions, askers) => {

@@ -54,7 +54,7 @@ export async function improveStarts(
     await adopt(state, norm, found.adversarial, range(labels.length))
     if (found.interrupted) return { ...candidates, interrupted: true }
   }
-  const parts = batches(range(labels.length), largestBatch(model.graph, copies))
+  const parts = batches(range(labels.length), largestBatch(model, copies))
   for (const [index, samples] of parts.entries()) {
     const report = (fraction: number) => context.progress((starts.length + (index + fraction) / parts.length) / stages)
     const { displacements, finished } = await improve(state, samples, report)

@@ -69,7 +69,7 @@ async function run(
   const { model, inputs, labels, targets } = context
   const candidates = unchanged(context)
   const phases = targets || model.classes === 2 ? 1 : 2
-  const parts = batches(range(labels.length), largestBatch(model.graph, lossCopies))
+  const parts = batches(range(labels.length), largestBatch(model, lossCopies))
   for (const [index, samples] of parts.entries()) {
     const done = new Float64Array(samples.length)
     const searches = samples.map((sample, row) => {

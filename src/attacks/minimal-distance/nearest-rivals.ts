@@ -42,7 +42,7 @@ export async function nearestRivals(
     rivalDistancesGraph(model.graph, norm, model.domain),
   )
   const rivals = range(Math.min(count, likely.length)).map(() => new Int32Array(labels.length))
-  for (const samples of batches(range(labels.length), largestBatch(model.graph, 2 * likely.length + 1))) {
+  for (const samples of batches(range(labels.length), largestBatch(model, 2 * likely.length + 1))) {
     if (!(await context.budget.next())) return { rivals: likely.slice(0, count), queries: 0 }
     const { data, shape } = takeSamples(inputs, samples)
     const candidates = samples.map((sample) => likely.map((ofRank) => ofRank[sample]))

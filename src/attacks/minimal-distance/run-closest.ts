@@ -41,7 +41,7 @@ export async function runClosest(context: AttackContext, run: ClosestRun): Promi
   const steps = Math.max(1, Math.floor((run.steps - aims.queries) / aims.rivals.length))
   const graph = await run.graph(steps, targets !== undefined)
   candidates.gradientQueries.fill(aims.queries)
-  const parts = batches(range(labels.length), largestBatch(model.graph, copies))
+  const parts = batches(range(labels.length), largestBatch(model, copies))
   for (const [index, samples] of parts.entries()) {
     const start = closestFeeds(context, samples, run.carried, run.carriedPerFeature)
     const closest = new ClosestPoints()

@@ -78,7 +78,7 @@ async function run(
   const single = targeted || Math.min(most, model.classes - 1) === 1
   const rivals = single ? [] : await likelyRivals(context, most)
   const copies = single ? 2 : 2 * rivals.length + 1
-  const parts = batches(range(labels.length), largestBatch(model.graph, copies))
+  const parts = batches(range(labels.length), largestBatch(model, copies))
   for (const [index, samples] of parts.entries()) {
     let standing = samples
     let finished = true

@@ -51,7 +51,7 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
   // The forward passes, and the gradients on the way back.
   const models = [model, ...surrogates]
   const copies = 2 * models.length
-  const largest = Math.min(...models.map((each) => largestBatch(each.graph, copies)))
+  const largest = Math.min(...models.map((each) => largestBatch(each, copies)))
   const candidates = unchanged(context)
   const { adversarial } = candidates
   let standing = range(labels.length)

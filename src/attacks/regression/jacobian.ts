@@ -40,7 +40,7 @@ export async function jacobianColumns(context: RegressionAttackContext, sample: 
   const [factors, shape] = byColumn ? ['tangents', model.featureShape] : ['cotangents', model.outputShape]
   const columns = range(features).map(() => new Float32Array(outputs))
   const point = takeSamples(inputs, [sample])
-  for (const part of batches(range(jacobianCost(context)), largestBatch(model.graph, copies))) {
+  for (const part of batches(range(jacobianCost(context)), largestBatch(model, copies))) {
     if (!(await budget.next())) return undefined
     const units = new Float32Array(part.length * elementCount(shape))
     part.forEach((position, row) => {

@@ -25,7 +25,7 @@ export async function lossGradient(
   const [count] = inputs.shape
   const size = model.domain.lower.length
   const gradient = new Float32Array(points.length)
-  for (const samples of batches(range(count), largestBatch(model.graph, copies))) {
+  for (const samples of batches(range(count), largestBatch(model, copies))) {
     if (!(await budget.next())) return undefined
     gradient.set(await batchGradient(context, points, samples), samples[0] * size)
   }

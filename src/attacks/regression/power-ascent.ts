@@ -38,7 +38,7 @@ export async function powerAscent(
   let growing = range(epsilons.length)
   for (let iteration = 0; iteration < iterations && growing.length > 0; iteration++) {
     const next: number[] = []
-    for (const samples of batches(growing, largestBatch(context.model.graph, copies))) {
+    for (const samples of batches(growing, largestBatch(context.model, copies))) {
       if (!(await budget.next())) return undefined
       const products = await gramProducts(context, samples, perturbations)
       samples.forEach((sample, index) => {

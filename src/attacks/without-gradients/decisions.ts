@@ -35,7 +35,7 @@ export class Decisions {
   async areAdversarial(samples: readonly number[], points: Float32Array): Promise<boolean[]> {
     const { model, inputs, labels, targets, budget } = this.#context
     const answers = samples.map(() => false)
-    for (const rows of batches(range(samples.length), largestBatch(model.graph))) {
+    for (const rows of batches(range(samples.length), largestBatch(model))) {
       if (!(await budget.next())) this.interrupted = true
       const asked = rows.filter((row) => {
         if (this.left(samples[row]) <= 0) return false

@@ -31,7 +31,7 @@ export async function estimateNormals(
     adversarialCount: 0,
   }))
   const owners = places.flatMap(({ evaluations }, place) => range(evaluations).map(() => place))
-  for (const batch of batches(owners, largestBatch(model.graph))) {
+  for (const batch of batches(owners, largestBatch(model))) {
     const probes = new Float32Array(batch.length * size)
     batch.forEach((place, row) => {
       const { sample, point, radius } = places[place]

@@ -132,7 +132,7 @@ async function run(context: AttackContext, { norm, queries, p, restarts, loss }:
   let standing = range(labels.length)
   for (let restart = 0; restart < restarts; restart++) {
     for (let query = 0; query < queries && standing.length > 0; query++) {
-      for (const samples of batches(standing, largestBatch(model.graph))) {
+      for (const samples of batches(standing, largestBatch(model))) {
         if (!(await budget.next())) return { ...candidates, interrupted: true }
         const fooled = await tryChange(samples, query)
         standing = standing.filter((sample) => !fooled.has(sample))

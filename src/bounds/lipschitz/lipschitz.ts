@@ -87,7 +87,7 @@ interface Pair extends PairMargin {
 
 async function forEachPair(norm: Norm, { model, inputs, labels, budget }: BoundContext, visit: (pair: Pair) => void) {
   // The absolute values of all inputs are held beside them.
-  for (const batch of batches(range(labels.length), largestBatch(model.graph, 3))) {
+  for (const batch of batches(range(labels.length), largestBatch(model, 3))) {
     if (!(await budget.next())) return
     const layers = await layerByLayer(model, norm, takeSamples(inputs, batch), budget)
     if (!layers) return

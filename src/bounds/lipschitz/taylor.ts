@@ -91,7 +91,7 @@ async function forEachPair(context: BoundContext, visit: (parabola: Parabola) =>
     return product * Math.max(1, smoothActivations.get(activation.operator)!.first * euclideanNorm(weights))
   }, 1)
   const last = mlp.hidden.at(-1)
-  for (const batch of batches(range(labels.length), Math.min(mostJacobians, largestBatch(graph, 3)))) {
+  for (const batch of batches(range(labels.length), Math.min(mostJacobians, largestBatch(model, 3)))) {
     if (!(await budget.next())) return
     const part = takeSamples(inputs, batch)
     const layers = await layerByLayer(model, 'l2', part, budget)

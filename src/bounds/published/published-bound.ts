@@ -44,7 +44,7 @@ export function publishedPeck(): Bound {
       const { labels, model, inputs } = context
       const margins = unknownMargins(labels, model.classes)
       const radii = await publishedRadii(context)
-      for (const batch of batches(range(labels.length), largestBatch(model.graph))) {
+      for (const batch of batches(range(labels.length), largestBatch(model))) {
         if (context.budget.exhausted) return margins
         const logits = await model.predict(takeSamples(inputs, batch))
         batch.forEach((sample, index) => {
@@ -79,7 +79,7 @@ async function publishedRadii({ model, inputs, labels, budget }: BoundContext): 
   ]
   const radii = new Float64Array(labels.length)
   const largest = diameter(model.domain, 'l2')
-  for (const batch of batches(range(labels.length), Math.min(mostJacobians, largestBatch(graph, 2)))) {
+  for (const batch of batches(range(labels.length), Math.min(mostJacobians, largestBatch(model, 2)))) {
     if (!(await budget.next())) return radii
     const part = takeSamples(inputs, batch)
     const compiled = await model.compile('published: values', () => valuesGraph(graph, names, 'float32'))

@@ -54,10 +54,8 @@ export function complete({ norm }: CompleteSettings): Bound {
       }
       const inquiry = new Inquiry(model, questions, confirm)
       await branchAndBound(inquiry, randomSource(seed), budget)
-      const known = inquiry.answers.flatMap(({ open, counterexample }, sample) =>
-        rivals[sample].map((_, position) =>
-          counterexample || open.has(position) ? Number.NEGATIVE_INFINITY : leastPositive,
-        ),
+      const known = inquiry.answers.flatMap(({ open }, sample) =>
+        rivals[sample].map((_, position) => (open.has(position) ? Number.NEGATIVE_INFINITY : leastPositive)),
       )
       return marginsOf(marginRows(labels, model.classes), known, labels.length, model.classes)
     },

@@ -76,10 +76,10 @@ export class Inquiry {
   }
 
   get answers(): Answer[] {
-    return this.questions.map((_, question) => ({
-      open: this.#undecided[question],
-      counterexample: this.#found[question],
-    }))
+    return this.questions.map(({ cases }, question) => {
+      const counterexample = this.#found[question]
+      return { open: counterexample ? new Set(cases.keys()) : this.#undecided[question], counterexample }
+    })
   }
 }
 

@@ -21,7 +21,7 @@ export type Confirm = (inputs: Inputs, questions: readonly number[]) => Promise<
 export interface Answer {
   /** Positions of the cases that could not be excluded. Empty: no input of the box meets any of them. */
   readonly open: ReadonlySet<number>
-  /** An input that meets one of the cases; then nothing more is known of the others. */
+  /** An input that meets one of the cases; then nothing is known of the others, and all are open. */
   readonly counterexample?: Counterexample
 }
 

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { afterAll, describe, expect, test } from 'vitest'
+import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { linear } from '../../src/attacks/regression/linear.js'
 import { attackRegressor } from '../../src/attacks/regression/run-regression-attack.js'
@@ -17,6 +18,8 @@ import { predictClasses } from '../../src/model/predict-classes.js'
 import type { Regressor } from '../../src/model/regressor.js'
 import { randomSource } from '../../src/sampling/random.js'
 import type { Inputs } from '../../src/sampling/samples.js'
+import { verifyProperty } from '../../src/verification/verify-property.js'
+import type { Property } from '../../src/vnnlib/property.js'
 import { randomInputs, sampledMargins } from '../bounds/sampling.js'
 import { seed } from '../seed.js'
 import { directionalDerivative } from './finite-differences.js'
@@ -133,9 +136,43 @@ describe.each(Object.entries(classifiers))('%s', (name, { refused }) => {
         expect(margin).toBeGreaterThan(Number.NEGATIVE_INFINITY)
         expect(margin).toBeLessThanOrEqual(sampled[index])
       })
+      const bounded = await bound(model, method, { inputs, labels })
+      const [{ radius }] = bounded.samples
+      expect(radius).toBeGreaterThan(0)
+      for (const attempt of [pgd({ norm: 'linf', epsilon: radius }), deepFool({ norm: 'linf' })]) {
+        const { samples } = await attack(model, attempt, { inputs, labels, seed })
+        expect(samples[0].distance?.linf ?? Number.POSITIVE_INFINITY).toBeGreaterThan(radius)
+      }
     }, 1),
   )
 })
+
+/** The first output reaches the limit, within {@link epsilon} of an input. */
+function exceeds(limit: number, centre: Float32Array, { domain, outputShape }: Regressor): Property {
+  const outputs = elementCount(outputShape)
+  const lower = Float64Array.from(centre, (value, feature) => Math.max(value - epsilon, domain.lower[feature]))
+  const upper = Float64Array.from(centre, (value, feature) => Math.min(value + epsilon, domain.upper[feature]))
+  const constraints = [{ inputs: new Map(), outputs: new Map([[0, -1]]), bound: -limit }]
+  return { name: 'limit', sha256: '', inputs: centre.length, outputs, cases: [{ lower, upper, constraints }] }
+}
+
+/** Largest first output that steps along the sign of its gradient reach within {@link epsilon} of an input. */
+async function highest(model: Regressor, centre: Float32Array): Promise<number> {
+  const { lower, upper } = model.domain
+  const cotangent = Float32Array.from({ length: elementCount(model.outputShape) }, (_, index) => (index === 0 ? 1 : 0))
+  const shape = [1, ...model.featureShape]
+  let [data, most] = [centre, Number.NEGATIVE_INFINITY]
+  for (let step = 0; step < 10; step++) {
+    most = Math.max(most, (await model.predict({ data, shape }))[0])
+    const gradient = await model.vjp({ data, shape }, cotangent)
+    data = centre.map((value, feature) => {
+      const moved = data[feature] + (Math.sign(gradient[feature]) * epsilon) / 4
+      const within = Math.min(Math.max(moved, value - epsilon), value + epsilon)
+      return Math.min(Math.max(within, lower[feature]), upper[feature])
+    })
+  }
+  return most
+}
 
 describe.each(regressors)('%s', (name) => {
   const use = async (check: (model: Regressor, inputs: Inputs) => Promise<void>) => {
@@ -162,6 +199,20 @@ describe.each(regressors)('%s', (name) => {
       const dot = (left: ArrayLike<number>, right: ArrayLike<number>) =>
         Array.from(left).reduce((sum, value, index) => sum + value * right[index], 0)
       expect(dot(gradient, direction)).toBeCloseTo(dot(cotangents, slopes), 2)
+    }))
+
+  test('has a bound of an output that no input of the ball refutes', () =>
+    use(async (model, { data }) => {
+      const size = elementCount(model.featureShape)
+      const centre = data.subarray(0, size)
+      const [output] = await model.predict({ data: centre, shape: [1, ...model.featureShape] })
+      const reached = await highest(model, centre)
+      expect(reached).toBeGreaterThan(output)
+      const excluded = async (limit: number) => {
+        return (await verifyProperty(model, exceeds(limit, centre, model), { seed })).excluded
+      }
+      expect(await excluded(reached)).toBe(0)
+      expect(await excluded(output + 4 * (reached - output))).toBe(1)
     }))
 
   test('is degraded by an attack', () =>

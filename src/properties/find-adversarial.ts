@@ -1,4 +1,5 @@
 import type { Attack } from '../attacks/attack.js'
+import { UnsupportedOperatorError } from '../errors.js'
 import { distance } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
@@ -16,7 +17,10 @@ export interface FoundAdversarial extends Violation {
 /** Of those that the search in float64 finds, as many go through the model as it runs, which has rounding errors. */
 const candidatesPerSample = 4
 
-/** An adversarial example no further away than claimed: by a search of the ball first, then by the attacks. */
+/**
+ * An adversarial example no further away than claimed: by a search of the ball first, then by the attacks, without those
+ * that have no rule for an operator of the network.
+ */
 export async function findAdversarial(
   model: Classifier,
   network: Network,
@@ -27,7 +31,12 @@ export async function findAdversarial(
   const found = await findBySearch(model, network, claims, seed)
   if (found) return found
   for (const attack of attacks) {
-    const { violations, adversarial } = await refuteWithAttack(model, attack, claims, { seed, budget: {} })
+    const refutation = await refuteWithAttack(model, attack, claims, { seed, budget: {} }).catch((error) => {
+      if (error instanceof UnsupportedOperatorError) return undefined
+      throw error
+    })
+    if (!refutation) continue
+    const { violations, adversarial } = refutation
     const [violation] = violations
     if (!violation) continue
     const input = rowOf(claims.inputs.data, model.domain.lower.length, violation.sample)

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
+import { linearRegion } from '../../src/attacks/linear-region/linear-region.js'
 import type { Bound } from '../../src/bounds/bound.js'
 import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { engine } from '../../src/engine/engine.js'
@@ -38,4 +39,19 @@ test('a bound that certifies twice too much is refuted, with a counterexample of
   const weights = network.layers.flatMap((layer) => (layer.layer === 'dense' ? layer.weights.flat() : []))
   expect(weights.length).toBeLessThanOrEqual(4)
   expect(String(result.errorInstance)).toMatch(/BoundViolationError: crown certifies the radius/)
+})
+
+test('a network gets up to as many inputs as are asked for, and attacks but those that refuse it', async () => {
+  const counts: number[] = []
+  const property = validLowerBounds(intervalPropagation({ norm: 'linf' }), {
+    networks: networks({ inputs: 'vector', layers: ['Sigmoid'] }),
+    samplesPerNetwork: 24,
+    attacks({ radii }) {
+      counts.push(radii.length)
+      return [linearRegion({ norm: 'linf' })]
+    },
+  })
+  await fc.assert(property, { numRuns: 10, seed })
+  expect(Math.max(...counts)).toBeGreaterThan(12)
+  expect(Math.max(...counts)).toBeLessThanOrEqual(24)
 })

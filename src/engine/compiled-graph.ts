@@ -1,5 +1,6 @@
 import { elementCount, type Graph, type Tensor, type TensorData } from '../graph/graph.js'
 import type { Device } from './device.js'
+import { DeviceLoop, outermostLoop } from './device-loop.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
 import { callsHost, HostedGraph } from './hosted-graph.js'
 
@@ -13,7 +14,12 @@ export interface CompiledGraph {
 
 export async function compileGraph(graph: Graph, oneAtATime: boolean, device: Device = 'cpu'): Promise<CompiledGraph> {
   const isHosted = callsHost(graph)
-  const session = isHosted ? new HostedGraph(graph, device) : await engine.createSession(graph, { device })
+  const loop = isHosted || device !== 'webgpu' ? undefined : outermostLoop(graph)
+  const session = isHosted
+    ? new HostedGraph(graph, device)
+    : loop
+      ? await DeviceLoop.load(graph, loop, device)
+      : await engine.createSession(graph, { device })
   const batched = graph.inputs.filter(({ shape }) => shape?.[0] === 'batch').map(({ name }) => name)
   return {
     callsHost: isHosted,

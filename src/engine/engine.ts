@@ -15,6 +15,8 @@ export interface SessionSettings {
   readonly optimization?: 'none' | 'all'
   /** Default `cpu`. What an accelerator has no kernel for runs on the CPU. */
   readonly device?: Device
+  /** Outputs that stay on the device, for {@link Engine.iterate}. Default: none. */
+  readonly kept?: readonly string[]
 }
 
 /** A graph loaded into onnxruntime. */
@@ -22,7 +24,35 @@ export interface Session {
   /** Statically inferred element types and shapes; free dimensions are strings. */
   readonly outputs: readonly SessionPort[]
   run(feeds: Feeds, options?: RunOptions): Promise<Results>
+  /** Its number in the worker thread, where it is loaded again if the thread is a new one. */
+  loaded(): Promise<number>
   release(): Promise<void>
+}
+
+/** The parts of a loop. What goes in and out of the first and the last is in the same order. */
+export interface LoopSessions {
+  /** Moves tensors to the device. */
+  readonly upload: Session
+  /** One iteration. */
+  readonly step: Session
+  /** Gets tensors back from the device. */
+  readonly download: Session
+}
+
+/** What to do with the names of a loop's inputs and outputs. */
+export interface Iterations {
+  /** What is carried, as it is before the first iteration, and what all iterations use. */
+  readonly feeds: Feeds
+  /** The largest number of iterations. */
+  readonly trips: number
+  /** Inputs of an iteration: its number, and that the loop goes on. */
+  readonly iteration: string
+  readonly goOn: string
+  /** Output of an iteration: whether another one follows. */
+  readonly goesOn: string
+  /** Inputs of an iteration, and the outputs that are these inputs of the next one. */
+  readonly carried: readonly string[]
+  readonly next: readonly string[]
 }
 
 export interface SessionPort {
@@ -65,23 +95,34 @@ export class Engine {
       })
       return { ...created, generation }
     }
-    let loaded = load()
-    const { outputs } = await loaded
+    let loading = load()
+    const { outputs } = await loading
+    const loaded = async () => {
+      // A thread that died or was closed took its sessions along.
+      if ((await loading).generation !== this.#generation) loading = load()
+      await loading
+      return session
+    }
     return {
       outputs,
+      loaded,
       run: async (feeds, { fetches, shapesOnly } = {}) => {
-        // A thread that died or was closed took its sessions along.
-        if ((await loaded).generation !== this.#generation) loaded = load()
-        await loaded
+        await loaded()
         const message = { session, feeds: withoutRest(feeds), fetches, shapesOnly }
-        const results = await this.#call<Record<string, Tensor>>('run', message)
-        return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, ownRealm(tensor)]))
+        return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message))
       },
       release: async () => {
-        const { generation } = await loaded
+        const { generation } = await loading
         if (generation === this.#generation && this.#worker) await this.#call('release', { session })
       },
     }
+  }
+
+  /** Runs a loop whose float32 tensors stay on the device. Gives what is carried, as it is after the last iteration. */
+  async iterate({ upload, step, download }: LoopSessions, iterations: Iterations): Promise<Results> {
+    const sessions = { upload: await upload.loaded(), step: await step.loaded(), download: await download.loaded() }
+    const message = { sessions, ...iterations, feeds: withoutRest(iterations.feeds) }
+    return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message))
   }
 
   /** Execution providers that this build of onnxruntime-node can use. */
@@ -163,8 +204,12 @@ function engineError({ message, code }: { message: string; code?: string }): Eng
   return new GraphRefusedError(message)
 }
 
-function sessionOptions({ optimization = 'all', device = 'cpu' }: SessionSettings) {
+function sessionOptions({ optimization = 'all', device = 'cpu', kept = [] }: SessionSettings) {
   return {
+    // Of no other provider can onnxruntime-node keep tensors.
+    ...(device === 'webgpu' && {
+      preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer'])),
+    }),
     executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
     graphOptimizationLevel: optimization === 'none' ? 'disabled' : 'all',
     intraOpNumThreads: threadsPerTestWorker(),
@@ -190,6 +235,10 @@ function withoutRest(feeds: Feeds): Feeds {
       return [name, data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() }]
     }),
   )
+}
+
+function inOwnRealm(results: Results): Results {
+  return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, ownRealm(tensor)]))
 }
 
 /** What arrives from another thread may belong to another realm than the caller's (Jest); a view of it does not. */

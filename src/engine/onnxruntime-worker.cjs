@@ -21,22 +21,39 @@ const actions = {
   },
 
   async run({ session, feeds, fetches, shapesOnly }) {
-    const onnxruntime = require('onnxruntime-node')
-    const found = sessions.get(session)
-    if (!found) throw new Error('The session has been released.')
+    const inputs = tensors(feeds)
+    const outputs = fetches ? await find(session).run(inputs, fetches) : await find(session).run(inputs)
+    return results(outputs, shapesOnly)
+  },
+
+  async iterate({ sessions: { upload, step, download }, feeds, trips, iteration, goOn, goesOn, carried, next }) {
     /** @type {Record<string, any>} */
-    const inputs = {}
-    for (const [name, { type, data, shape }] of Object.entries(feeds)) {
-      inputs[name] = new onnxruntime.Tensor(type, data, shape)
+    const values = tensors(feeds)
+    const onDevice = new Set()
+    /** @type {(name: string, tensor: any) => void} */
+    const put = (name, tensor) => {
+      if (onDevice.delete(values[name])) values[name].dispose()
+      values[name] = tensor
+      if (tensor.location === 'gpu-buffer') onDevice.add(tensor)
     }
-    const outputs = fetches ? await found.run(inputs, fetches) : await found.run(inputs)
-    /** @type {Record<string, any>} */
-    const results = {}
-    for (const [name, tensor] of Object.entries(outputs)) {
-      const data = shapesOnly?.has(name) ? undefined : tensor.data
-      results[name] = { type: tensor.type, shape: tensor.dims, data }
+    try {
+      const uploading = find(upload)
+      const uploaded = await uploading.run(pick(values, uploading.inputNames))
+      uploading.inputNames.forEach((name, index) => put(name, uploaded[uploading.outputNames[index]]))
+      let going = true
+      for (let count = 0; count < trips && going; count++) {
+        Object.assign(values, tensors({ [iteration]: scalar('int64', count), [goOn]: scalar('bool', 1) }))
+        const outputs = await find(step).run(pick(values, find(step).inputNames))
+        carried.forEach((/** @type {string} */ name, /** @type {number} */ index) => put(name, outputs[next[index]]))
+        going = Boolean(outputs[goesOn].data[0])
+      }
+      const downloading = find(download)
+      const downloaded = await downloading.run(pick(values, downloading.inputNames))
+      downloading.inputNames.forEach((name, index) => put(name, downloaded[downloading.outputNames[index]]))
+      return results(pick(values, carried))
+    } finally {
+      for (const tensor of onDevice) tensor.dispose()
     }
-    return results
   },
 
   async release({ session }) {
@@ -51,6 +68,41 @@ const actions = {
   async backends() {
     return require('onnxruntime-node').listSupportedBackends()
   },
+}
+
+/** @param {number} session */
+function find(session) {
+  const found = sessions.get(session)
+  if (!found) throw new Error('The session has been released.')
+  return found
+}
+
+/** @param {Record<string, any>} feeds */
+function tensors(feeds) {
+  const { Tensor } = require('onnxruntime-node')
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, { type, data, shape }]) => [name, new Tensor(type, data, shape)]),
+  )
+}
+
+/** @param {'int64' | 'bool'} type @param {number} value */
+function scalar(type, value) {
+  return { type, shape: [], data: type === 'int64' ? BigInt64Array.of(BigInt(value)) : Uint8Array.of(value) }
+}
+
+/** @param {Record<string, any>} values @param {readonly string[]} names */
+function pick(values, names) {
+  return Object.fromEntries(names.map((name) => [name, values[name]]))
+}
+
+/** @param {Record<string, any>} outputs @param {Set<string>} [shapesOnly] */
+function results(outputs, shapesOnly) {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, tensor]) => [
+      name,
+      { type: tensor.type, shape: tensor.dims, data: shapesOnly?.has(name) ? undefined : tensor.data },
+    ]),
+  )
 }
 
 /** @param {any} metadata */

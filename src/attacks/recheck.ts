@@ -1,4 +1,5 @@
 import { ModelError, SettingsError } from '../errors.js'
+import { allFinite } from '../geometry/float32.js'
 import { distance } from '../geometry/norm.js'
 import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
@@ -29,7 +30,7 @@ export async function recheck(
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
   labels.forEach((_, sample) => {
     const point = row(adversarial, sample)
-    if (!point.every(Number.isFinite)) {
+    if (!allFinite(point)) {
       throw new ModelError(
         `${method.name} ended at an input that is not finite: the model's gradients are NaN or infinite there, so it cannot be attacked this way. An attack without gradients, such as randomNoise, still works.`,
       )

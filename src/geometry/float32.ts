@@ -14,3 +14,9 @@ export function roundToward(value: number, anchor: number): number {
   bits[0] += rounded > 0 === upwards ? 1 : -1
   return float[0]
 }
+
+/** A loop: `every` with a function takes ten times as long, which counts where inputs are images. */
+export function allFinite(values: Float32Array): boolean {
+  for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return false
+  return true
+}

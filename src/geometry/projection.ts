@@ -19,6 +19,10 @@ export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain)
   const { center, radius, norm } = ball
   clipToDomain(point, domain)
   if (distance(center, point, norm)[norm] <= radius) return
+  if (norm === 'linf') {
+    clipToDomain(point, boxWithinDomain(ball, domain))
+    return
+  }
   const displacement = new Float64Array(point.length)
   for (let index = 0; index < point.length; index++) displacement[index] = point[index] - center[index]
   const project = norm in shrink ? shrink[norm as keyof typeof shrink] : shrinkEvenly(exponent(norm))
@@ -50,13 +54,7 @@ export function boxWithinDomain({ center, radius }: Omit<Ball, 'norm'>, domain: 
 // Projections onto balls around the origin. Each only pulls coordinates towards the center, which does not leave a box.
 type Shrink = (displacement: Float64Array, radius: number) => void
 
-const shrink: Record<'linf' | 'l2' | 'l1' | 'l0', Shrink> = {
-  linf(displacement, radius) {
-    for (let index = 0; index < displacement.length; index++) {
-      displacement[index] = Math.min(Math.max(displacement[index], -radius), radius)
-    }
-  },
-
+const shrink: Record<'l2' | 'l1' | 'l0', Shrink> = {
   l2(displacement, radius) {
     // A hair less than exact, so that rounding the coordinates cannot lead out again.
     const scale = (radius * (1 - 1e-12)) / Math.sqrt(displacement.reduce((sum, step) => sum + step * step, 0))

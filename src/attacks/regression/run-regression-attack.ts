@@ -1,5 +1,6 @@
 import { Budget } from '../../budget.js'
 import { ModelError, SampleError } from '../../errors.js'
+import { allFinite } from '../../geometry/float32.js'
 import { distance } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import { elementCount } from '../../graph/graph.js'
@@ -119,7 +120,7 @@ function moveInside(
   const adversarial = new Float32Array(candidates.adversarial)
   epsilons.forEach((radius, sample) => {
     const point = rowOf(adversarial, size, sample)
-    if (!point.every(Number.isFinite)) {
+    if (!allFinite(point)) {
       throw new ModelError(
         `${method.name} ended at an input that is not finite: the model's derivatives are NaN or infinite there, so it cannot be attacked this way. An attack without derivatives, such as randomLp, still works.`,
       )

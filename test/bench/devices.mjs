@@ -40,18 +40,23 @@ export async function benchDevices() {
   console.log(`  ${device} is ${(times.cpu / times[device]).toFixed(1)} times as fast as the CPU (goal ≥ 20)\n`)
 }
 
-/** Of every session loaded from now on. */
+/** From now on: how long at least one graph runs. */
 function timeRuns() {
+  let running = 0
+  let since = 0
+  const timed =
+    (run) =>
+    async (...settings) => {
+      if (running++ === 0) since = performance.now()
+      const results = await run(...settings)
+      inGraphs.runs++
+      if (--running === 0) inGraphs.milliseconds += performance.now() - since
+      return results
+    }
   const createSession = engine.createSession.bind(engine)
   engine.createSession = async (...settings) => {
     const session = await createSession(...settings)
-    const run = async (...feeds) => {
-      const started = performance.now()
-      const results = await session.run(...feeds)
-      inGraphs.runs++
-      inGraphs.milliseconds += performance.now() - started
-      return results
-    }
-    return { ...session, run }
+    return { ...session, run: timed(session.run) }
   }
+  engine.iterate = timed(engine.iterate.bind(engine))
 }

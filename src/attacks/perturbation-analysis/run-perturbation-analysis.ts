@@ -6,6 +6,7 @@ import { perturbationInBall, perturbationOnSphere } from '../../geometry/random-
 import { floatTensor, intTensor } from '../../graph/builder.js'
 import type { Classifier } from '../../model/classifier.js'
 import { largestBatch } from '../../model/predict-classes.js'
+import { overlap } from '../../sampling/overlap.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 import { ballFeeds } from '../iteration/ball-feeds.js'
@@ -56,12 +57,13 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
   const { adversarial } = candidates
   let standing = range(labels.length)
   for (let restart = 0; restart < restarts && standing.length > 0; restart++) {
-    if (randomStart !== false) {
-      const draw = randomStart === true ? perturbationInBall : onSphere(randomStart)
-      for (const sample of standing) perturbAtRandom(context, norm, draw, sample, adversarial)
-    }
     const parts = batches(standing, largest)
-    for (const [index, part] of parts.entries()) {
+    let reported = 0
+    const finished = await overlap(parts, graph.callsHost ? 1 : 2, async (part, index) => {
+      if (randomStart !== false) {
+        const draw = randomStart === true ? perturbationInBall : onSphere(randomStart)
+        for (const sample of part) perturbAtRandom(context, norm, draw, sample, adversarial)
+      }
       let samples = part
       let done = 0
       for (const { dither, length } of stretches(settings.dithers)) {
@@ -71,14 +73,18 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
             perturbAtRandom(context, norm, onSphere(dither), sample, adversarial, adversarial)
         }
         const feeds = feedsFor(context, settings, samples, adversarial, bases)
-        const report = (fraction: number) =>
-          context.progress((restart + (index + (done + fraction * length) / steps) / parts.length) / restarts)
+        const report = (fraction: number) => {
+          reported = Math.max(reported, (index + (done + fraction * length) / steps) / parts.length)
+          context.progress((restart + reported) / restarts)
+        }
         const outcome = await runLoop(context, candidates, { graph, samples, feeds, steps: length, copies, report })
-        if (!outcome.finished) return { ...candidates, interrupted: true }
+        if (!outcome.finished) return false
         samples = outcome.samples
         done += length
       }
-    }
+      return true
+    })
+    if (!finished) return { ...candidates, interrupted: true }
     if (restart + 1 < restarts) standing = await stillStanding(context, adversarial, standing)
   }
   return candidates

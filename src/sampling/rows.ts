@@ -12,6 +12,14 @@ export function takeRows({ type, shape, data }: Tensor, rows: readonly number[])
   return { type, shape: [rows.length, ...rest], data: taken }
 }
 
+/** The given rows of each tensor. */
+export function takeRowsOfEach(
+  tensors: Readonly<Record<string, Tensor>>,
+  rows: readonly number[],
+): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, takeRows(tensor, rows)]))
+}
+
 /** The given samples as inputs of their own. */
 export function takeSamples({ data, shape }: Inputs, samples: readonly number[]): Inputs {
   const taken = takeRows({ type: 'float32', shape, data }, samples)

@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { loadFixture } from '../../fixtures/index.js'
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
+import { loadModel } from '../../src/model/load-model.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { takeSamples } from '../../src/sampling/rows.js'
+import { firstSamples } from '../../src/sampling/samples.js'
 import { seed } from '../seed.js'
 import { randomNetwork } from './random-network.js'
 
@@ -12,6 +15,17 @@ beforeAll(async () => {
   network = await randomNetwork(randomSource(seed))
 })
 afterAll(() => engine.close())
+
+test('a fooled sample costs hardly more than its steps and the gradient that finds it fooled', async () => {
+  const { modelPath, domain, samples } = await loadFixture('mnist_lenet')
+  const model = await loadModel(modelPath, { domain })
+  const result = await attack(model, pgd({ epsilon: 0.3 }), { ...firstSamples(samples, 40), seed })
+  const wasted = result.samples.filter(({ fooled }) => fooled).map((sample) => sample.gradientQueries - sample.steps)
+  expect(wasted.length).toBeGreaterThan(30)
+  expect(Math.min(...wasted)).toBe(1)
+  expect(wasted.reduce((sum, count) => sum + count, 0) / wasted.length).toBeLessThan(1.5)
+  await model.close()
+})
 
 describe.each(['linf', 'l2', 'l1'] as const)('pgd, %s', (norm) => {
   const epsilon = { linf: 0.15, l2: 0.4, l1: 1 }[norm]

@@ -4,8 +4,8 @@ import type { Graph, TypedGraph } from '../../graph/graph.js'
 import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type Loss } from '../../passes/losses.js'
 import type { AscentStep } from '../iteration/ascent.js'
-import { emitNorm } from '../iteration/emit-norm.js'
 import { type Carried, loopGraph } from '../iteration/loop-graph.js'
+import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
 import { momentumSchedule } from './apgd-momentum.js'
 import { sparseSchedule } from './apgd-sparse.js'
 
@@ -91,9 +91,10 @@ export function apgdGraph(model: TypedGraph, settings: ApgdGraphSettings): Graph
       const loss = body.add('Reshape', [objective.value, body.ints([0, ...ones])])
       const uphill = gradient(objective.gradient)
       const rises = body.add('Greater', [loss, before.highestLoss])
+      const risen = emitPlaces(body, rises)
       const best = {
-        highest: body.add('Where', [rises, point, before.highest]),
-        highestGradient: body.add('Where', [rises, uphill, before.highestGradient]),
+        highest: emitReplaced(body, before.highest, point, risen),
+        highestGradient: emitReplaced(body, before.highestGradient, uphill, risen),
         highestLoss: body.add('Where', [rises, loss, before.highestLoss]),
       }
       const { iteration } = before
@@ -101,7 +102,7 @@ export function apgdGraph(model: TypedGraph, settings: ApgdGraphSettings): Graph
       return {
         point: next.point,
         carried: { ...best, ...next.carried, iteration: body.add('Add', [iteration, body.int(1)]) },
-        slope: emitNorm(body, 'linf', uphill, featureShape),
+        gradient: uphill,
       }
     }
   })

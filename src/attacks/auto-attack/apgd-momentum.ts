@@ -1,6 +1,7 @@
 import { elementTypeNumbers } from '../../graph/element-types.js'
 import { emitAscent } from '../iteration/ascent.js'
 import { emitProjection } from '../iteration/emit-projection.js'
+import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
 import type { ApgdSchedule } from './apgd-graph.js'
 import { checkpointPeriods } from './apgd-schedule.js'
 
@@ -42,9 +43,11 @@ export const momentumSchedule: ApgdSchedule = {
     const goesOn = builder.add('And', [enough, changed])
     const halves = builder.add('And', [atCheckpoint, builder.add('Not', [goesOn])])
     const size = where(halves, builder.add('Mul', [before.size, builder.scalar(0.5)]), before.size)
-    const from = where(halves, highest, point)
+    const returning = emitPlaces(builder, halves)
+    const from = emitReplaced(builder, point, highest, returning)
+    const gradient = emitReplaced(builder, uphill, highestGradient, returning)
 
-    const stepped = emitAscent(builder, norm, from, where(halves, highestGradient, uphill), { ...ball, size })
+    const stepped = emitAscent(builder, norm, from, gradient, { ...ball, size })
     const isFirst = builder.add('Equal', [iteration, builder.int(0)])
     const fresh = where(isFirst, builder.scalar(1), builder.scalar(momentum))
     const inertia = where(isFirst, builder.scalar(0), builder.scalar(1 - momentum))

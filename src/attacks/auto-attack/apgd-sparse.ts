@@ -5,6 +5,7 @@ import { emitProjection } from '../iteration/emit-projection.js'
 import { emitRanked } from '../iteration/emit-ranked.js'
 import { emitSign } from '../iteration/emit-sign.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
+import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
 import type { ApgdSchedule } from './apgd-graph.js'
 
 // Shares of all steps between checkpoints, and of all features that the first steps change.
@@ -49,9 +50,10 @@ export const sparseSchedule: ApgdSchedule = {
     const reduced = builder.add('Max', [times(before.size, 1 / reduction), times(epsilon, smallestSize)])
     const size = where(atCheckpoint, where(isSparser, epsilon, reduced), before.size)
     const width = where(atCheckpoint, times(changed, 1 / reduction), before.width)
-    const from = where(restarts, highest, point)
+    const returning = emitPlaces(builder, restarts)
+    const from = emitReplaced(builder, point, highest, returning)
 
-    const gradient = where(restarts, highestGradient, uphill)
+    const gradient = emitReplaced(builder, uphill, highestGradient, returning)
     const feasible = emitFeasible(builder, gradient, emitFreeDirections(builder, from, lower, upper))
     const slopes = builder.add('Abs', [feasible])
     const flat = builder.add('Reshape', [slopes, builder.ints([0, features])])

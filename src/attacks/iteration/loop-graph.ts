@@ -8,6 +8,7 @@ import { emitForward } from '../../passes/forward.js'
 import { emitGradient } from '../../passes/gradient.js'
 import { poolBeforeRelu } from '../../passes/pool-before-relu.js'
 import { emitNorm } from './emit-norm.js'
+import { emitPlaces, emitReplaced } from './replace-rows.js'
 
 /** A value that an iteration hands to the next one, besides the point. */
 export interface Carried {
@@ -38,8 +39,8 @@ export interface Iteration {
 export interface NextIteration {
   readonly point: string
   readonly carried: Readonly<Record<string, string>>
-  /** Size of the gradient (float [batch], in any norm): zero only where it vanishes. */
-  readonly slope: string
+  /** The gradient that the iteration goes by, or what is zero only where that is. The batch comes first. */
+  readonly gradient: string
   /** bool [batch]: which adversarial points may be kept as the closest. Default: all. */
   readonly acceptable?: string
 }
@@ -50,7 +51,7 @@ export interface LoopSettings {
   readonly carried: readonly Carried[]
   /**
    * Norm in which the closest adversarial point on the way is kept, or what emits another measure (float [batch]) of a
-   * displacement. Without one, a sample that is fooled stays where it is, and the loop ends when all are.
+   * displacement. Without one, a sample that is fooled stays where it is.
    */
   readonly closest?: AttackNorm | ((body: GraphBuilder, displacement: string) => string)
 }
@@ -59,11 +60,14 @@ export interface LoopSettings {
  * An iterative attack as one graph: a Loop with the model and its gradient in the body, so that one run takes any
  * number of steps. `declare` adds inputs of its own and returns what emits an iteration.
  *
- * Inputs, all with the batch first but `trips`: `start:point` (shaped like the model's input), `start:NAME` for what is
- * carried, `labels` (int64), `trips` (int64 scalar, the number of iterations); with `closest` also `origin`,
- * `start:best` (shaped like the model's input) and `start:bestDistance` (float32, infinite without a best point).
+ * Inputs, all with the batch first but the scalars: `start:point` (shaped like the model's input), `start:NAME` for what is
+ * carried, `labels` (int64), `trips` (int64 scalar, the number of iterations); without `closest` also `patience` (float32
+ * scalar, at most 1: the loop ends early when samples were taken along for that many iterations, on average over all of
+ * them, that were fooled before); with it `origin`, `start:best` (shaped like the model's input) and `start:bestDistance`
+ * (float32, infinite without a best point).
  * Outputs: `point` and what is carried, after the last iteration; `fooled` (bool, before the last step), `steps` taken
- * by then (int64), `slope` (summed over the iterations); with `closest` also `best` and `bestDistance`.
+ * by then (int64), `slope` (float32, zero where all gradients were); without `closest` also `idle` (int64, iterations that found the
+ * sample fooled), with it `best` and `bestDistance`.
  */
 export function loopGraph(
   model: TypedGraph,
@@ -84,6 +88,12 @@ export function loopGraph(
   const labels = builder.input('labels', 'int64', ['batch'])
   const trips = builder.input('trips', 'int64', [])
   const origin = closest && builder.input('origin', 'float32', shape)
+  const patience = closest ? undefined : builder.input('patience', 'float32', [])
+  const counters: { name: string; type: ElementType }[] = [
+    { name: 'steps', type: 'int64' },
+    { name: 'slope', type: 'float32' },
+  ]
+  if (patience) counters.push({ name: 'idle', type: 'int64' })
   const iterate = declare(builder, labels)
 
   const body = builder.body()
@@ -93,8 +103,9 @@ export function loopGraph(
   const befores = declareState(body, (name) => (name === 'point' ? input.name : `before:${name}`))
   const before = Object.fromEntries(state.map(({ name }, index) => [name, befores[index]]))
   body.input('before:fooled', 'bool', ['batch'])
-  const steps = body.input('before:steps', 'int64', ['batch'])
-  const slope = body.input('before:slope', 'float32', ['batch'])
+  const counts = Object.fromEntries(
+    counters.map(({ name, type }) => [name, body.input(`before:${name}`, type, ['batch'])]),
+  )
 
   const { point } = before
   const forward = emitForward(graph, ruleContext(graph, body))
@@ -106,10 +117,6 @@ export function loopGraph(
     emitGradient(graph, new Map([[output.name, seed]]), derivativeContext(graph, body, forward))
   const next = iterate({ graph, body, point, carried: before, forward, logits, fooled, gradient })
 
-  const select = (condition: string, chosen: string, other: string, rank: number) => {
-    const column = body.add('Reshape', [condition, body.ints([0, ...Array<number>(rank).fill(1)])])
-    return body.add('Where', [column, chosen, other])
-  }
   const proposed: Record<string, string> = { point: next.point, ...next.carried }
   if (origin) {
     const displacement = body.add('Sub', [point, origin])
@@ -117,28 +124,46 @@ export function loopGraph(
       typeof closest === 'function' ? closest(body, displacement) : emitNorm(body, closest!, displacement, sampleShape)
     const closer = body.add('And', [fooled, body.add('Less', [distance, before.bestDistance])])
     const improves = next.acceptable ? body.add('And', [closer, next.acceptable]) : closer
-    proposed.best = select(improves, point, before.best, sampleShape.length)
-    proposed.bestDistance = select(improves, distance, before.bestDistance, 0)
-    body.output('after:goOn', body.add('Identity', ['goOn']))
+    proposed.best = emitReplaced(body, before.best, point, emitPlaces(body, improves))
+    proposed.bestDistance = body.add('Where', [improves, distance, before.bestDistance])
   } else {
     // What else is carried of a fooled sample does not matter: it leaves after this run.
-    proposed.point = select(fooled, point, next.point, sampleShape.length)
-    const asFloat = body.add('Cast', [standing], { to: elementTypeNumbers.float32 })
-    const anyStanding = body.add('ReduceMax', [asFloat], { keepdims: 0 })
-    body.output('after:goOn', body.add('Cast', [anyStanding], { to: elementTypeNumbers.bool }))
+    proposed.point = emitReplaced(body, next.point, point, emitPlaces(body, fooled))
+  }
+  // What is counted, over the iterations of one run.
+  const asCount = (condition: string) => body.add('Cast', [condition], { to: elementTypeNumbers.int64 })
+  const counted: Record<string, string> = {
+    steps: body.add('Add', [counts.steps, patience ? asCount(standing) : body.int(1)]),
+    slope: emitSlope(body, counts.slope, next.gradient),
+  }
+  if (patience) {
+    counted.idle = body.add('Add', [counts.idle, asCount(fooled)])
+    const idle = body.add('Cast', [counted.idle], { to: elementTypeNumbers.float32 })
+    body.output('after:goOn', body.add('Less', [body.add('ReduceMean', [idle], { keepdims: 0 }), patience]))
+  } else {
+    body.output('after:goOn', body.add('Identity', ['goOn']))
   }
   for (const { name } of state) body.output(`after:${name}`, proposed[name])
   body.output('after:fooled', fooled)
-  const taken = origin ? body.int(1) : body.add('Cast', [standing], { to: elementTypeNumbers.int64 })
-  body.output('after:steps', body.add('Add', [steps, taken]))
-  body.output('after:slope', body.add('Add', [slope, next.slope]))
+  for (const { name } of counters) body.output(`after:${name}`, counted[name])
 
   const zeros = builder.add('Sub', [labels, labels])
-  const zerosAs = (type: 'bool' | 'float32') => builder.add('Cast', [zeros], { to: elementTypeNumbers[type] })
-  const initial = [...starts, zerosAs('bool'), zeros, zerosAs('float32')]
+  const zerosAs = (type: ElementType) => builder.add('Cast', [zeros], { to: elementTypeNumbers[type] })
+  const initial = [...starts, zerosAs('bool'), ...counters.map(({ type }) => zerosAs(type))]
   const results = builder.addMany('Loop', [trips, '', ...initial], initial.length, { body: body.build() })
-  ;[...state.map(({ name }) => name), 'fooled', 'steps', 'slope'].forEach((name, index) =>
-    builder.output(name, results[index]),
-  )
+  ;[...state, { name: 'fooled' }, ...counters].forEach(({ name }, index) => builder.output(name, results[index]))
   return builder.build()
+}
+
+/** Emits the largest component of the gradients so far. Where every sample's is known not to be zero it stays as it is. */
+function emitSlope(body: GraphBuilder, before: string, gradient: string): string {
+  const known = body.body()
+  known.output('known:slope', before)
+  const unknown = body.body()
+  const flat = unknown.add('Reshape', [gradient, unknown.ints([0, -1])])
+  const largest = unknown.add('ReduceMax', [unknown.add('Abs', [flat]), unknown.ints([1])], { keepdims: 0 })
+  unknown.output('unknown:slope', unknown.add('Max', [before, largest]))
+  const smallest = body.add('ReduceMin', [before], { keepdims: 0 })
+  const isKnown = body.add('Greater', [smallest, body.scalar(0)])
+  return body.add('If', [isKnown], { then_branch: known.build(), else_branch: unknown.build() })
 }

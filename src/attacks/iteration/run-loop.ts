@@ -1,9 +1,10 @@
 import type { CompiledGraph } from '../../engine/compiled-graph.js'
 import { isAccelerator } from '../../engine/device.js'
 import type { Feeds } from '../../engine/engine.js'
-import { intTensor } from '../../graph/builder.js'
+import { floatTensor, intTensor } from '../../graph/builder.js'
+import type { Classifier } from '../../model/classifier.js'
 import { elementsAtOnce, elementsPerSample } from '../../model/predict-classes.js'
-import { range, rowOf, takeRows } from '../../sampling/rows.js'
+import { range, rowOf, takeRows, takeRowsOfEach } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 
 export interface LoopRun {
@@ -31,6 +32,9 @@ export interface LoopOutcome {
 /** Candidates that a loop improves on, with everything counted. */
 export type LoopCandidates = Required<Omit<AttackCandidates, 'foundBy'>>
 
+// After each period of so many steps it is asked whether samples repeat themselves.
+const period = 10
+
 /** No candidate but the samples themselves. */
 export function unchanged({ inputs, labels }: AttackContext): LoopCandidates {
   return {
@@ -53,38 +57,41 @@ export async function runLoop(context: AttackContext, candidates: LoopCandidates
   const size = model.domain.lower.length
   const keepsClosest = 'start:best' in run.feeds
   let { samples, feeds } = run
+  let marked = feeds
   let done = 0
   while (done < run.steps && samples.length > 0) {
     if (!(await budget.next())) return { finished: false, samples, feeds }
-    // Fooled samples leave at the end of a run: after 2, 6, 10, 20, 30, … steps, as most are fooled early.
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
-    const most = keepsClosest ? run.steps : Math.min(Math.max(2 * done, 2), 10 - (done % 10))
-    const trips = Math.min(run.graph.callsHost ? 1 : stepsPerRun(model, elements, most), run.steps - done)
-    const results = await run.graph.run({ ...feeds, trips: intTensor([trips], []) })
-    done += trips
-    const { fooled, steps, slope, bestDistance } = results
+    const most = run.graph.callsHost ? 1 : keepsClosest ? run.steps : period - (done % period)
+    const trips = Math.min(stepsPerRun(model, elements, most), run.steps - done)
+    const results = await run.graph.run({
+      ...feeds,
+      trips: intTensor([trips], []),
+      ...(!keepsClosest && { patience: floatTensor(Float32Array.of(patience(model, elements, feeds)), []) }),
+    })
+    const { fooled, steps, slope, idle, bestDistance } = results
     const found = (keepsClosest ? results.best : results.point).data as Float32Array
     const taken = Array.from(steps.data, Number)
-    // When all are fooled the loop ends with the iteration that finds it.
-    const queries = !keepsClosest && fooled.data.every(Boolean) ? Math.max(...taken) + 1 : trips
+    const queries = taken.map((count, index) => count + Number(idle?.data[index] ?? 0))
+    done += Math.max(...queries)
     samples.forEach((sample, index) => {
       if (!keepsClosest || Number(bestDistance.data[index]) < Number(feeds['start:bestDistance'].data[index])) {
         candidates.adversarial.set(rowOf(found, size, index), sample * size)
       }
       candidates.steps[sample] += taken[index]
-      candidates.gradientQueries[sample] += queries
+      candidates.gradientQueries[sample] += queries[index]
       if (Number(slope.data[index]) !== 0) candidates.vanishedGradients[sample] = 0
     })
     const next = Object.fromEntries(
       Object.keys(feeds).map((name) => [name, name.startsWith('start:') ? results[name.slice(6)] : feeds[name]]),
     )
-    const goesOn = (index: number) => keepsClosest || !(fooled.data[index] || repeats(feeds, next, index))
+    const isMark = run.graph.callsHost || done % period === 0
+    const goesOn = (index: number) => keepsClosest || !(fooled.data[index] || (isMark && repeats(marked, next, index)))
     const kept = range(samples.length).filter(goesOn)
-    const leave = kept.length < samples.length
+    const keep = (of: Feeds) => (kept.length === samples.length ? of : takeRowsOfEach(of, kept))
+    feeds = keep(next)
+    marked = isMark ? feeds : keep(marked)
     samples = kept.map((index) => samples[index])
-    feeds = leave
-      ? Object.fromEntries(Object.entries(next).map(([name, tensor]) => [name, takeRows(tensor, kept)]))
-      : next
     run.report(done / run.steps)
   }
   return { finished: true, samples, feeds }
@@ -100,9 +107,22 @@ function repeats(before: Feeds, after: Feeds, index: number): boolean {
     })
 }
 
-// The number depends on sizes only, not on the clock, so that the same seed gives the same result.
-function stepsPerRun(model: AttackContext['model'], elements: number, most: number): number {
-  // What a run computes takes an accelerator little time, but the way there and back costs the same.
-  const perRun = elementsAtOnce(model) * (isAccelerator(model.description.device) ? 16 : 1)
-  return Math.max(1, Math.min(most, Math.floor(perRun / elements)))
+// These depend on sizes only, not on the clock, so that the same seed gives the same result.
+
+function stepsPerRun(model: Classifier, elements: number, most: number): number {
+  return Math.max(1, Math.min(most, Math.floor((elementsAtOnce(model) * speed(model)) / elements)))
+}
+
+/**
+ * How many iterations fooled samples are taken along, on average over all samples: as many as cost what it costs to begin
+ * a new run without them, so that this is never more than twice what it had to be.
+ */
+function patience(model: Classifier, elements: number, feeds: Feeds): number {
+  const fed = Object.values(feeds).reduce((sum, { data }) => sum + data.length, 0)
+  return Math.min(1, ((2 ** 16 + fed) * speed(model)) / elements)
+}
+
+/** What a run computes takes an accelerator little time, but the way there and back costs the same. */
+function speed({ description }: Classifier): number {
+  return isAccelerator(description.device) ? 16 : 1
 }

@@ -137,7 +137,7 @@ export function almaGraph(model: TypedGraph, settings: AlmaGraphSettings): Graph
           margin,
           unit,
         },
-        slope,
+        gradient: ofLead,
       }
     }
   })

@@ -37,6 +37,8 @@ export function emitLead(body: GraphBuilder, graph: TypedGraph, logits: string, 
 
 /** The way to the linearised boundary from the current point. */
 export interface Approach {
+  /** Gradient of the lead. */
+  readonly uphill: string
   /**
    * Along the gradient of the lead, without what leads out of the domain. Its largest component is 1; it is zero where
    * nothing is left.
@@ -44,8 +46,6 @@ export interface Approach {
   readonly direction: string
   /** float [batch]: its ℓ2 norm, above zero. */
   readonly length: string
-  /** float [batch]: zero only where the whole gradient is. */
-  readonly slope: string
   /** float [batch]: distance to the linearised boundary in a norm. */
   distance(norm: Norm): string
 }
@@ -66,9 +66,9 @@ export function emitApproach(iteration: Iteration, aim: Aim, box: Box): Approach
   const largest = atLeast(norm('linf', feasible))
   const direction = body.add('Div', [feasible, emitColumn(body, largest, featureShape)])
   return {
+    uphill,
     direction,
     length: atLeast(norm('l2', direction)),
-    slope: norm('linf', uphill),
     distance(name) {
       const steepness = body.add('Mul', [largest, atLeast(norm(dualNorms[name], direction))])
       return body.add('Div', [body.add('Abs', [lead.value]), atLeast(steepness)])

@@ -88,7 +88,7 @@ export function carliniWagnerGraph(model: TypedGraph, settings: CarliniWagnerGra
             body.add('Add', [body.add('Mul', [length, length]), penalty.value]),
           ]),
         },
-        slope: penalty.slope,
+        gradient: penalty.ofLead,
         acceptable: penalty.acceptable,
       }
     }

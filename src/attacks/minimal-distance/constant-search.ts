@@ -4,7 +4,7 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import { floatTensor, intTensor } from '../../graph/builder.js'
 import type { Tensor } from '../../graph/graph.js'
 import { largestBatch } from '../../model/predict-classes.js'
-import { batches, range, takeRows } from '../../sampling/rows.js'
+import { batches, range, takeRowsOfEach } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 import { type LoopCandidates, type LoopOutcome, type LoopRun, runLoop, unchanged } from '../iteration/run-loop.js'
 import { ClosestPoints } from './closest-points.js'
@@ -129,7 +129,7 @@ async function runUntilPlateau(
       !isEnd && (done === 0 || !(Number(after[row]) > (1 - leastProgress) * Number(before[row])))
     const take = (rows: readonly number[]) => ({
       samples: rows.map((row) => outcome.samples[row]),
-      feeds: Object.fromEntries(Object.entries(outcome.feeds).map(([name, tensor]) => [name, takeRows(tensor, rows)])),
+      feeds: takeRowsOfEach(outcome.feeds, rows),
     })
     const rows = range(outcome.samples.length)
     leave(take(rows.filter((row) => !goesOn(row))))

@@ -31,7 +31,7 @@ export function ddnGraph(model: TypedGraph, { steps, gamma, alpha, domain, targe
 
     return (state) => {
       const { body, point, fooled, carried } = state
-      const { direction, length, slope, distance } = emitApproach(state, aim, box)
+      const { uphill, direction, length, distance } = emitApproach(state, aim, box)
       const scaled = (value: string, factor: string) => body.add('Mul', [value, emitColumn(body, factor, featureShape)])
       const atLeast = (value: string) => body.add('Max', [value, body.scalar(smallest)])
 
@@ -52,7 +52,7 @@ export function ddnGraph(model: TypedGraph, { steps, gamma, alpha, domain, targe
       return {
         point: body.add('Min', [body.add('Max', [onSphere, box.lower]), box.upper]),
         carried: { epsilon, unit, iteration: body.add('Add', [carried.iteration, body.scalar(1)]) },
-        slope,
+        gradient: uphill,
       }
     }
   })

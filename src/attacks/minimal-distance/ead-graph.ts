@@ -44,7 +44,7 @@ export function eadGraph(model: TypedGraph, settings: EadGraphSettings): Graph {
 
     return (state) => {
       const { body, point, carried } = state
-      const { constant, gradient, value, slope, acceptable, distance } = emitPenalty(
+      const { constant, gradient, ofLead, value, acceptable, distance } = emitPenalty(
         state,
         aim,
         confidence,
@@ -81,7 +81,7 @@ export function eadGraph(model: TypedGraph, settings: EadGraphSettings): Graph {
           iteration,
           objective: body.add('Min', [carried.objective, body.add('Add', [elasticNet(body, displacement), value])]),
         },
-        slope,
+        gradient: ofLead,
         acceptable,
       }
     }

@@ -39,7 +39,7 @@ export function fmnGraph(model: TypedGraph, settings: FmnGraphSettings): Graph {
 
     return (state) => {
       const { body, point, fooled, carried } = state
-      const { direction, length, slope, distance } = emitApproach(state, aim, box)
+      const { uphill, direction, length, distance } = emitApproach(state, aim, box)
       const schedule = (ends: readonly [number, number]) => emitCosineSchedule(body, carried.iteration, steps, ...ends)
       const infinity = body.scalar(Number.POSITIVE_INFINITY)
       const isFirst = body.add('Equal', [carried.iteration, body.scalar(0)])
@@ -66,7 +66,7 @@ export function fmnGraph(model: TypedGraph, settings: FmnGraphSettings): Graph {
         point:
           norm === 'l0' ? emitLargest(body, moved, ball) : emitProjection(body, norm, moved, within(body, norm, ball)),
         carried: { epsilon, unit, iteration: body.add('Add', [carried.iteration, body.scalar(1)]) },
-        slope,
+        gradient: uphill,
       }
     }
   })

@@ -13,8 +13,8 @@ export interface Penalty {
   readonly value: string
   /** With respect to the point. */
   readonly gradient: string
-  /** float [batch]: zero only where the gradient of the lead is. */
-  readonly slope: string
+  /** Gradient of the lead. */
+  readonly ofLead: string
   /** bool [batch]: where the wanted class leads by the confidence; undefined for a confidence of 0. */
   readonly acceptable: string | undefined
   /** float [batch]: distance to where the linearised lead is the confidence, in a norm. */
@@ -57,7 +57,7 @@ export function emitPenalty(
     constant,
     value: body.add('Mul', [constant, missing]),
     gradient: body.add('Mul', [uphill, emitColumn(body, weight, featureShape)]),
-    slope: emitNorm(body, 'linf', uphill, featureShape),
+    ofLead: uphill,
     acceptable: confidence > 0 ? leadsEnough() : undefined,
     distance,
   }

@@ -85,7 +85,7 @@ export function minimumNormGraph(
       return {
         point: body.add('Min', [body.add('Max', [overshot, lower]), upper]),
         carried: { displacement: moved },
-        slope: body.add('ReduceMax', [slopes, body.ints([1])], { keepdims: 0 }),
+        gradient: slopes,
       }
     }
   })

@@ -10,7 +10,6 @@ import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type LossName } from '../../passes/losses.js'
 import { poolBeforeRelu } from '../../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from '../iteration/ascent.js'
-import { emitNorm } from '../iteration/emit-norm.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import { type Carried, type Iteration, loopGraph } from '../iteration/loop-graph.js'
 import { emitBestSubset, type Subsets } from './best-subset.js'
@@ -78,12 +77,15 @@ export function perturbationAnalysisGraph(
       const { body, point, carried } = iteration
       const base = carried.base ?? point
       const uphill = uphillOf(iteration)
-      const slope = emitNorm(body, 'linf', uphill, featureShape)
       const free = emitFreeDirections(body, base, step.lower, step.upper)
       const best =
         subsets && emitBestSubset(body, norm, emitFeasible(body, uphill, free), subsets, carried.used, featureShape)
       const next = emitAscent(body, norm, base, best?.gradient ?? uphill, step)
-      return { point: next, carried: { ...(dithered && { base: next }), ...(best && { used: best.used }) }, slope }
+      return {
+        point: next,
+        carried: { ...(dithered && { base: next }), ...(best && { used: best.used }) },
+        gradient: uphill,
+      }
     }
   })
 }

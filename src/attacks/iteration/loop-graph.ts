@@ -155,14 +155,14 @@ export function loopGraph(
   return builder.build()
 }
 
-/** Emits the largest component of the gradients so far. Where every sample's is known not to be zero it stays as it is. */
+/** Emits what is zero where all gradients so far were. Once that is so of no sample, nothing more is computed. */
 function emitSlope(body: GraphBuilder, before: string, gradient: string): string {
   const known = body.body()
   known.output('known:slope', before)
   const unknown = body.body()
   const flat = unknown.add('Reshape', [gradient, unknown.ints([0, -1])])
   const largest = unknown.add('ReduceMax', [unknown.add('Abs', [flat]), unknown.ints([1])], { keepdims: 0 })
-  unknown.output('unknown:slope', unknown.add('Max', [before, largest]))
+  unknown.output('unknown:slope', unknown.add('Add', [before, largest]))
   const smallest = body.add('ReduceMin', [before], { keepdims: 0 })
   const isKnown = body.add('Greater', [smallest, body.scalar(0)])
   return body.add('If', [isKnown], { then_branch: known.build(), else_branch: unknown.build() })

@@ -108,8 +108,9 @@ export class Engine {
       loaded,
       run: async (feeds, { fetches, shapesOnly } = {}) => {
         await loaded()
-        const message = { session, feeds: withoutRest(feeds), fetches, shapesOnly }
-        return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message))
+        const { whole, copies } = withoutRest(feeds)
+        const message = { session, feeds: whole, fetches, shapesOnly }
+        return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message, copies))
       },
       release: async () => {
         const { generation } = await loading
@@ -121,8 +122,9 @@ export class Engine {
   /** Runs a loop whose float32 tensors stay on the device. Gives what is carried, as it is after the last iteration. */
   async iterate({ upload, step, download }: LoopSessions, iterations: Iterations): Promise<Results> {
     const sessions = { upload: await upload.loaded(), step: await step.loaded(), download: await download.loaded() }
-    const message = { sessions, ...iterations, feeds: withoutRest(iterations.feeds) }
-    return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message))
+    const { whole, copies } = withoutRest(iterations.feeds)
+    const message = { sessions, ...iterations, feeds: whole }
+    return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
   }
 
   /** Execution providers that this build of onnxruntime-node can use. */
@@ -141,13 +143,14 @@ export class Engine {
     await once(worker, 'exit')
   }
 
-  #call<Result>(action: string, message: object): Promise<Result> {
+  /** @param moved Buffers in the message that nobody else needs. */
+  #call<Result>(action: string, message: object, moved: readonly ArrayBuffer[] = []): Promise<Result> {
     const worker = this.#start()
     const id = this.#nextId++
     return new Promise<Result>((resolve, reject) => {
       this.#pending.set(id, { resolve: resolve as (value: unknown) => void, reject })
       worker.ref()
-      worker.postMessage({ ...message, id, action })
+      worker.postMessage({ ...message, id, action }, moved)
     })
   }
 
@@ -227,14 +230,16 @@ function threadsPerTestWorker(): number {
   return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
 }
 
-/** A message takes the whole buffer along of which an array is a view. */
-function withoutRest(feeds: Feeds): Feeds {
-  return Object.fromEntries(
-    Object.entries(feeds).map(([name, tensor]) => {
-      const { data } = tensor
-      return [name, data.byteLength === data.buffer.byteLength ? tensor : { ...tensor, data: data.slice() }]
-    }),
-  )
+/** A message takes the whole buffer along of which an array is a view, so that parts are copied out. */
+function withoutRest(feeds: Feeds): { whole: Feeds; copies: ArrayBuffer[] } {
+  const copies: ArrayBuffer[] = []
+  const whole = Object.entries(feeds).map(([name, tensor]): [string, Tensor] => {
+    if (tensor.data.byteLength === tensor.data.buffer.byteLength) return [name, tensor]
+    const data = tensor.data.slice()
+    copies.push(data.buffer as ArrayBuffer)
+    return [name, { ...tensor, data }]
+  })
+  return { whole: Object.fromEntries(whole), copies }
 }
 
 function inOwnRealm(results: Results): Results {

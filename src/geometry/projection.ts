@@ -18,17 +18,25 @@ export interface Ball {
 export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain): void {
   const { center, radius, norm } = ball
   clipToDomain(point, domain)
-  if (distance(center, point, norm)[norm] <= radius) return
   if (norm === 'linf') {
-    clipToDomain(point, boxWithinDomain(ball, domain))
+    clipToCube(point, center, radius)
     return
   }
+  if (distance(center, point, norm)[norm] <= radius) return
   const displacement = new Float64Array(point.length)
   for (let index = 0; index < point.length; index++) displacement[index] = point[index] - center[index]
   const project = norm in shrink ? shrink[norm as keyof typeof shrink] : shrinkEvenly(exponent(norm))
   project(displacement, radius)
   for (let index = 0; index < point.length; index++) {
     point[index] = roundToward(center[index] + displacement[index], center[index])
+  }
+}
+
+function clipToCube(point: Float32Array, center: Float32Array, radius: number): void {
+  for (let index = 0; index < point.length; index++) {
+    const coordinate = center[index]
+    const step = point[index] - coordinate
+    if (Math.abs(step) > radius) point[index] = roundToward(coordinate + Math.sign(step) * radius, coordinate)
   }
 }
 

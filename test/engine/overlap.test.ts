@@ -1,17 +1,21 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { overlap } from '../../src/engine/overlap.js'
 
 test('works on two at a time, in order', async () => {
   const events: string[] = []
-  const finished = await overlap([30, 10, 10], 2, async (milliseconds, index) => {
-    events.push(`begin ${index}`)
-    await setTimeout(milliseconds)
-    events.push(`end ${index}`)
-    return true
+  const done = new Map<number, (goesOn: boolean) => void>()
+  const finished = overlap(['a', 'b', 'c'], 2, (item, index) => {
+    events.push(`begin ${item}`)
+    return new Promise((resolve) => done.set(index, resolve))
   })
-  expect(finished).toBe(true)
-  expect(events).toEqual(['begin 0', 'begin 1', 'end 1', 'begin 2', 'end 2', 'end 0'])
+  expect(events).toEqual(['begin a', 'begin b'])
+  done.get(1)!(true)
+  await setImmediate()
+  expect(events).toEqual(['begin a', 'begin b', 'begin c'])
+  done.get(0)!(true)
+  done.get(2)!(true)
+  expect(await finished).toBe(true)
 })
 
 test('begins nothing after one said false', async () => {

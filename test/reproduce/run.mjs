@@ -1,5 +1,5 @@
 // `npm run reproduce [name …]`: figures and tables of the papers, on the fixtures. Each says whether the order that the
-// paper found holds here. What takes hours runs only when it is named.
+// paper found holds here. What takes longest runs only when it is named.
 import { reproduceBaselines } from './baselines.mjs'
 import { reproduceClassifiers } from './classifiers.mjs'
 import { reproduceDeviations } from './deviations.mjs'

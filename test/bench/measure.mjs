@@ -31,13 +31,19 @@ export async function interleaveCpu(tasks, rounds) {
   const times = Object.fromEntries(Object.keys(tasks).map((name) => [name, Number.POSITIVE_INFINITY]))
   for (let round = -1; round < rounds; round++) {
     for (const [name, task] of Object.entries(tasks)) {
-      const start = process.cpuUsage()
-      await task()
-      const { user, system } = process.cpuUsage(start)
-      if (round >= 0) times[name] = Math.min(times[name], (user + system) / 1000)
+      const time = await cpuTime(task)
+      if (round >= 0) times[name] = Math.min(times[name], time)
     }
   }
   return times
+}
+
+/** Milliseconds of CPU time, of all threads, that a task takes. */
+export async function cpuTime(task) {
+  const start = process.cpuUsage()
+  await task()
+  const { user, system } = process.cpuUsage(start)
+  return (user + system) / 1000
 }
 
 /** Repeats a short task, so that one measurement takes long enough to be trusted. */

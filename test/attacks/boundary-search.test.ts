@@ -45,7 +45,7 @@ test('candidates end at the boundary of the label', async () => {
 test('with a target, at the boundary of the target', async () => {
   const given = await context({ targets: Int32Array.of(2, 1) })
   const adversarial = Float32Array.of(4, 1.5)
-  await moveToBoundary(given, adversarial, [0, 1], 20)
+  await moveToBoundary(given, adversarial, [0, 1], 20, new Int32Array(2))
   expect(adversarial[0]).toBeGreaterThan(2)
   expect(adversarial[0]).toBeLessThan(2.00001)
   expect(adversarial[1]).toBeGreaterThan(1)
@@ -56,12 +56,12 @@ test('with a target, at the boundary of the target', async () => {
 test('samples that are not fooled stay, and an exhausted budget changes nothing', async () => {
   const given = await context()
   const adversarial = Float32Array.of(4, 3)
-  await moveToBoundary(given, adversarial, [1], 4)
+  await moveToBoundary(given, adversarial, [1], 4, new Int32Array(2))
   expect(adversarial[0]).toBe(4)
   expect(adversarial[1]).toBeLessThan(3)
   const late = { ...given, budget: new Budget(0) }
   const before = Float32Array.from(adversarial)
-  expect(await moveToBoundary(late, adversarial, [0, 1], 4)).toBe(false)
+  expect(await moveToBoundary(late, adversarial, [0, 1], 4, new Int32Array(2))).toBe(false)
   expect(adversarial).toEqual(before)
   await given.model.close()
 })

@@ -15,7 +15,7 @@ export async function moveToBoundary(
   adversarial: Float32Array,
   fooled: readonly number[],
   halvings: number,
-  forwardQueries?: Int32Array,
+  forwardQueries: Int32Array,
 ): Promise<boolean> {
   const { model, inputs, labels, budget } = context
   const size = model.domain.lower.length
@@ -31,7 +31,7 @@ export async function moveToBoundary(
       for (let feature = 0; feature < size; feature++) {
         point[feature] = from[feature] + fraction * (to[feature] - from[feature])
       }
-      if (forwardQueries) forwardQueries[sample]++
+      forwardQueries[sample]++
     }
     const standing = new Set(await stillStanding(context, trial, fooled))
     for (const sample of fooled) {

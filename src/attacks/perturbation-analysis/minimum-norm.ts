@@ -72,7 +72,7 @@ async function run(
   const { model, labels, targets } = context
   const { domain } = model
   const candidates = unchanged(context)
-  const { adversarial } = candidates
+  const { adversarial, forwardQueries } = candidates
   const targeted = targets !== undefined
   // A single margin needs no list of classes.
   const single = targeted || Math.min(most, model.classes - 1) === 1
@@ -97,7 +97,7 @@ async function run(
       standing = await stillStanding(context, adversarial, standing)
     }
     const fooled = samples.filter((sample) => !standing.includes(sample))
-    const atBoundary = await moveToBoundary(context, adversarial, fooled, halvings)
+    const atBoundary = await moveToBoundary(context, adversarial, fooled, halvings, forwardQueries)
     if (!finished || !atBoundary) return { ...candidates, interrupted: true }
   }
   return candidates

@@ -119,6 +119,8 @@ async function confirm(bound, drawn, norm, wanted) {
   // Radii that the attack did not refuse.
   const attacked = new Map(attacks.map(({ name }) => [name, 0]))
   const total = () => [...attacked.values()].reduce((sum, count) => sum + count, 0)
+  // While a counterexample shrinks its seed stays the same, and with it the attack.
+  const turns = new Map()
   let [networksTested, radiiTested, refuted] = [0, 0, 0]
   const property = validLowerBounds(bound, {
     networks: drawn,
@@ -126,7 +128,8 @@ async function confirm(bound, drawn, norm, wanted) {
     attacks({ model, radii, seed }) {
       networksTested++
       radiiTested += radii.length
-      const { name, make } = attacks[seed % attacks.length]
+      if (!turns.has(seed)) turns.set(seed, turns.size)
+      const { name, make } = attacks[turns.get(seed) % attacks.length]
       // Its steps have one size for all samples.
       const epsilon = name === 'iterativePerturbation' ? Math.min(...radii) : radii
       const attack = make({ norm, epsilon, model, quick: true })

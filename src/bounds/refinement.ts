@@ -1,7 +1,7 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
-import { floatTensor } from '../graph/builder.js'
-import { elementCount, type Tensor } from '../graph/graph.js'
+import { floatTensor, GraphBuilder, type Precision } from '../graph/builder.js'
+import { elementCount, featureShape, type Tensor, type TypedGraph } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
@@ -17,21 +17,36 @@ import {
   upperName,
 } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
+import { ruleContext } from '../passes/context.js'
 import { cropAround } from '../passes/crop.js'
 import { classCount } from '../passes/gradient-graph.js'
+import { dependenceOnInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
+import { rowFunctionsGraph } from '../passes/row-functions.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
-import { croppedRows, groupRows, marginRows, marginsOf, type Rows } from './rows.js'
-import { rowLimits, type Stage, stageOf } from './stage.js'
+import { croppedRows, groupRows, marginRows, marginsOf, type Rows, rowFeeds } from './rows.js'
+import { rowLimits, rowsPerRun, type Stage, stageOf } from './stage.js'
 
 /** Elements per sample that are gathered for each row rather than having a turn of a loop for each sample. */
 const mostGathered = 1024
 /** Rows per sample that do not make such a turn worth while. */
 const mostInOrder = 16
+
+/** Bounds of a value, [n, …] each. */
+export interface ValueBounds {
+  readonly lower: FloatArray
+  readonly upper: FloatArray
+}
+
+/** Functions of the rows, and all that {@link rowFunctionsGraph} returned besides, under its names. */
+export interface ExplainedRows {
+  readonly functions: LinearFunctions
+  readonly details: ReadonlyMap<string, FloatArray>
+}
 
 /** Samples with what is known of them so far. */
 interface State {
@@ -50,6 +65,8 @@ export class Refinement {
   readonly #feeds: Record<string, Tensor>
   readonly #known: Set<string>
   readonly #isCut: boolean
+  #inherited: ReadonlyMap<string, ValueBounds> = new Map()
+  readonly #empty = new Set<number>()
 
   private constructor(model: BoundedModel, settings: BallSettings, budget: Budget, state: State) {
     this.#model = model
@@ -95,6 +112,33 @@ export class Refinement {
     const centre = tensor(lower.map((low, index) => low + (upper[index] - low) / 2))
     const feeds = { centre, [lowerName(name)]: tensor(lower), [upperName(name)]: tensor(upper) }
     return new Refinement(model, settings, budget, { count, feeds, known: new Set(), isCut: false })
+  }
+
+  /**
+   * Bounds of values that are known from elsewhere: what {@link refine} finds is cut down to them. They may be about a part
+   * of the ball, and all that is found then is about that part.
+   */
+  inherit(bounds: ReadonlyMap<string, ValueBounds>): void {
+    this.#inherited = bounds
+  }
+
+  get precision(): Precision {
+    return this.#settings.precision
+  }
+
+  /** Samples of whose ball the inherited bounds leave nothing, as far as that was noticed. */
+  get empty(): ReadonlySet<number> {
+    return this.#empty
+  }
+
+  /** What {@link refine} found. */
+  get bounds(): ReadonlyMap<string, ValueBounds> {
+    return new Map(
+      [...this.#known].map((value) => {
+        const [lower, upper] = [lowerName(value), upperName(value)].map((name) => this.#feeds[name].data as FloatArray)
+        return [value, { lower, upper }]
+      }),
+    )
   }
 
   /** How many samples to bound together: more of them pay off for small models only. */
@@ -146,9 +190,16 @@ export class Refinement {
       if (!(await this.#budget.next())) return
       // In a half-space no interval is exact.
       const isExact = !this.#isCut && isExactInterval(graph, value, this.#settings)
+      const inherited = this.#inherited.get(value)
+      if (inherited && isLinear(graph, value)) {
+        this.#know(value, inherited, [this.#count, ...featureShape(graph.values.get(value)!.shape)!])
+        continue
+      }
       const { lower, upper, loose } = await this.#intervals(value, !isExact)
       const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
+      if (inherited) this.#meet(bounds, inherited)
       if (!isExact) await this.#tighten(value, bounds, loose.data as Uint8Array, iterations)
+      if (inherited) this.#meet(bounds, inherited)
       this.#know(value, bounds, lower.shape)
     }
   }
@@ -211,6 +262,48 @@ export class Refinement {
     return found.flatMap(({ functions }) => functions ?? [])
   }
 
+  /**
+   * Functions that rows of a value are nowhere below and that are as large as they can be at the points, one per row;
+   * undefined when the budget ended.
+   */
+  async explain(target: string, rows: Rows, points: FloatArray): Promise<ExplainedRows | undefined> {
+    const { graph, featureShape: features } = this.#model
+    const key = `functions ${target} ${describe(this.#settings)} given ${[...this.#known].join()}`
+    const stage = await stageOf(this.#model, key, () => rowFunctionsGraph(graph, target, this.#known, this.#settings))
+    const size = elementCount(features)
+    const found = new Map<string, FloatArray>()
+    const total = rows.sample.length
+    const most = rowsPerRun(graph)
+    for (let start = 0; start < total; start += most) {
+      if (!(await this.#budget.next())) return undefined
+      const count = Math.min(most, total - start)
+      const here = this.#tensor(points.slice(start * size, (start + count) * size), [count, ...features])
+      const feeds = { ...this.#feeds, ...rowFeeds(rows, start, most), [graph.inputs[0].name]: here }
+      for (const [name, { data }] of Object.entries(await stage.run(feeds))) {
+        const width = data.length / count
+        const all = found.get(name) ?? floatArray(this.#settings.precision, total * width)
+        all.set(data as FloatArray, start * width)
+        found.set(name, all)
+      }
+    }
+    return {
+      functions: { coefficients: found.get('coefficients')!, constants: found.get('constant')! },
+      details: found,
+    }
+  }
+
+  /** Cuts bounds down to others; where nothing is left, their sample is empty. */
+  #meet({ lower, upper }: ValueBounds, other: ValueBounds): void {
+    const width = lower.length / this.#count
+    for (let index = 0; index < lower.length; index++) {
+      lower[index] = Math.max(lower[index], other.lower[index])
+      upper[index] = Math.min(upper[index], other.upper[index])
+      if (lower[index] <= upper[index]) continue
+      this.#empty.add(Math.floor(index / width))
+      upper[index] = lower[index]
+    }
+  }
+
   #know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
     this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, shape)
     this.#feeds[upperName(value)] = this.#tensor(bounds.upper, shape)
@@ -244,7 +337,7 @@ export class Refinement {
     const width = lower.length / this.#count
     const rows = { sample: [] as number[], plus: [] as number[], minus: [] as number[] }
     loose.forEach((isLoose, index) => {
-      if (!isLoose) return
+      if (!isLoose || (this.#inherited.has(value) && !(lower[index] < 0 && upper[index] > 0))) return
       const sample = Math.floor(index / width)
       rows.sample.push(sample, sample)
       rows.plus.push(index % width, -1)
@@ -307,6 +400,10 @@ export class Refinement {
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {
     return { type: this.#settings.precision, shape, data }
   }
+}
+
+function isLinear(graph: TypedGraph, value: string): boolean {
+  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
 }
 
 function describe({ norm, domain, rounding, precision }: BallSettings): string {

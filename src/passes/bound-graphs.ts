@@ -216,7 +216,11 @@ function hasMaximum({ nodes }: TypedGraph): boolean {
 }
 
 /** Declares a graph input when the bounds that it holds are first asked for. */
-function declareKnown(graph: TypedGraph, builder: GraphBuilder, known: Known): (value: string) => Interval | undefined {
+export function declareKnown(
+  graph: TypedGraph,
+  builder: GraphBuilder,
+  known: Known,
+): (value: string) => Interval | undefined {
   return (value) => {
     if (!known.has(value) && value !== graph.inputs[0].name) return undefined
     const shape = ['samples', ...shapeOf(value, graph)]
@@ -269,6 +273,6 @@ function emitSumOver(
   return builder.add('Add', [least, error])
 }
 
-function shapeOf(value: string, graph: TypedGraph): readonly number[] {
+export function shapeOf(value: string, graph: TypedGraph): readonly number[] {
   return featureShape(graph.values.get(value)!.shape)!
 }

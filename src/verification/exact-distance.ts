@@ -1,13 +1,14 @@
 import type { AttackContext } from '../attacks/attack.js'
 import { fmn } from '../attacks/minimal-distance/fmn.js'
 import { checkDevice } from '../bounds/check-device.js'
-import { NoGraphError, SettingsError } from '../errors.js'
+import { NoGraphError } from '../errors.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { batches, range } from '../sampling/rows.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
+import { unitDistances } from './unit-distance.js'
 
 /** What is known of the distance of a sample to the nearest input of another class, in input units. */
 export interface DistanceInterval {
@@ -42,6 +43,7 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
   const { model, inputs, labels, budget } = context
   checkModel(model)
   const size = model.domain.lower.length
+  if (size > mostFeatures) return unitDistances(context, norm)
   const all = range(labels.length)
   const rowsOf = (data: Float32Array) =>
     all.map((sample) => Float64Array.from(data.subarray(sample * size, (sample + 1) * size)))
@@ -102,13 +104,8 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
 }
 
 function checkModel(model: Classifier): void {
-  const { domain, description, graph } = model
+  const { description, graph } = model
   checkDevice(model)
   const reason = reasonForOpacity(graph)
   if (reason !== undefined) throw new NoGraphError({ model: description.name, reason, method: 'exact' })
-  const features = domain.lower.length
-  if (features <= mostFeatures) return
-  throw new SettingsError(
-    `exact halves boxes of inputs, which is hopeless beyond ${mostFeatures} features; ${description.name} has ${features}. Use complete({ norm: 'linf' }) to decide one radius, or take the interval between alphaCrown and fmn.`,
-  )
 }

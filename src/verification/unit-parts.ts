@@ -1,0 +1,269 @@
+import { type FloatArray, floatArray } from '../bounds/input-ball.js'
+import type { ExplainedRows, Refinement, ValueBounds } from '../bounds/refinement.js'
+import type { Rows } from '../bounds/rows.js'
+import { GraphBuilder, type Precision } from '../graph/builder.js'
+import { elementCount, featureShape, type TypedGraph } from '../graph/graph.js'
+import { ruleContext } from '../passes/context.js'
+import { atPointName, influenceName } from '../passes/row-functions.js'
+import { range } from '../sampling/rows.js'
+import type { Polyhedron } from '../solvers/dual-newton.js'
+import type { Row } from './question.js'
+
+/** A linear function of the input, coefficients · x + constant, that is at most zero for every input of interest. */
+export interface Cut {
+  readonly coefficients: FloatArray
+  readonly constant: number
+}
+
+/** The half of a part where a unit is on (its input at least zero), or where it is off. */
+export interface Split {
+  readonly value: string
+  readonly unit: number
+  readonly isOn: boolean
+}
+
+/** What is known of the units on a part of the inputs. */
+export interface Units {
+  /** Of the inputs of all units, by the names of their values. */
+  readonly bounds: ReadonlyMap<string, ValueBounds>
+  /** From the parts that hold this one: of all their inputs, and of those that matter. */
+  readonly ofPart: readonly Cut[]
+  readonly ofRows: readonly Cut[]
+  readonly split: Split
+}
+
+/** A row of an output to look at on a part, as closely as can be at a point of the input. */
+export interface RowQuestion {
+  readonly part: number
+  readonly row: Row
+  readonly point: ArrayLike<number>
+}
+
+/** What is at most zero where the row is, and details of it by the names that {@link influenceName} and {@link atPointName} give. */
+export interface RowView {
+  readonly cut: Cut
+  readonly details: ReadonlyMap<string, FloatArray>
+}
+
+// Weight of what a relaxation may cost elsewhere than at the point.
+const anywhere = 1e-3
+const units = new Set(['Relu', 'LeakyRelu', 'PRelu'])
+
+/** The values that units are made of, with their sizes: entries on either side of zero are on different linear pieces. */
+export function unitInputs(graph: TypedGraph): Map<string, number> {
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
+  const values = graph.nodes
+    .filter(({ operator, inputs }) => units.has(operator) && context.isActivation(inputs[0]))
+    .map(({ inputs }) => inputs[0])
+  return new Map(values.map((value) => [value, elementCount(featureShape(context.shape(value))!)]))
+}
+
+/** Parts of balls of inputs, bounded by linear relaxation. */
+export class BoundedParts {
+  readonly #graph: TypedGraph
+  readonly #refinement: Refinement
+  /** Of each part; those that hold no input have none. */
+  readonly bounds: readonly (ReadonlyMap<string, ValueBounds> | undefined)[]
+  /** What the newest split of each part says of the inputs. */
+  readonly cuts: ReadonlyMap<number, Cut>
+
+  private constructor(
+    graph: TypedGraph,
+    refinement: Refinement,
+    bounds: BoundedParts['bounds'],
+    cuts: BoundedParts['cuts'],
+  ) {
+    this.#graph = graph
+    this.#refinement = refinement
+    this.bounds = bounds
+    this.cuts = cuts
+  }
+
+  /**
+   * Bounds the parts of the balls of a refinement, where no units are split or in all of them; undefined when the budget
+   * ended. The points are in the parts, or near.
+   */
+  static async of(
+    graph: TypedGraph,
+    refinement: Refinement,
+    units: readonly (Units | undefined)[],
+    points: readonly ArrayLike<number>[],
+  ): Promise<BoundedParts | undefined> {
+    const sizes = unitInputs(graph)
+    const known = units.flatMap((each) => each ?? [])
+    if (known.length > 0) refinement.inherit(join(known.map(({ bounds }) => bounds)))
+    await refinement.refine()
+    const { bounds, empty } = refinement
+    if ([...sizes.keys()].some((value) => !bounds.has(value))) return undefined
+    const cuts = await splitCuts(refinement, units, points)
+    if (!cuts) return undefined
+    const ofParts = range(units.length).map((part) =>
+      empty.has(part)
+        ? undefined
+        : new Map([...sizes].map(([value, size]) => [value, slice(bounds.get(value)!, part, size)])),
+    )
+    return new BoundedParts(graph, refinement, ofParts, cuts)
+  }
+
+  /** Undefined when the budget ended. */
+  async look(questions: readonly RowQuestion[]): Promise<RowView[] | undefined> {
+    const rows: Rows = {
+      sample: questions.map(({ part }) => part),
+      plus: questions.map(({ row }) => row.plus),
+      minus: questions.map(({ row }) => row.minus),
+    }
+    const [{ name: output }] = this.#graph.outputs
+    const points = joinPoints(
+      questions.map(({ point }) => point),
+      this.#refinement.precision,
+    )
+    const explained = await this.#refinement.explain(output, rows, points)
+    return explained && questions.map((_, row) => viewOf(explained, row))
+  }
+}
+
+/** What the newest splits say of the inputs. */
+async function splitCuts(
+  refinement: Refinement,
+  units: readonly (Units | undefined)[],
+  points: readonly ArrayLike<number>[],
+): Promise<ReadonlyMap<number, Cut> | undefined> {
+  const found = new Map<number, Cut>()
+  const values = new Set(units.flatMap((each) => each?.split.value ?? []))
+  for (const value of values) {
+    const parts = range(units.length).filter((part) => units[part]?.split.value === value)
+    const splits = parts.map((part) => units[part]!.split)
+    // Where a unit is on, minus its input is at most zero.
+    const rows = {
+      sample: parts,
+      plus: splits.map(({ unit, isOn }) => (isOn ? -1 : unit)),
+      minus: splits.map(({ unit, isOn }) => (isOn ? unit : -1)),
+    }
+    const own = joinPoints(
+      parts.map((part) => points[part]),
+      refinement.precision,
+    )
+    const explained = await refinement.explain(value, rows, own)
+    if (!explained) return undefined
+    parts.forEach((part, row) => {
+      found.set(part, viewOf(explained, row).cut)
+    })
+  }
+  return found
+}
+
+/**
+ * The unit that the rows may lose most by: where a coefficient takes the chord, how far that is above the unit at the point;
+ * and otherwise, with less weight, how far it is anywhere (cf. Bunel et al., 2020). Undefined where no unit is open.
+ */
+export function mostCostly(
+  bounds: ReadonlyMap<string, ValueBounds>,
+  views: readonly RowView[],
+): Omit<Split, 'isOn'> | undefined {
+  let best: Omit<Split, 'isOn'> | undefined
+  let most = -1
+  for (const [value, { lower, upper }] of bounds) {
+    const details = views.flatMap(({ details }) => {
+      const [influence, at] = [influenceName(value), atPointName(value)].map((name) => details.get(name))
+      return influence && at ? [{ influence, at }] : []
+    })
+    for (let unit = 0; unit < lower.length; unit++) {
+      const [low, high] = [lower[unit], upper[unit]]
+      if (!(low < 0 && high > 0)) continue
+      let cost = 0
+      for (const { influence, at } of details) {
+        const place = Math.min(Math.max(at[unit], low), high)
+        const gap = influence[unit] < 0 ? (high * (place - low)) / (high - low) - Math.max(place, 0) : 0
+        cost += Math.abs(influence[unit]) * (gap + (anywhere * -low * high) / (high - low))
+      }
+      if (cost <= most) continue
+      most = cost
+      best = { value, unit }
+    }
+  }
+  return best
+}
+
+/** The two halves of a part. */
+export function halvesOf(
+  bounds: ReadonlyMap<string, ValueBounds>,
+  ofPart: readonly Cut[],
+  ofRows: readonly Cut[],
+  { value, unit }: Omit<Split, 'isOn'>,
+): Units[] {
+  return [true, false].map((isOn) => {
+    const { lower, upper } = bounds.get(value)!
+    const half = isOn ? { lower: lower.with(unit, 0), upper } : { lower, upper: upper.with(unit, 0) }
+    return { bounds: new Map([...bounds, [value, half]]), ofPart, ofRows, split: { value, unit, isOn } }
+  })
+}
+
+/** Displacements of a point that keep to the cuts and to a box, with the cut of each row; undefined where a cut allows no input. */
+export function polyhedronOf(
+  cuts: readonly Cut[],
+  from: ArrayLike<number>,
+  { lower, upper }: Pick<Polyhedron, 'lower' | 'upper'>,
+): { polyhedron: Polyhedron; kept: readonly Cut[] } | undefined {
+  const rows: Float64Array[] = []
+  const offsets: number[] = []
+  const kept: Cut[] = []
+  for (const cut of cuts) {
+    const { coefficients, constant } = cut
+    let [squares, value] = [0, constant]
+    for (let feature = 0; feature < coefficients.length; feature++) {
+      squares += coefficients[feature] ** 2
+      value += coefficients[feature] * from[feature]
+    }
+    const size = Math.sqrt(squares)
+    if (!(size > 0)) {
+      if (value > 0) return undefined
+      continue
+    }
+    rows.push(Float64Array.from(coefficients, (coefficient) => -coefficient / size))
+    offsets.push(value / size)
+    kept.push(cut)
+  }
+  return { polyhedron: { rows, offsets: Float64Array.from(offsets), lower, upper }, kept }
+}
+
+function viewOf({ functions: { coefficients, constants }, details }: ExplainedRows, row: number): RowView {
+  const part = (all: FloatArray) => {
+    const size = all.length / constants.length
+    return all.slice(row * size, (row + 1) * size)
+  }
+  return {
+    cut: { coefficients: part(coefficients), constant: constants[row] },
+    details: new Map([...details].map(([name, all]) => [name, part(all)])),
+  }
+}
+
+function joinPoints(points: readonly ArrayLike<number>[], precision: Precision): FloatArray {
+  const size = points[0]?.length ?? 0
+  const all = floatArray(precision, points.length * size)
+  points.forEach((point, index) => {
+    all.set(point, index * size)
+  })
+  return all
+}
+
+function slice({ lower, upper }: ValueBounds, part: number, size: number): ValueBounds {
+  return {
+    lower: lower.slice(part * size, (part + 1) * size),
+    upper: upper.slice(part * size, (part + 1) * size),
+  }
+}
+
+function join(parts: readonly ReadonlyMap<string, ValueBounds>[]): Map<string, ValueBounds> {
+  const joinEnd = (value: string, end: keyof ValueBounds) => {
+    const [first] = parts
+    const size = first.get(value)![end].length
+    const all = floatArray(first.get(value)![end] instanceof Float64Array ? 'float64' : 'float32', size * parts.length)
+    parts.forEach((bounds, part) => {
+      all.set(bounds.get(value)![end], part * size)
+    })
+    return all
+  }
+  return new Map(
+    [...parts[0].keys()].map((value) => [value, { lower: joinEnd(value, 'lower'), upper: joinEnd(value, 'upper') }]),
+  )
+}

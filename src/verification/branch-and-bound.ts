@@ -9,11 +9,12 @@ import { batches, range, rowOf } from '../sampling/rows.js'
 import { between, halve, joinBoxes } from './boxes.js'
 import { descend } from './descent.js'
 import type { Inquiry, Part } from './inquiry.js'
+import { splitUnits } from './unit-splitting.js'
 
 // More features than this would have to be halved too often.
 const mostFeatures = 16
 // Boxes that are bounded together, and random starts of the descent. Few features make small models.
-const [mostParts, starts] = [256, 20]
+const [mostParts, mostSplits, starts] = [256, 32, 20]
 // Steps of the lower slopes: where boxes are many, one; where there is no other way, as many as alphaCrown takes.
 const [stepsOfMany, stepsOfOne, cuts] = [1, 10, 2]
 
@@ -48,8 +49,8 @@ export async function branchAndBound(inquiry: Inquiry, random: RandomSource, bud
   await descend(inquiry, undecided, starts, random, budget)
   if (!isSmall) {
     const rest = await bound(inquiry.unanswered(undecided), most, boundClosely)
-    inquiry.leave(rest.map(({ part }) => part))
-    return boxes
+    const left = rest.map(({ part }) => part)
+    return boxes + (await splitUnits(inquiry, left, Math.min(most, mostSplits), budget))
   }
 
   let stack = inquiry.unanswered(splitAll(inquiry, first))

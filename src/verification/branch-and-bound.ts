@@ -28,7 +28,8 @@ interface Rest {
 /**
  * Answers questions: linear relaxation excludes what it can, a descent looks for counterexamples among the rest. What is
  * left is halved until it is decided where the input has few features (Bunel et al., "Branch and bound for piecewise
- * linear neural network verification", JMLR 2020); with many, it is bounded with optimised slopes and cuts.
+ * linear neural network verification", JMLR 2020); with many, it is bounded with optimised slopes and cuts, and then units
+ * are split.
  * Returns how many boxes it bounded.
  */
 export async function branchAndBound(inquiry: Inquiry, random: RandomSource, budget: Budget): Promise<number> {

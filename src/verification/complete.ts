@@ -20,8 +20,8 @@ const seed = 0
 
 /**
  * Verification of each class at the radius that is asked for: linear relaxation, then a descent that may find the
- * sample fooled, then optimised slopes and cuts; with at most 16 features, halving of the ball until all is decided (see
- * {@link branchAndBound}). Meant for one radius, as in `toHaveLowerBoundAbove`: it tells whether a margin is positive, not
+ * sample fooled, then optimised slopes and cuts, then splitting of units (Relu, LeakyRelu, PRelu); with at most 16 features,
+ * halving of the ball until all is decided (see {@link branchAndBound}). Meant for one radius, as in `toHaveLowerBoundAbove`: it tells whether a margin is positive, not
  * how large it is, and gives the least positive number where it is.
  * @throws SettingsError for another norm than ℓ∞; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.

@@ -1,14 +1,16 @@
 import type { AttackContext } from '../attacks/attack.js'
 import { fmn } from '../attacks/minimal-distance/fmn.js'
 import { checkDevice } from '../bounds/check-device.js'
-import { NoGraphError } from '../errors.js'
+import { NoGraphError, SettingsError } from '../errors.js'
 import type { Norm } from '../geometry/norm.js'
+import { nodeLabel } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { batches, range } from '../sampling/rows.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
 import { unitDistances } from './unit-distance.js'
+import { otherThanUnits } from './unit-parts.js'
 
 /** What is known of the distance of a sample to the nearest input of another class, in input units. */
 export interface DistanceInterval {
@@ -18,9 +20,9 @@ export interface DistanceInterval {
   readonly upper: number
   /** An input, in float64, that is classified otherwise. */
   readonly nearest: Float64Array | undefined
-  /** The distance is known: `lower` is at most 1e-9 of it below `upper`. */
+  /** The distance is known: `lower` is at most 1e-9 of it below `upper`, 1e-6 where units were split. */
   readonly proved: boolean
-  /** Boxes that were bounded. */
+  /** Boxes, or parts by their units, that were bounded. */
   readonly boxes: number
   /** Of the attack that the search starts from. */
   readonly gradientQueries: number
@@ -35,8 +37,9 @@ const [mostNodes, mostTimes] = [256, 5]
  * Minimal distances by branch and bound over boxes of inputs, in float64. The linear functions of CROWN that a margin is
  * nowhere below tell how near to the sample a box may hold an input of another class; the nearest such point is tried,
  * and the box is cut down to where the function is not positive, and halved. Where a margin is linear, its box is done. The
- * box that reaches nearest comes first; what an attack finds is where the search starts.
- * @throws SettingsError for more than 16 features, NoGraphError for a model that is a function, UnsupportedOperatorError for
+ * box that reaches nearest comes first; what an attack finds is where the search starts. With more than 16 features units
+ * are split in place of boxes ({@link unitDistances}).
+ * @throws SettingsError for more than 16 features and other operators than units, NoGraphError for a model that is a function, UnsupportedOperatorError for
  * operators that have no relaxation.
  */
 export async function exactDistances(context: AttackContext, norm: Norm): Promise<DistanceInterval[]> {
@@ -104,8 +107,13 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
 }
 
 function checkModel(model: Classifier): void {
-  const { description, graph } = model
+  const { description, graph, domain } = model
   checkDevice(model)
   const reason = reasonForOpacity(graph)
   if (reason !== undefined) throw new NoGraphError({ model: description.name, reason, method: 'exact' })
+  const other = otherThanUnits(graph)
+  if (domain.lower.length <= mostFeatures || !other) return
+  throw new SettingsError(
+    `exact halves boxes of at most ${mostFeatures} features, and of models with more it splits units (Relu, LeakyRelu, PRelu); ${description.name} has ${domain.lower.length} features and the operator ${other.operator} ("${nodeLabel(other)}"). Take the interval between alphaCrown and fmn.`,
+  )
 }

@@ -3,6 +3,7 @@ import { linearRegion } from '../attacks/linear-region/linear-region.js'
 import { fmn } from '../attacks/minimal-distance/fmn.js'
 import { Refinement } from '../bounds/refinement.js'
 import { distance, type Norm } from '../geometry/norm.js'
+import type { TypedGraph } from '../graph/graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
 import { closestInPolyhedron } from '../solvers/closest-in-polyhedron.js'
 import type { DistanceInterval } from './exact-distance.js'
@@ -14,6 +15,8 @@ import {
   mostCostly,
   polyhedronOf,
   type RowView,
+  type Split,
+  settledOf,
   type Units,
   unitInputs,
 } from './unit-parts.js'
@@ -45,7 +48,7 @@ interface Case {
   readonly part: number
   readonly rival: number
   /** What is at most zero on the part, and there where the rival wins. */
-  readonly ofPart: readonly Cut[]
+  readonly ofSplits: ReadonlyMap<Split, Cut>
   readonly ofRival: readonly Cut[]
   readonly distance: number
   readonly point: Float64Array
@@ -108,7 +111,7 @@ class Search {
   /** The case with another cut, and the point that is nearest for all cuts; undefined where none of interest is left. */
   look(of: Case, view: RowView): Case | undefined {
     const ofRival = [...of.ofRival, view.cut]
-    const within = polyhedronOf([...of.ofPart, ...ofRival], this.sample, this)
+    const within = polyhedronOf([...of.ofSplits.values(), ...ofRival], this.sample, this)
     if (!within) return undefined
     const { status, d, multipliers } = closestInPolyhedron(this.norm, within.polyhedron, this.reach * (1 - tolerance))
     if (status === 'beyond') return undefined
@@ -130,14 +133,15 @@ class Search {
   }
 
   /** Splits a part for the rival of a case. */
-  branch({ distance, point, rival, ofPart, ofRival, view }: Case, bounds: Units['bounds']): void {
+  branch({ distance, point, rival, ofSplits, ofRival, view }: Case, bounds: Units['bounds'], graph: TypedGraph): void {
     if (!this.#matters(distance)) return
     const next = mostCostly(bounds, view ? [view] : [])
     if (!next) {
       this.aside = Math.min(this.aside, distance)
       return
     }
-    for (const units of halvesOf(bounds, ofPart, ofRival, next)) {
+    const settled = settledOf(graph, ofSplits)
+    for (const units of halvesOf({ bounds, splits: [...ofSplits.keys()], ofRows: ofRival, settled }, next)) {
       this.open.push({ rivals: [rival], units, distance, point })
     }
   }
@@ -238,10 +242,9 @@ async function viewTogether(
   if (!parts) return false
   let cases = group.flatMap(({ owner, node }, part): Case[] => {
     if (!parts.bounds[part]) return []
-    const newest = parts.cuts.get(part)
     const { rivals, units, distance, point } = node
-    const ofPart = [...(units?.ofPart ?? []), ...(newest ? [newest] : [])]
-    return rivals.map((rival) => ({ owner, part, rival, ofPart, ofRival: units?.ofRows ?? [], distance, point }))
+    const ofSplits = parts.cuts[part]
+    return rivals.map((rival) => ({ owner, part, rival, ofSplits, ofRival: units?.ofRows ?? [], distance, point }))
   })
   const closed: Case[] = []
   for (let look = 0; look < mostLooks && cases.length > 0; look++) {
@@ -265,6 +268,6 @@ async function viewTogether(
     cases = next
   }
   for (const { owner } of group) searches[owner].parts++
-  for (const each of [...closed, ...cases]) searches[each.owner].branch(each, parts.bounds[each.part]!)
+  for (const each of [...closed, ...cases]) searches[each.owner].branch(each, parts.bounds[each.part]!, model.graph)
   return true
 }

@@ -2,8 +2,10 @@ import { type FloatArray, floatArray } from '../bounds/input-ball.js'
 import type { ExplainedRows, Refinement, ValueBounds } from '../bounds/refinement.js'
 import type { Rows } from '../bounds/rows.js'
 import { GraphBuilder, type Precision } from '../graph/builder.js'
-import { elementCount, featureShape, type TypedGraph } from '../graph/graph.js'
+import { elementCount, featureShape, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import { findOperator } from '../operators/registry.js'
 import { ruleContext } from '../passes/context.js'
+import { dependenceOnInput } from '../passes/linear-prefix.js'
 import { atPointName, influenceName } from '../passes/row-functions.js'
 import { range } from '../sampling/rows.js'
 import type { Polyhedron } from '../solvers/dual-newton.js'
@@ -26,10 +28,11 @@ export interface Split {
 export interface Units {
   /** Of the inputs of all units, by the names of their values. */
   readonly bounds: ReadonlyMap<string, ValueBounds>
-  /** From the parts that hold this one: of all their inputs, and of those that matter. */
-  readonly ofPart: readonly Cut[]
+  readonly splits: readonly Split[]
+  /** What is at most zero where the part has inputs that matter: from the parts that hold this one. */
   readonly ofRows: readonly Cut[]
-  readonly split: Split
+  /** What splits say that are linear in the input, by the place of the split: no split before changes it. */
+  readonly settled: ReadonlyMap<Split, Cut>
 }
 
 /** A row of an output to look at on a part, as closely as can be at a point of the input. */
@@ -58,14 +61,23 @@ export function unitInputs(graph: TypedGraph): Map<string, number> {
   return new Map(values.map((value) => [value, elementCount(featureShape(context.shape(value))!)]))
 }
 
+/** The first operator that splitting units does not make linear, if there is one. */
+export function otherThanUnits(graph: TypedGraph): GraphNode | undefined {
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
+  return graph.nodes.find((node) => {
+    const isActive = node.outputs.some((output) => context.isActivation(output))
+    return isActive && !units.has(node.operator) && !findOperator(node)?.linear?.(node, context)
+  })
+}
+
 /** Parts of balls of inputs, bounded by linear relaxation. */
 export class BoundedParts {
   readonly #graph: TypedGraph
   readonly #refinement: Refinement
   /** Of each part; those that hold no input have none. */
   readonly bounds: readonly (ReadonlyMap<string, ValueBounds> | undefined)[]
-  /** What the newest split of each part says of the inputs. */
-  readonly cuts: ReadonlyMap<number, Cut>
+  /** What the splits of each part say of the inputs. */
+  readonly cuts: readonly ReadonlyMap<Split, Cut>[]
 
   private constructor(
     graph: TypedGraph,
@@ -122,34 +134,41 @@ export class BoundedParts {
   }
 }
 
-/** What the newest splits say of the inputs. */
+/** What splits say of the inputs, for each part. */
 async function splitCuts(
   refinement: Refinement,
   units: readonly (Units | undefined)[],
   points: readonly ArrayLike<number>[],
-): Promise<ReadonlyMap<number, Cut> | undefined> {
-  const found = new Map<number, Cut>()
-  const values = new Set(units.flatMap((each) => each?.split.value ?? []))
-  for (const value of values) {
-    const parts = range(units.length).filter((part) => units[part]?.split.value === value)
-    const splits = parts.map((part) => units[part]!.split)
+): Promise<Map<Split, Cut>[] | undefined> {
+  const found = units.map((each) => new Map(each?.settled))
+  const asked = units.flatMap((each, part) =>
+    (each?.splits ?? []).filter((split) => !found[part].has(split)).map((split) => ({ part, split })),
+  )
+  for (const value of new Set(asked.map(({ split }) => split.value))) {
+    const own = asked.filter(({ split }) => split.value === value)
     // Where a unit is on, minus its input is at most zero.
     const rows = {
-      sample: parts,
-      plus: splits.map(({ unit, isOn }) => (isOn ? -1 : unit)),
-      minus: splits.map(({ unit, isOn }) => (isOn ? unit : -1)),
+      sample: own.map(({ part }) => part),
+      plus: own.map(({ split: { unit, isOn } }) => (isOn ? -1 : unit)),
+      minus: own.map(({ split: { unit, isOn } }) => (isOn ? unit : -1)),
     }
-    const own = joinPoints(
-      parts.map((part) => points[part]),
+    const at = joinPoints(
+      own.map(({ part }) => points[part]),
       refinement.precision,
     )
-    const explained = await refinement.explain(value, rows, own)
+    const explained = await refinement.explain(value, rows, at)
     if (!explained) return undefined
-    parts.forEach((part, row) => {
-      found.set(part, viewOf(explained, row).cut)
+    own.forEach(({ part, split }, row) => {
+      found[part].set(split, viewOf(explained, row).cut)
     })
   }
   return found
+}
+
+/** The cuts that hold for all parts of a part as they are. */
+export function settledOf(graph: TypedGraph, cuts: ReadonlyMap<Split, Cut>): Map<Split, Cut> {
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
+  return new Map([...cuts].filter(([{ value }]) => dependenceOnInput(value, context) !== 'nonlinear'))
 }
 
 /**
@@ -185,16 +204,12 @@ export function mostCostly(
 }
 
 /** The two halves of a part. */
-export function halvesOf(
-  bounds: ReadonlyMap<string, ValueBounds>,
-  ofPart: readonly Cut[],
-  ofRows: readonly Cut[],
-  { value, unit }: Omit<Split, 'isOn'>,
-): Units[] {
+export function halvesOf({ bounds, splits, ofRows, settled }: Units, { value, unit }: Omit<Split, 'isOn'>): Units[] {
   return [true, false].map((isOn) => {
     const { lower, upper } = bounds.get(value)!
     const half = isOn ? { lower: lower.with(unit, 0), upper } : { lower, upper: upper.with(unit, 0) }
-    return { bounds: new Map([...bounds, [value, half]]), ofPart, ofRows, split: { value, unit, isOn } }
+    const split = { value, unit, isOn }
+    return { bounds: new Map([...bounds, [value, half]]), splits: [...splits, split], ofRows, settled }
   })
 }
 

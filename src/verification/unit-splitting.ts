@@ -10,8 +10,11 @@ import {
   type Cut,
   halvesOf,
   mostCostly,
+  otherThanUnits,
   polyhedronOf,
   type RowView,
+  type Split,
+  settledOf,
   type Units,
   unitInputs,
 } from './unit-parts.js'
@@ -29,7 +32,7 @@ interface UnitPart {
   readonly rows: readonly Row[]
   readonly units?: Units
   /** What is at most zero on the part, and there where the rows are. */
-  readonly ofPart: readonly Cut[]
+  readonly ofSplits: ReadonlyMap<Split, Cut>
   readonly ofRows: readonly Cut[]
   /** An input that may meet the case, for all that is known. */
   readonly point: ArrayLike<number>
@@ -54,10 +57,11 @@ export async function splitUnits(
     part.open.map((position): UnitPart => {
       const point = middle(part)
       const rows = questions[part.question].cases[position]
-      return { part: { ...part, open: [position] }, rows, ofPart: [], ofRows: [], point, views: [] }
+      return { part: { ...part, open: [position] }, rows, ofSplits: new Map(), ofRows: [], point, views: [] }
     }),
   )
-  const canSplit = unitInputs(model.graph).size > 0
+  // Pools and curves would be left as they are, however many units were split.
+  const canSplit = !otherThanUnits(model.graph) && unitInputs(model.graph).size > 0
   while (canSplit && stack.length > 0 && (await budget.next())) {
     const taken = stack.splice(-most)
     for (const { part } of taken) counts.set(part.question, (counts.get(part.question) ?? 0) + 1)
@@ -93,10 +97,7 @@ async function viewTogether(
   if (!bounded) return undefined
   let open = range(group.length)
     .filter((index) => bounded.bounds[index])
-    .map((index) => {
-      const newest = bounded.cuts.get(index)
-      return { index, ...group[index], ofPart: [...group[index].ofPart, ...(newest ? [newest] : [])] }
-    })
+    .map((index) => ({ ...group[index], index, ofSplits: bounded.cuts[index] }))
   for (let look = 0; look < mostLooks && open.length > 0; look++) {
     const views = await bounded.look(
       open.flatMap(({ index, rows, point }) => rows.map((row) => ({ part: index, row, point }))),
@@ -114,14 +115,16 @@ async function viewTogether(
     const asked = new Set(inquiry.unanswered(left.map(({ part }) => part)))
     open = left.filter(({ part }) => asked.has(part))
   }
-  return open.flatMap((each) => {
-    const bounds = bounded.bounds[each.index]!
+  return open.flatMap(({ index, ...each }): UnitPart[] => {
+    const bounds = bounded.bounds[index]!
     const next = mostCostly(bounds, each.views)
     if (!next) {
       inquiry.leave([each.part])
       return []
     }
-    return halvesOf(bounds, each.ofPart, each.ofRows, next).map((units) => ({ ...each, units }))
+    const settled = settledOf(model.graph, each.ofSplits)
+    const whole = { bounds, splits: [...each.ofSplits.keys()], ofRows: each.ofRows, settled }
+    return halvesOf(whole, next).map((units) => ({ ...each, units }))
   })
 }
 
@@ -132,7 +135,7 @@ function narrowed<Of extends UnitPart>(of: Of, views: readonly RowView[]): Of | 
   const lower = Float64Array.from(part.lower, (low, feature) => low - from[feature])
   const upper = Float64Array.from(part.upper, (high, feature) => high - from[feature])
   const ofRows = [...of.ofRows, ...views.map(({ cut }) => cut)]
-  const within = polyhedronOf([...of.ofPart, ...ofRows], from, { lower, upper })
+  const within = polyhedronOf([...of.ofSplits.values(), ...ofRows], from, { lower, upper })
   if (!within) return undefined
   const corner = upper.reduce((sum, high, feature) => sum + Math.max(high, -lower[feature]) ** 2, 0)
   // No point of the box is that far away.

@@ -176,15 +176,27 @@ test('refuses other norms', () => {
   expect(() => exact({ norm: 'l3' as 'l2' })).toThrow('norm')
 })
 
-test('refuses many features, and says what to use', async () => {
-  const model = await loadModel(denseModel({ weights: [Array(17).fill(1), Array(17).fill(0)] }), { domain })
+test('refuses many features and operators that cannot be split, and says what to use', async () => {
+  const weights = [Array(17).fill(1), Array(17).fill(0)]
+  const model = await loadModel(
+    denseModel(
+      { weights, activation: 'Sigmoid' },
+      {
+        weights: [
+          [1, 0],
+          [0, 1],
+        ],
+      },
+    ),
+    { domain },
+  )
   const inputs = { data: new Float32Array(17).fill(1), shape: [1, 17] }
   for (const run of [
     bound(model, exact({ norm: 'linf' }), { inputs }),
     attack(model, exact({ norm: 'linf' }), { inputs }),
   ]) {
     await expect(run).rejects.toThrow(unfooled.SettingsError)
-    await expect(run).rejects.toThrow(/beyond 16 features; .* has 17\. Use complete/)
+    await expect(run).rejects.toThrow(/16 features.*17 features and the operator Sigmoid.*alphaCrown/)
   }
   await model.close()
 })

@@ -77,13 +77,14 @@ describe.each(['linf', 'l2', 'l1', 'l3'] as const)('the eight-weight network, %s
     await model.close()
   })
 
-  test('deepFool ends at most 5 % above the gridded optimum, after twelve halvings', async () => {
+  test('deepFool ends at most 5 % above the gridded optimum, at the boundary in fewer passes than halving takes', async () => {
     const model = await loadModel(bytes, { domain: [-5, 5] })
     const result = await attack(model, deepFool({ norm }), { inputs, labels, seed })
     result.samples.forEach((sample, index) => {
       expect(sample.distance![norm] / exact[index]).toBeGreaterThan(0.998)
       expect(sample.distance![norm] / exact[index]).toBeLessThan(1.05)
-      expect(sample.forwardQueries).toBe(12)
+      expect(sample.forwardQueries).toBeGreaterThan(0)
+      expect(sample.forwardQueries).toBeLessThan(12)
     })
     await model.close()
   })

@@ -227,7 +227,8 @@ test('counts the gradients and forward passes of each sample', async () => {
   const result = await attack(counted, lbfgs(), { inputs, seed })
   expect(result.gradientQueries).toBe(runs)
   for (const { fooled, forwardQueries, steps, gradientQueries } of result.samples) {
-    expect(forwardQueries).toBe(fooled ? 12 : 0)
+    expect(forwardQueries > 0).toBe(fooled)
+    expect(forwardQueries).toBeLessThan(12)
     expect(gradientQueries).toBeGreaterThan(steps)
   }
   await model.close()

@@ -27,8 +27,9 @@ export interface FabSettings {
 
 /**
  * Fast adaptive boundary attack: steps onto the nearest of the linearised class boundaries, drawn towards the sample, and
- * back again whenever a point is adversarial; the closest adversarial point is kept and moved to the boundary by
- * bisection. With a target the boundary that lies furthest ahead takes the place of the nearest. A minimal-distance attack; where an attack that contains it has a radius, samples fooled within it leave.
+ * back again whenever a point is adversarial; the closest adversarial point is kept and moved to the boundary. With a target
+ * the boundary that lies furthest ahead takes the place of the nearest. A minimal-distance attack; where an attack that
+ * contains it has a radius, samples fooled within it leave.
  * Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack", ICML 2020, Algorithm 1.
  * @throws SettingsError when a setting makes no sense.
  */

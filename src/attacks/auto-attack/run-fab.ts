@@ -9,8 +9,8 @@ import { largestBatch } from '../../model/predict-classes.js'
 import { nearestMarginGraph } from '../../passes/nearest-margin-graph.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
 import { checkGradients } from '../iteration/check-gradients.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { type LoopCandidates, unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { type FabStepSettings, fabStep } from './fab-step.js'
@@ -45,7 +45,7 @@ interface Run {
 }
 
 // Within 0.03 % of the boundary.
-const halvings = 12
+const tolerance = 2 ** -12
 
 /**
  * Runs FAB `restarts` times for each of the sets of rivals of the labels (of the targets, if there are any), and moves what
@@ -105,7 +105,7 @@ async function runOnce(
     report((step + 1) / settings.steps)
   }
   const found = samples.filter((sample) => distances[sample] < Number.POSITIVE_INFINITY)
-  if (finished) finished = await moveToBoundary(context, run.closest, found, halvings, candidates.forwardQueries)
+  if (finished) finished = await moveToBoundary(context, run.closest, found, tolerance, candidates.forwardQueries)
   for (const sample of found) {
     const [origin, point] = [inputs.data, run.closest].map((data) => rowOf(data, size, sample))
     const length = distance(origin, point, settings.norm)[settings.norm]

@@ -4,7 +4,7 @@ import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { adversarialLoss, lossAtSamples, lossCopies } from '../minimal-distance/adversarial-loss.js'
@@ -20,7 +20,7 @@ export interface IterativePerturbationSettings {
 
 /**
  * Iterative perturbation: fast gradient sign steps, each with the gradient where the last one ended and clipped to the
- * domain, until the class changes; then bisection back to the boundary. A minimal-distance attack in ℓ∞.
+ * domain, until the class changes; then back to the boundary. A minimal-distance attack in ℓ∞.
  * Peck, "Lower bounds on the robustness to adversarial perturbations", section 2.7; for its sequences of images there is
  * {@link perturbationSequence}.
  * @throws SettingsError when a setting makes no sense.
@@ -39,7 +39,7 @@ export function iterativePerturbation({ stepSize, steps = 100, target }: Iterati
   }
 }
 
-const halvings = 16
+const tolerance = 2 ** -16
 
 async function run(context: AttackContext, stepSize: number, most: number): Promise<AttackCandidates> {
   const { model, inputs, labels, budget } = context
@@ -75,7 +75,7 @@ async function run(context: AttackContext, stepSize: number, most: number): Prom
     for (const sample of samples) forwardQueries[sample]++
     const standing = await stillStanding(context, adversarial, samples)
     const fooled = samples.filter((sample) => !standing.includes(sample))
-    if (!(await moveToBoundary(context, adversarial, fooled, halvings, forwardQueries))) {
+    if (!(await moveToBoundary(context, adversarial, fooled, tolerance, forwardQueries))) {
       return { ...candidates, interrupted: true }
     }
   }

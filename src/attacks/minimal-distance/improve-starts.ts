@@ -4,7 +4,7 @@ import { largestBatch } from '../../model/predict-classes.js'
 import { batches, range, rowOf } from '../../sampling/rows.js'
 import type { Bounds } from '../../solvers/smallest-in-polyhedron.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { type LoopCandidates, unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 
@@ -33,7 +33,7 @@ export interface ImprovementState {
 // Runs of a graph hold all values of the model this often.
 const copies = 2
 // Within 1e-7 of the boundary, which is what float32 inputs can tell apart.
-const halvings = 24
+const tolerance = 2 ** -24
 // The model as deployed rounds differently from other graphs of it.
 const pushes = [1e-5, 1e-4, 1e-3]
 
@@ -142,7 +142,7 @@ async function settle(
   }
   const left = new Set(standing)
   const fooled = moved.filter((sample) => !left.has(sample))
-  const settled = await moveToBoundary(context, points, fooled, halvings, candidates.forwardQueries)
+  const settled = await moveToBoundary(context, points, fooled, tolerance, candidates.forwardQueries)
   await adopt(state, norm, points, fooled)
   return settled
 }

@@ -5,8 +5,8 @@ import { batches, range, rowOf } from '../../sampling/rows.js'
 import { runTogether } from '../../solvers/run-together.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
 import { checkGradients } from '../iteration/check-gradients.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { adversarialLoss, lossCopies } from './adversarial-loss.js'
 import { type Answer, type Question, smallestPerturbation } from './lbfgs-search.js'
@@ -60,7 +60,7 @@ export function lbfgs({
   }
 }
 
-const halvings = 12
+const tolerance = 2 ** -12
 
 async function run(
   context: AttackContext,
@@ -86,7 +86,7 @@ async function run(
     )
     const { adversarial, forwardQueries } = candidates
     const fooled = samples.filter((sample) => closest[sample] < Number.POSITIVE_INFINITY)
-    const atBoundary = await moveToBoundary(context, adversarial, fooled, halvings, forwardQueries)
+    const atBoundary = await moveToBoundary(context, adversarial, fooled, tolerance, forwardQueries)
     if (results.includes(undefined) || !atBoundary) return { ...candidates, interrupted: true }
   }
   return candidates

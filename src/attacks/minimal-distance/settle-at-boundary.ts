@@ -2,9 +2,9 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { rowOf } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import type { LoopCandidates } from '../iteration/run-loop.js'
 import type { ClosestPoints } from './closest-points.js'
-import { crossBoundary } from './cross-boundary.js'
 import { restoreFeatures } from './restore-features.js'
 
 // Within 2e-5 of the boundary.
@@ -36,7 +36,7 @@ export async function settleAtBoundary(
   }
   return norm === 'l0'
     ? restoreFeatures(context, adversarial, found, forwardQueries)
-    : crossBoundary(context, adversarial, found, tolerance, forwardQueries)
+    : moveToBoundary(context, adversarial, found, tolerance, forwardQueries)
 }
 
 /**

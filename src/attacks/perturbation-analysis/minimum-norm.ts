@@ -7,8 +7,8 @@ import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkExponent, checkTarget, recorded } from '../check-settings.js'
-import { moveToBoundary } from '../iteration/boundary-search.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
+import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { runLoop, unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { minimumNormGraph } from './minimum-norm-graph.js'
@@ -32,7 +32,7 @@ export interface MinimumNormSettings {
 }
 
 /**
- * An attack of minimum-norm steps, then bisection back to the boundary. Steps stay inside the domain.
+ * An attack of minimum-norm steps, then back to the boundary. Steps stay inside the domain.
  * @throws SettingsError when a setting makes no sense.
  */
 export function minimumNorm(
@@ -58,7 +58,7 @@ export function minimumNorm(
 }
 
 // Within 0.03 % of the boundary.
-const halvings = 12
+const tolerance = 2 ** -12
 
 async function run(
   context: AttackContext,
@@ -97,7 +97,7 @@ async function run(
       standing = await stillStanding(context, adversarial, standing)
     }
     const fooled = samples.filter((sample) => !standing.includes(sample))
-    const atBoundary = await moveToBoundary(context, adversarial, fooled, halvings, forwardQueries)
+    const atBoundary = await moveToBoundary(context, adversarial, fooled, tolerance, forwardQueries)
     if (!finished || !atBoundary) return { ...candidates, interrupted: true }
   }
   return candidates

@@ -5,15 +5,15 @@ import { runTogether } from '../../solvers/run-together.js'
 import type { AttackContext } from '../attack.js'
 
 /**
- * Moves adversarial candidates that are close to the decision boundary towards their samples, up to it. Where
- * {@link moveToBoundary} halves segments by the predicted class alone, this goes by the margins: a third of the passes.
+ * Moves adversarial candidates towards their samples, up to the decision boundary, by the margins along the segments between
+ * the two: with about a third of the passes that it takes to halve them.
  * @param fooled Samples whose candidates are adversarial (of the target class, if there is one); they stay so.
  * @param adversarial Candidates of all samples, changed in place.
- * @param tolerance How much closer the boundary may be at most, as a fraction of the distance.
+ * @param tolerance How much closer the boundary may be at most, as a fraction of the length of the segment.
  * @param forwardQueries Counts the forward passes of each sample.
  * @returns false when the budget ends first; the candidates are valid all the same.
  */
-export async function crossBoundary(
+export async function moveToBoundary(
   context: AttackContext,
   adversarial: Float32Array,
   fooled: readonly number[],

@@ -179,14 +179,14 @@ describe('settings that make no sense are refused', () => {
   test('settings are recorded with their defaults', () => {
     expect(linearRegion().settings).toEqual({
       norm: 'l2',
-      starts: 'deepFool',
+      starts: 'deepFool, alma',
       exploration: 'descent',
       kicks: 50,
       targetClasses: 9,
     })
     expect(linearRegion({ exploration: 'paper', target: 3 }).settings).toEqual({
       norm: 'l2',
-      starts: 'deepFool',
+      starts: 'deepFool, alma',
       exploration: 'paper',
       n1: 10,
       n2: 10,

@@ -19,7 +19,7 @@ const approachSteps = 8
 // Of the domain: a step that ends an approach.
 const closeEnough = 1e-4
 const kicksAtATime = 20
-const kickRows = 50
+const kickRows = 5
 const leadsOfKicks = 5
 // Looked at where neither the start nor any approach found an adversarial point.
 const randomPoints = 100
@@ -103,7 +103,8 @@ function* kick(visits: Visits, centre: Float64Array, count: number): Search<Ques
     const size = Math.sqrt(dot(direction, direction))
     return plus(centre, direction, size > 0 ? (visits.length * random.uniform()) / size : 0)
   })
-  const found = yield* visits.solve(points, alpha * visits.length)
+  // Where nothing is shorter is soon seen, so that many kicks cost little.
+  const found = yield* visits.solve(points, visits.length)
   yield* sideBySide(found.slice(0, leadsOfKicks).map((lead) => follow(visits, lead)))
 }
 

@@ -2,7 +2,9 @@ import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { alma } from '../minimal-distance/alma.js'
 import { checkStarts } from '../minimal-distance/check-starts.js'
+import { fmn } from '../minimal-distance/fmn.js'
 import { deepFool } from '../perturbation-analysis/deep-fool.js'
 import type { PaperParameters } from './paper-exploration.js'
 import { runLinearRegion } from './run-linear-region.js'
@@ -12,7 +14,7 @@ export interface LinearRegionSettings {
   readonly norm?: 'linf' | 'l2' | 'l1'
   /**
    * Minimal-distance attacks: the search starts at the closest adversarial example that any of them finds. Default:
-   * `deepFool` in the same norm.
+   * `deepFool` and, of 100 steps each, `alma` (ℓ2, ℓ1) or `fmn` (ℓ∞), in the same norm.
    */
   readonly starts?: readonly Attack[]
   /**
@@ -51,7 +53,7 @@ export interface LinearRegionSettings {
 export function linearRegion({
   norm = 'l2',
   target,
-  starts = [deepFool({ norm, ...(target !== undefined && { target }) })],
+  starts: given,
   exploration = 'descent',
   kicks = 50,
   n1 = 10,
@@ -64,6 +66,7 @@ export function linearRegion({
   const name = 'linearRegion'
   checkNorm(name, norm)
   checkTarget(name, target)
+  const starts = given ?? usualStarts(norm, target)
   checkStarts(name, starts, target)
   if (exploration !== 'descent' && exploration !== 'paper') {
     throw new SettingsError(`${name} explores by descent or paper; exploration is ${JSON.stringify(exploration)}.`)
@@ -90,4 +93,10 @@ export function linearRegion({
     },
     run: (context) => runLinearRegion(context, { norm, starts, targetClasses, exploration: parameters }),
   }
+}
+
+function usualStarts(norm: 'linf' | 'l2' | 'l1', target: PerSample | undefined): Attack[] {
+  const aim = target === undefined ? {} : { target }
+  const second = norm === 'linf' ? fmn({ norm, steps: 100, ...aim }) : alma({ norm, steps: 100, ...aim })
+  return [deepFool({ norm, ...aim }), second]
 }

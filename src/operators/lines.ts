@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import type { GraphNode } from '../graph/graph.js'
+import { featureShape, type GraphNode } from '../graph/graph.js'
 import type {
   Interval,
   IntervalContext,
@@ -10,7 +10,6 @@ import type {
   RowContext,
   RuleContext,
 } from './operator.js'
-import { sampleShape } from './samples.js'
 
 /** Relaxation of an elementwise operator by two lines: positive coefficients take the lower one, others the upper one. */
 export function lineRelaxation(
@@ -18,14 +17,15 @@ export function lineRelaxation(
   linesOf: (input: Interval, node: GraphNode, context: IntervalContext) => Lines,
 ): RelaxationRules {
   const lines = (node: GraphNode, context: RelaxationContext): Lines => {
-    const [input] = node.inputs
-    const interval = context.interval(input)
-    const { lower, upper, flattest, steepest } = linesOf(interval, node, context)
-    const offset = context.offset(input)
-    const below = (line: Line) => completed(line, interval, offset?.lower, -1, context)
+    const { samples } = context
+    const whole = context.whole.node(node)
+    const interval = samples.interval(whole.inputs[0])
+    const { lower, upper, flattest, steepest } = linesOf(interval, whole, samples)
+    const offset = context.offset(node.inputs[0])
+    const below = (line: Line) => completed(line, interval, offset?.lower, -1, samples)
     return {
       lower: below(lower),
-      upper: completed(upper, interval, offset?.upper, 1, context),
+      upper: completed(upper, interval, offset?.upper, 1, samples),
       flattest: flattest && below(flattest),
       steepest: steepest && below(steepest),
     }
@@ -34,26 +34,29 @@ export function lineRelaxation(
     loose: (node, context) => loose(context.interval(node.inputs[0]), node, context),
     lines,
     backward(node, gradient, context) {
-      const { rows } = context
+      const [output] = node.outputs
       const found = lines(node, context)
       const [lower, upper] = [context.lowerLine(found), found.upper]
+      const slope = (line: Line) => context.rows(line.slope, output)
       return {
         input: node.inputs[0],
-        gradient: emitBySign(gradient, rows(lower.slope), rows(upper.slope), context),
-        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, outputShape(node, context), context),
+        gradient: emitBySign(gradient, slope(lower), slope(upper), context),
+        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, output, context),
       }
     },
     at(node, [points], context) {
       const found = lines(node, context)
-      const [lower, upper] = [context.lowerLine(found), found.upper].map((line) => emitLineAt(points, line, context))
+      const [lower, upper] = [context.lowerLine(found), found.upper].map((line) => {
+        return emitLineAt(points, line, node.outputs[0], context)
+      })
       return { lower, upper }
     },
   }
 }
 
-function emitLineAt(points: string, { slope, intercept }: Line, { builder, rows }: RowContext): string {
-  const product = builder.add('Mul', [points, rows(slope)])
-  return intercept === undefined ? product : builder.add('Add', [product, rows(intercept)])
+function emitLineAt(points: string, { slope, intercept }: Line, value: string, { builder, rows }: RowContext): string {
+  const product = builder.add('Mul', [points, rows(slope, value)])
+  return intercept === undefined ? product : builder.add('Add', [product, rows(intercept, value)])
 }
 
 /** The line with the offset of its input in it, moved outwards by what the product of slope and coefficient loses. */
@@ -62,7 +65,7 @@ function completed(
   input: Interval,
   offset: string | undefined,
   direction: 1 | -1,
-  context: RelaxationContext,
+  context: IntervalContext,
 ): Line {
   const { builder } = context
   const wide = intercept && outwards(intercept, slope, input, direction, context)
@@ -102,28 +105,24 @@ export function emitParts(coefficients: string, builder: GraphBuilder): { positi
 }
 
 /**
- * Σ gradient·intercept per row, rounded down: positive coefficients take the intercept `below`, others the one `above`.
- * The intercepts have one slice per sample of shape `shape`; a missing one is zero.
+ * Σ gradient·intercept per row, rounded down: positive coefficients over `value` take the intercept `below`, others the
+ * one `above`. The intercepts have one slice per sample; a missing one is zero.
  */
 export function emitIntercepts(
   gradient: string,
   below: string | undefined,
   above: string | undefined,
-  shape: readonly number[],
+  value: string,
   context: RowContext,
 ): string | undefined {
   const { builder, rounding } = context
   if (below === undefined && above === undefined) return undefined
   // Whatever was computed before rounds a few times, too.
-  const allowance = rounding.gamma(context.sumRoundings(shape) + 16)
+  const allowance = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 16)
   const wide = (intercept: string, operator: 'Add' | 'Sub') => {
     if (allowance === 0) return intercept
     const error = builder.add('Mul', [builder.add('Abs', [intercept]), builder.scalar(allowance)])
     return builder.add(operator, [intercept, error])
   }
-  return context.sumBySign(gradient, below && wide(below, 'Sub'), above && wide(above, 'Add'), shape)
-}
-
-function outputShape(node: GraphNode, context: RelaxationContext): readonly number[] {
-  return sampleShape(node.outputs[0], node, context)
+  return context.sumBySign(gradient, below && wide(below, 'Sub'), above && wide(above, 'Add'), value)
 }

@@ -12,7 +12,6 @@ import type {
 } from './operator.js'
 import { emitExcesses, emitLargest, emitMiddle, emitNearest, emitSecant } from './ranges.js'
 import { refuse } from './refuse.js'
-import { sampleShape } from './samples.js'
 
 // Sums of powers below this have lost digits to underflow.
 const smallestSum = 2 ** -90
@@ -119,29 +118,30 @@ function lpPoolRelaxation(): RelaxationRules {
   return {
     backward(node, gradient, context) {
       const { builder, rows } = context
-      const { lower, upper } = emitPlanes(node, context)
+      const [[input], [output]] = [node.inputs, node.outputs]
+      const { lower, upper } = emitPlanes(node, context.samples)
       const positive = builder.add('Relu', [gradient])
       const parts = [
         { plane: lower, coefficients: positive },
         { plane: upper, coefficients: builder.add('Sub', [gradient, positive]) },
       ].map(({ plane, coefficients }) => {
-        const scaled = builder.add('Mul', [coefficients, rows(plane.perWindow)])
-        return builder.add('Mul', [emitWindowSpread(node, scaled, context), rows(plane.perElement)])
+        const scaled = builder.add('Mul', [coefficients, rows(plane.perWindow, output)])
+        return builder.add('Mul', [emitWindowSpread(node, scaled, context), rows(plane.perElement, input)])
       })
-      const shape = sampleShape(node.outputs[0], node, context)
       return {
-        input: node.inputs[0],
+        input,
         gradient: builder.add('Add', parts),
-        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, shape, context),
+        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, output, context),
       }
     },
 
     at(node, [points], context) {
       const { builder, rows } = context
-      const { lower, upper } = emitPlanes(node, context)
+      const [[input], [output]] = [node.inputs, node.outputs]
+      const { lower, upper } = emitPlanes(node, context.samples)
       const value = ({ perElement, perWindow, intercept }: WindowPlane) => {
-        const sums = emitWindowSums(node, builder.add('Mul', [points, rows(perElement)]), context)
-        return builder.add('Add', [builder.add('Mul', [sums, rows(perWindow)]), rows(intercept)])
+        const sums = emitWindowSums(node, builder.add('Mul', [points, rows(perElement, input)]), context)
+        return builder.add('Add', [builder.add('Mul', [sums, rows(perWindow, output)]), rows(intercept, output)])
       }
       return { lower: value(lower), upper: value(upper) }
     },

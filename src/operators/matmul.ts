@@ -55,23 +55,20 @@ const product: DerivativeRules = {
  */
 const productRelaxation: RelaxationRules = {
   backward(node, gradient, context) {
-    const { rows } = context
-    const { centres, lower, upper } = emitExpansion(node, context)
-    const factor = (value: string) => rows(centres[node.inputs.indexOf(value)])
+    const { centres, lower, upper } = emitExpansion(node, context.samples)
+    const factor = (value: string) => context.rows(centres[node.inputs.indexOf(value)], value)
     const gradients = factorGradients(node, gradient, factor, context)
     const [first, ...others] = node.inputs.map((input, index) => ({ input, gradient: gradients[index]! }))
-    const shape = sampleShape(node.outputs[0], node, context)
-    return { ...first, others, constant: emitIntercepts(gradient, lower, upper, shape, context) }
+    return { ...first, others, constant: emitIntercepts(gradient, lower, upper, node.outputs[0], context) }
   },
 
   at(node, [left, right], context) {
-    const { builder, rows } = context
-    const { centres, lower, upper } = emitExpansion(node, context)
-    const both = builder.add('Add', [
-      builder.add('MatMul', [left, rows(centres[1])]),
-      builder.add('MatMul', [rows(centres[0]), right]),
-    ])
-    return { lower: builder.add('Add', [both, rows(lower)]), upper: builder.add('Add', [both, rows(upper)]) }
+    const { builder } = context
+    const { centres, lower, upper } = emitExpansion(node, context.samples)
+    const [before, after] = centres.map((centre, index) => context.rows(centre, node.inputs[index]))
+    const both = builder.add('Add', [builder.add('MatMul', [left, after]), builder.add('MatMul', [before, right])])
+    const moved = (intercept: string) => builder.add('Add', [both, context.rows(intercept, node.outputs[0])])
+    return { lower: moved(lower), upper: moved(upper) }
   },
 }
 

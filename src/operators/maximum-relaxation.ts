@@ -1,13 +1,13 @@
 import { elementCount, type GraphNode } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
 import { emitBySign, emitIntercepts } from './lines.js'
-import type { Interval, IntervalContext, Line, RelaxationContext, RelaxationRules } from './operator.js'
+import type { Interval, IntervalContext, Line, RelaxationContext, RelaxationRules, RuleContext } from './operator.js'
 import { sampleShape } from './samples.js'
 import { emitFromTaps, emitTaps } from './taps.js'
 import { areTiles, invertTaps, type WindowGeometry, windows } from './windows.js'
 
 /** Tells how the windows of a pooling node lie. */
-type Describe = (node: GraphNode, context: IntervalContext) => Pools
+type Describe = (node: GraphNode, context: RuleContext) => Pools
 
 interface Pools {
   readonly channels: number
@@ -26,6 +26,10 @@ interface Plane {
  * upper bounds and c = max(u₂, largest l), y ≤ c + (u₁ − c)/(u₁ − l₁)·(z₁ − l₁), which is exact at both ends of z₁.
  */
 export function maximumRelaxation(describe: Describe): RelaxationRules {
+  const planesOf = (node: GraphNode, folded: Folded, context: RelaxationContext) => {
+    const whole = context.whole.node(node)
+    return emitPlanes(whole, folded, describe(whole, context.samples), context)
+  }
   return {
     loose(node, context) {
       const { builder } = context
@@ -42,35 +46,39 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
     },
 
     backward(node, gradient, context) {
-      const { builder, rows } = context
+      const { builder } = context
       const pools = describe(node, context)
-      const [input] = node.inputs
-      const outputShape = sampleShape(node.outputs[0], node, context)
+      const [[input], [output]] = [node.inputs, node.outputs]
       const folded = context.linesBefore(input)
-      const { lower, upper } = emitPlanes(node, folded, pools, context)
+      const { lower, upper } = planesOf(node, folded, context)
 
-      const flat = builder.add('Reshape', [gradient, builder.ints([0, 1, elementCount(outputShape)])])
-      const product = emitBySign(flat, rows(lower.slopes), rows(upper.slopes), context)
+      const outputs = elementCount(sampleShape(output, node, context))
+      const flat = builder.add('Reshape', [gradient, builder.ints([0, 1, outputs])])
+      const [below, above] = [lower, upper].map(({ slopes }) => slopesOfRows(slopes, node, pools, context))
+      const product = emitBySign(flat, below, above, context)
+      const wholeShape = sampleShape(context.whole.value(output), node, context.samples)
       const shaped = ({ intercept }: Plane) =>
-        intercept && builder.add('Reshape', [intercept, builder.ints([0, ...outputShape])])
+        intercept && builder.add('Reshape', [intercept, builder.ints([0, ...wholeShape])])
       return {
         input: folded?.input ?? input,
         gradient: toInput(product, node, pools, context),
         tiles: areTiles(pools.geometry) ? { perElement: product, kernel: pools.geometry.kernel } : undefined,
-        constant: emitIntercepts(gradient, shaped(lower), shaped(upper), outputShape, context),
+        constant: emitIntercepts(gradient, shaped(lower), shaped(upper), output, context),
       }
     },
 
     at(node, [points], context) {
       const { builder, rows } = context
       const pools = describe(node, context)
-      const planes = emitPlanes(node, context.linesBefore(node.inputs[0]), pools, context)
-      const outputShape = sampleShape(node.outputs[0], node, context)
+      const [output] = node.outputs
+      const planes = planesOf(node, context.linesBefore(node.inputs[0]), context)
+      const outputShape = sampleShape(output, node, context)
       const elements = underWindows(points, pools, 0, context)
       const value = ({ slopes, intercept }: Plane) => {
-        const products = builder.add('Mul', [elements, rows(slopes)])
+        const products = builder.add('Mul', [elements, slopesOfRows(slopes, node, pools, context)])
         const sum = builder.add('ReduceSum', [products, builder.ints([1])], { keepdims: 1 })
-        const moved = intercept === undefined ? sum : builder.add('Add', [sum, rows(intercept)])
+        const layout = [1, elementCount(outputShape)]
+        const moved = intercept === undefined ? sum : builder.add('Add', [sum, rows(intercept, output, layout)])
         return builder.add('Reshape', [moved, builder.ints([0, ...outputShape])])
       }
       return { lower: value(planes.lower), upper: value(planes.upper) }
@@ -78,32 +86,40 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
   }
 }
 
+function slopesOfRows(slopes: string, node: GraphNode, { geometry }: Pools, context: RelaxationContext): string {
+  const [output] = node.outputs
+  const layout = [elementCount(geometry.kernel), elementCount(sampleShape(output, node, context))]
+  return context.rows(slopes, output, layout)
+}
+
+type Folded = ReturnType<RelaxationContext['linesBefore']>
+
 /** The planes over the input or, with `folded`, over what goes into the elementwise operator that makes the input. */
 function emitPlanes(
   node: GraphNode,
-  folded: ReturnType<RelaxationContext['linesBefore']>,
+  folded: Folded,
   pools: Pools,
-  context: RelaxationContext,
+  { samples, whole, lowerLine }: RelaxationContext,
 ): { lower: Plane; upper: Plane } {
   const [input] = node.inputs
-  const bounds = intervalUnderWindows(input, pools, context)
-  const scored = intervalUnderWindows(beforeRelu(input, context), pools, context)
+  const bounds = intervalUnderWindows(input, pools, samples)
+  const scored = intervalUnderWindows(beforeRelu(input, samples), pools, samples)
   const planes = {
-    lower: emitLowerPlane(bounds, scored, pools, context),
-    upper: emitUpperPlane(bounds, pools, context),
+    lower: emitLowerPlane(bounds, scored, pools, samples),
+    upper: emitUpperPlane(bounds, pools, samples),
   }
   if (!folded) return planes
-  const [lower, upper] = [context.lowerLine(folded.lines), folded.lines.upper]
-  const { lower: lowest, upper: highest } = context.interval(folded.input)
-  const { builder } = context
+  const [lower, upper] = [lowerLine(folded.lines), folded.lines.upper]
+  const { lower: lowest, upper: highest } = samples.interval(whole.value(folded.input))
+  const { builder } = samples
   const magnitude = builder.add('Max', [builder.add('Neg', [lowest]), highest])
   return {
-    lower: throughLine(planes.lower, lower, magnitude, -1, pools, context),
-    upper: throughLine(planes.upper, upper, magnitude, 1, pools, context),
+    lower: throughLine(planes.lower, lower, magnitude, -1, pools, samples),
+    upper: throughLine(planes.upper, upper, magnitude, 1, pools, samples),
   }
 }
 
-function emitLowerPlane(bounds: Interval, scored: Interval, pools: Pools, context: RelaxationContext): Plane {
+function emitLowerPlane(bounds: Interval, scored: Interval, pools: Pools, context: IntervalContext): Plane {
   const { builder, rounding } = context
   const best = builder.add('ArgMax', [builder.add('Add', [scored.lower, scored.upper])], { axis: 1 })
   const slopes = oneHot(best, pools, context)
@@ -117,7 +133,7 @@ function emitLowerPlane(bounds: Interval, scored: Interval, pools: Pools, contex
   return { slopes, intercept: error }
 }
 
-function emitUpperPlane({ lower, upper }: Interval, pools: Pools, context: RelaxationContext): Plane {
+function emitUpperPlane({ lower, upper }: Interval, pools: Pools, context: IntervalContext): Plane {
   const { builder, rounding } = context
   const elements = elementCount(pools.geometry.kernel)
   const axis = builder.ints([1])
@@ -154,7 +170,7 @@ function throughLine(
   magnitude: string,
   direction: 1 | -1,
   pools: Pools,
-  context: RelaxationContext,
+  context: IntervalContext,
 ): Plane {
   const { builder, rounding } = context
   const overElements = (value: string) => builder.add('ReduceSum', [value, builder.ints([1])], { keepdims: 1 })
@@ -201,12 +217,7 @@ function intervalUnderWindows(value: string, pools: Pools, context: IntervalCont
 }
 
 /** [samples, channels, ...input] as [samples, kernel elements, outputs]; `missing` outside of the input. */
-function underWindows(
-  value: string,
-  { channels, geometry }: Pools,
-  missing: number,
-  { builder }: IntervalContext,
-): string {
+function underWindows(value: string, { channels, geometry }: Pools, missing: number, { builder }: RuleContext): string {
   const { inputSizes, kernel } = geometry
   if (areTiles(geometry)) {
     const split = inputSizes.flatMap((size, axis) => [size / kernel[axis], kernel[axis]])
@@ -224,7 +235,7 @@ function underWindows(
 }
 
 /** Adds up what the windows [.., kernel elements, outputs] give to each input element. */
-function toInput(perElement: string, node: GraphNode, pools: Pools, context: IntervalContext): string {
+function toInput(perElement: string, node: GraphNode, pools: Pools, context: RuleContext): string {
   const { builder } = context
   const { channels, geometry } = pools
   const { inputSizes, kernel } = geometry

@@ -2,12 +2,11 @@ import type { GraphNode } from '../graph/graph.js'
 import { broadcastFanOut, reduceToShape } from './broadcast.js'
 import { coefficient } from './coefficient.js'
 import { emitBySign, emitIntercepts } from './lines.js'
-import type { Interval, IntervalContext, IntervalRule, RelaxationContext, RelaxationRules } from './operator.js'
+import type { Interval, IntervalContext, IntervalRule, RelaxationRules } from './operator.js'
 import { clipLines } from './piecewise-linear.js'
 import { operandInterval } from './product-relaxation.js'
 import { emitLargest } from './ranges.js'
 import { refuse } from './refuse.js'
-import { sampleShape } from './samples.js'
 
 /** intercept + Σ slope·operand, one per sample and output element: names in the built graph. */
 interface Plane {
@@ -39,35 +38,33 @@ export const extremeInterval: IntervalRule = (node, context) => {
 /** max(a, b) = b + max(a − b, 0), by the lines of that maximum; of more inputs one after the other. */
 export const extremeRelaxation: RelaxationRules = {
   backward(node, gradient, context) {
-    const { lower, upper } = emitExtreme(node, context)
-    const { rows, shape } = context
+    const { lower, upper } = emitExtreme(node, context.samples)
+    const { shape } = context
     const [output] = node.outputs
+    const rows = (sliced: string) => context.rows(sliced, output)
     const inputs = [...lower.slopes.keys()].filter((input) => context.isActivation(input))
     const [first, ...others] = inputs.map((input) => {
       const product = emitBySign(gradient, rows(lower.slopes.get(input)!), rows(upper.slopes.get(input)!), context)
       return { input, gradient: reduceToShape(product, shape(output), shape(input), context) }
     })
-    const outputShape = sampleShape(output, node, context)
-    return {
-      ...first,
-      others,
-      constant: emitIntercepts(gradient, constant(lower, context), constant(upper, context), outputShape, context),
-    }
+    const [below, above] = [lower, upper].map((plane) => constant(plane, context.samples))
+    return { ...first, others, constant: emitIntercepts(gradient, below, above, output, context) }
   },
 
   at(node, points, context) {
-    const { builder, rows } = context
-    const { lower, upper } = emitExtreme(node, context)
+    const { builder, samples } = context
+    const { lower, upper } = emitExtreme(node, samples)
+    const rows = (sliced: string) => context.rows(sliced, node.outputs[0])
     const value = (plane: Plane) =>
       [...plane.slopes.keys()]
         .filter((input) => context.isActivation(input))
         .map((input, index) => builder.add('Mul', [rows(plane.slopes.get(input)!), points[index]]))
-        .reduce((sum, part) => builder.add('Add', [sum, part]), rows(constant(plane, context)))
+        .reduce((sum, part) => builder.add('Add', [sum, part]), rows(constant(plane, samples)))
     return { lower: value(lower), upper: value(upper) }
   },
 }
 
-function emitExtreme(node: GraphNode, context: RelaxationContext): Planes {
+function emitExtreme(node: GraphNode, context: IntervalContext): Planes {
   const { builder, rounding } = context
   const isMax = node.operator === 'Max'
   const mirrored = ({ lower, upper }: Interval): Interval =>

@@ -68,22 +68,32 @@ export interface IntervalContext extends RuleContext {
 /** Bounds of the outputs of an operator that is not linear, from those of its inputs. */
 export type IntervalRule = (node: GraphNode, context: IntervalContext) => Interval
 
-/** Context of linear functions that travel backwards, one per row, towards a lower bound of each row. */
-export interface RowContext extends IntervalContext {
-  /** Lays out something that has one slice per sample with one slice per row instead. Takes names of the built graph. */
-  rows(sliced: string): string
+/**
+ * Context of linear functions that travel backwards, one per row, towards a lower bound of each row. Its graph is what the
+ * rows see: in a convolutional network that may be a crop, as small as the window of one position.
+ */
+export interface RowContext extends RuleContext {
+  readonly rounding: Rounding
+  /** What is known of the samples, about the whole of the network. */
+  readonly samples: IntervalContext
+  /** The value of the whole network, and the node, that one in the graph of the rows is a part of. */
+  readonly whole: {
+    value(value: string): string
+    node(node: GraphNode): GraphNode
+  }
+  /** Takes something that has one slice per sample, with the axes of `value`, and gives what the rows see of it, in slices. */
+  slices(sliced: string, value: string): string
+  /** The slice of each row, laid out as `layout`. Default: as the rows see `value`. */
+  rows(sliced: string, value: string, layout?: readonly number[]): string
+  /** One number per sample as one per row. */
+  numbers(perSample: string): string
   /** Sums each row, with few roundings per sum; `shape` is that of one row. */
   sum(value: string, shape: readonly number[]): string
   /**
-   * Sums coefficients times `below` where they are positive and times `above` where they are negative. These have one
-   * slice per sample of shape `shape`; a missing one is zero.
+   * Sums coefficients over `value` times `below` where they are positive and times `above` where they are negative. These
+   * have one slice per sample; a missing one is zero.
    */
-  sumBySign(
-    coefficients: string,
-    below: string | undefined,
-    above: string | undefined,
-    shape: readonly number[],
-  ): string
+  sumBySign(coefficients: string, below: string | undefined, above: string | undefined, value: string): string
   /** Most roundings of any number in one such sum and in what is added to it afterwards. */
   sumRoundings(shape: readonly number[]): number
   /** Whether all rows are of one sample. */

@@ -4,7 +4,6 @@ import { coefficient } from './coefficient.js'
 import { emitBySign, emitIntercepts } from './lines.js'
 import type { Interval, IntervalContext, RelaxationContext, RelaxationRules, Relaxed } from './operator.js'
 import { emitLargest } from './ranges.js'
-import { sampleShape } from './samples.js'
 
 const tie = 1e-4
 
@@ -81,19 +80,23 @@ export function planeRelaxation(
   planesOf: (node: GraphNode, context: IntervalContext) => Planes,
   sizeOf: (node: GraphNode, context: IntervalContext) => string,
 ): RelaxationRules {
+  const safePlanes = (node: GraphNode, { samples, whole }: RelaxationContext): Planes => {
+    const all = whole.node(node)
+    return emitSafePlanes(planesOf(all, samples), sizeOf(all, samples), all, samples)
+  }
   return {
     backward(node, gradient, context) {
-      const { lower, upper } = emitSafePlanes(planesOf(node, context), sizeOf(node, context), node, context)
-      return emitBackward(node, gradient, { lower, upper }, context)
+      return emitBackward(node, gradient, safePlanes(node, context), context)
     },
     at(node, points, context) {
-      const { lower, upper } = emitSafePlanes(planesOf(node, context), sizeOf(node, context), node, context)
+      const { lower, upper } = safePlanes(node, context)
       const places = [...points]
       const operands = node.inputs.map((input) =>
         context.isActivation(input) ? places.shift()! : coefficient(input, false, context),
       )
       const value = ({ left, right, intercept }: Plane) => {
-        const { builder, rows } = context
+        const { builder } = context
+        const rows = (sliced: string) => context.rows(sliced, node.outputs[0])
         const [first, second] = [left, right].map((slope, index) => builder.add('Mul', [rows(slope), operands[index]]))
         return builder.add('Add', [builder.add('Add', [first, second]), rows(intercept)])
       }
@@ -115,9 +118,10 @@ function emitSafePlanes({ lower, upper }: Planes, size: string, node: GraphNode,
 }
 
 function emitBackward(node: GraphNode, gradient: string, planes: Planes, context: RelaxationContext): Relaxed {
-  const { rows, shape } = context
+  const { shape } = context
   const { lower, upper } = planes
   const [output] = node.outputs
+  const rows = (sliced: string) => context.rows(sliced, output)
   const arriving = (['left', 'right'] as const).flatMap((side, index) => {
     const input = node.inputs[index]
     if (!context.isActivation(input)) return []
@@ -125,8 +129,7 @@ function emitBackward(node: GraphNode, gradient: string, planes: Planes, context
     return [{ input, gradient: reduceToShape(product, shape(output), shape(input), context) }]
   })
   const [first, ...others] = arriving
-  const outputShape = sampleShape(output, node, context)
-  return { ...first, others, constant: emitConstant(planes, gradient, node, outputShape, context) }
+  return { ...first, others, constant: emitConstant(planes, gradient, node, context) }
 }
 
 /** What the planes add besides the activations' share: their intercepts, and their slope times a constant operand. */
@@ -134,16 +137,15 @@ function emitConstant(
   { lower, upper }: Planes,
   gradient: string,
   node: GraphNode,
-  outputShape: readonly number[],
   context: RelaxationContext,
 ): string | undefined {
-  const { builder } = context
+  const { builder, samples } = context
   const [numerator] = node.inputs
   const complete = ({ left, intercept }: Plane) => {
     if (context.isActivation(numerator)) return intercept
-    return builder.add('Add', [intercept, builder.add('Mul', [left, coefficient(numerator, false, context)])])
+    return builder.add('Add', [intercept, builder.add('Mul', [left, coefficient(numerator, false, samples)])])
   }
-  return emitIntercepts(gradient, complete(lower), complete(upper), outputShape, context)
+  return emitIntercepts(gradient, complete(lower), complete(upper), node.outputs[0], context)
 }
 
 /** |a|·|b| at most, of two ranges. */

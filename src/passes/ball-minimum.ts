@@ -1,4 +1,4 @@
-import { elementCount } from '../graph/graph.js'
+import { elementCount, featureShape } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
@@ -24,23 +24,19 @@ interface Changes {
   readonly nearest: string
 }
 
-/** Lower bound of Σ coefficients·x per row over the ball and its box, and a point that comes close to it. */
-export function emitBallMinimum(
-  coefficients: string,
-  ball: Ball,
-  shape: readonly number[],
-  context: RowContext,
-): Minimum {
+/** Lower bound of Σ coefficients·x per row, where x is `value` and in the ball and its box; and a point that comes close to it. */
+export function emitBallMinimum(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
   const { builder } = context
-  const overBox = emitBoxMinimum(coefficients, ball.box, shape, context)
-  const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, shape, context)
+  const shape = featureShape(context.shape(value))!
+  const overBox = emitBoxMinimum(coefficients, ball.box, value, context)
+  const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, value, context)
   const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
   const { bounds, nearest } =
-    ball.norm === 'l2' ? emitEuclidean(flat, ball, shape, context) : emitManhattan(flat, ball, shape, context)
+    ball.norm === 'l2' ? emitEuclidean(flat, ball, value, context) : emitManhattan(flat, ball, value, context)
   const change = builder.add('Reshape', [nearest, builder.ints([-1, ...shape])])
   return {
     bound: builder.add('Max', [overBox, ...bounds.map((bound) => builder.add('Add', [atCentre, bound]))]),
-    point: builder.add('Add', [context.rows(ball.centre), change]),
+    point: builder.add('Add', [context.rows(ball.centre, value), change]),
   }
 }
 
@@ -48,24 +44,25 @@ export function emitBallMinimum(
  * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
  * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
  */
-function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context: RowContext): Changes {
-  const { builder, rounding, rows } = context
+function emitEuclidean(a: string, ball: Ball, value: string, context: RowContext): Changes {
+  const { builder, rounding } = context
+  const shape = featureShape(context.shape(value))!
   const count = [elementCount(shape)]
   const scalar = (value: number) => builder.scalar(value)
   const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
-  const sum = (value: string) => emitSum(value, count, context)
-  const norm = (value: string) => builder.add('Sqrt', [sum(builder.add('Mul', [value, value]))])
+  const sum = (numbers: string) => emitSum(numbers, count, context)
+  const norm = (numbers: string) => builder.add('Sqrt', [sum(builder.add('Mul', [numbers, numbers]))])
 
-  const radius = rows(ball.radius)
+  const radius = context.numbers(ball.radius)
   const squares = builder.add('Add', [sum(builder.add('Mul', [a, a])), scalar(rounding.underflow)])
   const length = builder.add('Mul', [builder.add('Sqrt', [squares]), upwards])
   const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
-  const column = (value: string) => builder.add('Unsqueeze', [value, builder.ints([1])])
+  const column = (numbers: string) => builder.add('Unsqueeze', [numbers, builder.ints([1])])
   if (!ball.clipped) {
     const share = builder.add('Neg', [builder.add('Div', [radius, builder.add('Max', [length, scalar(1e-30)])])])
     return { bounds: [builder.add('Mul', [overBall, upwards])], nearest: builder.add('Mul', [a, column(share)]) }
   }
-  const { lower, upper } = changesWithinBox(ball, count, context)
+  const { lower, upper } = changesWithinBox(ball, value, context)
   const reach = builder.add('Max', [radius, scalar(1e-12)])
   let multiplier = builder.add('Div', [length, builder.add('Mul', [reach, scalar(2)])])
   let change = ''
@@ -89,12 +86,13 @@ function emitEuclidean(a: string, ball: Ball, shape: readonly number[], context:
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(a: string, ball: Ball, shape: readonly number[], context: RowContext): Changes {
-  const { builder, rounding, rows } = context
+function emitManhattan(a: string, ball: Ball, value: string, context: RowContext): Changes {
+  const { builder, rounding } = context
+  const shape = featureShape(context.shape(value))!
   const count = elementCount(shape)
   const scalar = (value: number) => builder.scalar(value)
   const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
-  const radius = builder.add('Unsqueeze', [rows(ball.radius), builder.ints([1])])
+  const radius = builder.add('Unsqueeze', [context.numbers(ball.radius), builder.ints([1])])
   const size = builder.add('Abs', [a])
   const downhill = builder.add('Neg', [builder.add('Sign', [a])])
   if (!ball.clipped) {
@@ -106,7 +104,7 @@ function emitManhattan(a: string, ball: Ball, shape: readonly number[], context:
       nearest: builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill]),
     }
   }
-  const { lower, upper } = changesWithinBox(ball, [count], context)
+  const { lower, upper } = changesWithinBox(ball, value, context)
   const isPositive = builder.add('Greater', [a, scalar(0)])
   const room = builder.add('Where', [isPositive, builder.add('Neg', [lower]), upper])
   const movable = builder.add('Where', [builder.add('Greater', [room, scalar(0)]), size, scalar(0)])
@@ -140,12 +138,13 @@ function emitManhattan(a: string, ball: Ball, shape: readonly number[], context:
 }
 
 /** Box minus centre, rounded outwards; one row each. */
-function changesWithinBox(ball: Ball, shape: readonly number[], context: RowContext): Interval {
+function changesWithinBox(ball: Ball, value: string, context: RowContext): Interval {
   const { builder, rounding, rows } = context
+  const layout = [elementCount(featureShape(context.shape(value))!)]
   const outwards = builder.scalar(1 + 2 * rounding.gamma(2))
   const change = (end: string) => {
     const difference = builder.add('Mul', [builder.add('Sub', [end, ball.centre]), outwards])
-    return rows(builder.add('Reshape', [difference, builder.ints([-1, ...shape])]))
+    return rows(difference, value, layout)
   }
   return { lower: change(ball.box.lower), upper: change(ball.box.upper) }
 }

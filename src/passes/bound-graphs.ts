@@ -8,8 +8,7 @@ import { findOperator } from '../operators/registry.js'
 import { roundingOf } from '../operators/rounding.js'
 import { emitBallMinimum } from './ball-minimum.js'
 import { ruleContext } from './context.js'
-import { type Crop, cropAround } from './crop.js'
-import { emitCropped, emitCrops, emitMasks, emitRepeated } from './emit-crop.js'
+import { cropAround } from './crop.js'
 import { emitHalfSpaceMinimum, type HalfSpace } from './half-space-minimum.js'
 import { intervalContext } from './interval.js'
 import { dependenceOnInput, emitBallInterval } from './linear-prefix.js'
@@ -135,31 +134,21 @@ export function relaxationGraph(
   const crop = cropAround(graph, target)
   const analysed = crop?.graph ?? graph
   const input = graph.inputs[0].name
-  const whole = declareKnown(graph, builder, known)
-  const declared = crop ? emitCrops(whole, crop, graph, builder) : whole
-  const masks = crop && emitMasks(crop, graph, settings.norm !== 'linf', sample, builder)
-  const context = rowContext(analysed, builder, roundingOf(settings.rounding), declared, sample, isGrouped, masks)
-  const inputShape = shapeOf(input, analysed)
+  const samples = intervalContext(graph, builder, roundingOf(settings.rounding), declareKnown(graph, builder, known))
+  const context = rowContext(samples, { slice: sample, isGrouped, crop, masksInput: settings.norm !== 'linf' })
+  const box = samples.interval(input)
   const minimizeOverBall = (coefficients: string): Minimum => {
-    const box = context.interval(input)
     if (settings.norm === 'linf') {
-      const bound = emitBoxMinimum(coefficients, box, inputShape, context)
-      return { bound, point: emitBoxMinimiser(coefficients, box, context) }
+      const bound = emitBoxMinimum(coefficients, box, input, context)
+      return { bound, point: emitBoxMinimiser(coefficients, box, input, context) }
     }
-    const { centre, radius } = declareBall(graph, builder)
-    const ball = {
-      norm: settings.norm,
-      centre: crop ? emitCropped(centre, input, crop, graph, builder) : centre,
-      radius: crop ? emitRepeated(radius, crop.positions, builder) : radius,
-      box,
-      clipped: settings.domain === 'intersect',
-    }
-    return emitBallMinimum(coefficients, ball, inputShape, context)
+    const ball = { norm: settings.norm, ...declareBall(graph, builder), box, clipped: settings.domain === 'intersect' }
+    return emitBallMinimum(coefficients, ball, input, context)
   }
   const minimize = (coefficients: string): Minimum => {
     if (!isCut) return minimizeOverBall(coefficients)
-    const halfSpace = declareHalfSpace(graph, crop, whole(input)!, context)
-    return emitHalfSpaceMinimum(coefficients, halfSpace, minimizeOverBall, context.interval(input), inputShape, context)
+    const halfSpace = declareHalfSpace(input, crop !== undefined, context)
+    return emitHalfSpaceMinimum(coefficients, halfSpace, minimizeOverBall, box, input, context)
   }
   const share = (node: GraphNode) => {
     const [output] = node.outputs
@@ -238,23 +227,22 @@ function declareBall(graph: TypedGraph, builder: GraphBuilder): { centre: string
 }
 
 /** The half-space of each row. In a crop, what is around it adds at least its own minimum over the box. */
-function declareHalfSpace(graph: TypedGraph, crop: Crop | undefined, box: Interval, context: RowContext): HalfSpace {
-  const { builder, rows } = context
+function declareHalfSpace(input: string, isCrop: boolean, context: RowContext): HalfSpace {
+  const { builder, samples, rows, numbers } = context
   const names = halfSpaceNames
-  const input = graph.inputs[0].name
-  const shape = shapeOf(input, graph)
+  const shape = shapeOf(input, samples.graph)
   const whole = builder.once(names.coefficients, () =>
     builder.input(names.coefficients, builder.precision, ['samples', ...shape]),
   )
   const constant = builder.once(names.constant, () => builder.input(names.constant, builder.precision, ['samples']))
-  if (!crop) return { coefficients: rows(whole), constant: rows(constant) }
-  const coefficients = rows(builder.once('half-space of crops', () => emitCropped(whole, input, crop, graph, builder)))
+  const coefficients = rows(whole, input)
+  if (!isCrop) return { coefficients, constant: numbers(constant) }
+  const box = samples.interval(input)
   const error = builder.add('Mul', [builder.add('Abs', [constant]), builder.scalar(context.rounding.gamma(8))])
   const least = builder.add('Add', [builder.add('Sub', [constant, error]), emitSumOver(box, whole, shape, -1, context)])
-  const ends = context.interval(input)
-  const within = { lower: rows(ends.lower), upper: rows(ends.upper) }
-  const inside = emitSumOver(within, coefficients, shapeOf(input, crop.graph), 1, context)
-  return { coefficients, constant: builder.add('Sub', [rows(emitRepeated(least, crop.positions, builder)), inside]) }
+  const within = { lower: rows(box.lower, input), upper: rows(box.upper, input) }
+  const inside = emitSumOver(within, coefficients, shapeOf(input, context.graph), 1, context)
+  return { coefficients, constant: builder.add('Sub', [numbers(least), inside]) }
 }
 
 /** Least Σ coefficients·x over a box with the same layout, rounded down (−1) or up (1). */

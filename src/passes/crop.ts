@@ -30,6 +30,8 @@ export interface Crop {
   readonly graph: TypedGraph
   /** Number of positions of the target. */
   readonly positions: number
+  /** The value of the whole network that one of the small network is a part of: most often the one of that name. */
+  whole(value: string): string
   /** [positions × elements of the small value]: flat position in the whole value, −1 outside of it. */
   taps(value: string): Int32Array
 }
@@ -107,10 +109,17 @@ function makeCrop(graph: TypedGraph, target: string): Crop | undefined {
   const cropped = total((value) => wanted.get(value)!.length)
   if (cropped > worthwhile * total((value) => spatialSizes(value, graph)!)) return undefined
   if (cropped * elementCount(spatial) > mostElements) return undefined
+  const parts = new Map<string, Part>()
+  const small = croppedGraph(graph, target, wanted, parts, nodes.reverse())
+  const whole = (value: string) => parts.get(value)?.of ?? value
   return {
-    graph: croppedGraph(graph, target, wanted, nodes.reverse()),
+    graph: small,
     positions: elementCount(spatial),
-    taps: (value) => tapsOf(spatial, spatialSizes(value, graph)!, wanted.get(value)!),
+    whole,
+    taps(value) {
+      const window = parts.get(value)?.window ?? wanted.get(value)!
+      return tapsOf(spatial, spatialSizes(whole(value), graph)!, window)
+    },
   }
 }
 
@@ -178,10 +187,18 @@ function unite(left: Window | undefined, right: Window): Window | undefined {
   return { step: left.step, start, length: end.map((last, axis) => last - start[axis]) }
 }
 
+/** What a node needs of a value of which another one needs more. */
+interface Part {
+  readonly of: string
+  readonly window: Window
+}
+
+/** Adds to `parts` the values that it makes of parts of others. */
 function croppedGraph(
   graph: TypedGraph,
   target: string,
   wanted: ReadonlyMap<string, Window>,
+  parts: Map<string, Part>,
   nodes: readonly { node: GraphNode; inputs: readonly (Window | undefined)[] }[],
 ): TypedGraph {
   const constants = new Map(graph.constants)
@@ -218,6 +235,7 @@ function croppedGraph(
         ),
       ]
       values.set(name, type(input, need.length))
+      parts.set(name, { of: input, window: need })
       slices.push({
         operator: 'Slice',
         name,

@@ -1,42 +1,35 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape, type TypedGraph } from '../graph/graph.js'
-import type { Interval } from '../operators/operator.js'
 import { emitTaps } from '../operators/taps.js'
 import type { Crop } from './crop.js'
 
-/** Known bounds of whole values as those of the crops around all positions: [samples × positions, ...small shape]. */
-export function emitCrops(
-  whole: (value: string) => Interval | undefined,
+/**
+ * Something with the spatial axes of `value` behind any number of channels, cut into crops around all positions:
+ * [samples × positions, ...layout]; 0 outside.
+ */
+export function emitCropped(
+  name: string,
+  value: string,
+  layout: readonly number[],
   crop: Crop,
   graph: TypedGraph,
   builder: GraphBuilder,
-): (value: string) => Interval | undefined {
-  return (value) => {
-    const interval = whole(value)
-    return (
-      interval && {
-        lower: emitCropped(interval.lower, value, crop, graph, builder),
-        upper: emitCropped(interval.upper, value, crop, graph, builder),
-      }
-    )
-  }
-}
-
-/** Something shaped like `value`, cut into crops; 0 outside. */
-export function emitCropped(name: string, value: string, crop: Crop, graph: TypedGraph, builder: GraphBuilder): string {
-  const [channels, ...sizes] = featureShape(graph.values.get(value)!.shape)!
+): string {
+  const [, ...sizes] = featureShape(graph.values.get(crop.whole(value))!.shape)!
   const [, ...small] = featureShape(crop.graph.values.get(value)!.shape)!
-  const flat = builder.add('Reshape', [name, builder.ints([0, channels, elementCount(sizes)])])
+  const flat = builder.add('Reshape', [name, builder.ints([0, -1, elementCount(sizes)])])
   const taps = emitTaps(flat, 2, 3, crop.taps(value), [crop.positions, elementCount(small)], builder)
   const positionsFirst = builder.add('Transpose', [taps], { perm: [0, 2, 1, 3] })
-  return builder.add('Reshape', [positionsFirst, builder.ints([-1, channels, ...small])])
+  return builder.add('Reshape', [positionsFirst, builder.ints([-1, ...layout])])
 }
 
-/** One number per sample as one per crop. */
-export function emitRepeated(perSample: string, positions: number, builder: GraphBuilder): string {
-  const column = builder.add('Unsqueeze', [perSample, builder.ints([1])])
-  const repeated = builder.add('Expand', [column, builder.ints([1, positions])])
-  return builder.add('Reshape', [repeated, builder.ints([-1])])
+/** The sample of which a crop is, int32. */
+export function emitSampleOfCrop(crop: string, { positions }: Crop, builder: GraphBuilder): string {
+  return builder.add('Div', [crop, emitPositions(positions, builder)])
+}
+
+function emitPositions(positions: number, builder: GraphBuilder): string {
+  return builder.constant({ type: 'int32', shape: [], data: Int32Array.of(positions) })
 }
 
 /**
@@ -65,8 +58,9 @@ export function emitMasks(
         Array.from(taps, (tap) => (tap < 0 ? 0 : 1)),
         [crop.positions, 1, ...small],
       )
-      const positions = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(crop.positions) })
-      const position = builder.once('position of row', () => builder.add('Mod', [sampleOfRow, positions]))
+      const position = builder.once('position of row', () =>
+        builder.add('Mod', [sampleOfRow, emitPositions(crop.positions, builder)]),
+      )
       return builder.add('Gather', [inside, position], { axis: 0 })
     })
   }

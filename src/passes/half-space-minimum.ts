@@ -1,3 +1,4 @@
+import { featureShape } from '../graph/graph.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Minimum } from './row-sums.js'
 
@@ -12,21 +13,23 @@ const factors = [4, 2, 1.5, 1.25, 1.12]
 
 /**
  * Lower bound of Σ c·x per row over the part of a set that is in a half-space a·x + b ≤ 0: for any λ ≥ 0 the minimum of
- * (c + λa)·x over the set, plus λb. `minimize` gives minima over the set, `box` encloses it.
+ * (c + λa)·x over the set, plus λb. `minimize` gives minima over the set, `box` encloses it; x is `value`.
  */
 export function emitHalfSpaceMinimum(
   coefficients: string,
   halfSpace: HalfSpace,
   minimize: (coefficients: string) => Minimum,
   box: Interval,
-  shape: readonly number[],
+  value: string,
   context: RowContext,
 ): Minimum {
-  const { builder, rounding, rows, sum } = context
+  const { builder, rounding, sum } = context
+  const shape = featureShape(context.shape(value))!
+  const rows = (sliced: string) => context.rows(sliced, value)
   const { coefficients: a, constant: b } = halfSpace
-  const column = (value: string) => builder.add('Reshape', [value, builder.ints([-1, ...shape.map(() => 1)])])
+  const column = (numbers: string) => builder.add('Reshape', [numbers, builder.ints([-1, ...shape.map(() => 1)])])
   const width = rows(builder.add('Sub', [box.upper, box.lower]))
-  const reach = (value: string) => sum(builder.add('Mul', [builder.add('Abs', [value]), width]), shape)
+  const reach = (slopes: string) => sum(builder.add('Mul', [builder.add('Abs', [slopes]), width]), shape)
   const combined = (multiplier: string) =>
     builder.add('Add', [coefficients, builder.add('Mul', [a, column(multiplier)])])
 

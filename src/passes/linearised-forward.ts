@@ -34,11 +34,10 @@ export function emitSteeper(
     const isPositive = builder.add('Greater', [relaxation.gradients.get(node.outputs[0])!, builder.scalar(0)])
     const relaxed = relaxation.relaxed.get(node)
     if (!relaxed) {
-      const ends = context.interval(node.outputs[0])
-      values.set(
-        node.outputs[0],
-        builder.add('Where', [isPositive, context.rows(ends.lower), context.rows(ends.upper)]),
-      )
+      const [output] = node.outputs
+      const ends = context.samples.interval(context.whole.value(output))
+      const [lower, upper] = [ends.lower, ends.upper].map((end) => context.rows(end, output))
+      values.set(output, builder.add('Where', [isPositive, lower, upper]))
       continue
     }
     const { rules, inputs, hasChoice, share } = relaxed

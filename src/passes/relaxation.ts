@@ -8,12 +8,13 @@ import type {
   RelaxationContext,
   RelaxationRules,
   RowContext,
+  RuleContext,
   Tiles,
 } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitMagnitude, emitSizes } from './interval.js'
-import { emitBoxMinimum, type Minimum } from './row-sums.js'
+import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
 import { emitAtSeeds, emitSeed, type SeedRows } from './seed.js'
 import { emitTranspose } from './transposed-rows.js'
 
@@ -117,9 +118,9 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
   /** Pays for one rounding of coefficients over a value. */
   const charge = (value: string, coefficients: string) => {
     if (rounding.mode === 'ignored') return
-    const error = builder.add('Mul', [emitMagnitude(value, context), builder.scalar(rounding.gamma(8))])
-    const shape = valueShape(value, context)
-    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), error, shape, context)!)
+    const magnitude = emitMagnitude(context.whole.value(value), context.samples)
+    const error = builder.add('Mul', [magnitude, builder.scalar(rounding.gamma(8))])
+    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), error, value, context)!)
   }
 
   const relax = (node: GraphNode, rules: RelaxationRules, gradient: string, chosen: LowerLine) => {
@@ -141,12 +142,10 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
       outputs.forEach((gradient, index) => {
         if (gradient === undefined || !offsets) return
         const { lower, upper } = offsets[index]
-        const shape = valueShape(node.outputs[index], context)
-        const isSeed = gradient === seed
         summands.push(
-          isSeed
-            ? emitAtSeeds(rows, lower, upper, elementCount(shape), context)
-            : emitIntercepts(gradient, lower, upper, shape, context)!,
+          gradient === seed
+            ? emitAtSeeds(rows, lower, upper, target, context)
+            : emitIntercepts(gradient, lower, upper, node.outputs[index], context)!,
         )
       })
       const tiled = tiles.get(outputs[0] ?? '')
@@ -165,7 +164,7 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
     const rules = findOperator(node)?.relaxation
     // Without a rule for lines the interval is what is known.
     if (!rules || frontier === 'last nonlinear outputs') {
-      summands.push(emitBoxMinimum(outputs[0]!, context.interval(output), valueShape(output, context), context))
+      summands.push(emitBoxMinimum(outputs[0]!, context.samples.interval(context.whole.value(output)), output, context))
       continue
     }
     const gradient = outputs[0]!
@@ -208,7 +207,7 @@ function soleProducer(value: string, target: string, graph: TypedGraph): GraphNo
  */
 function emitOffsets(node: GraphNode, linear: LinearRules, context: RowContext): Interval[] | undefined {
   const { builder } = context
-  const constants = mayAddConstant(node, context) ? emitConstants(node, linear, context) : undefined
+  const constants = mayAddConstant(node, context) ? emitConstants(node, context) : undefined
   const errors = emitErrors(node, linear, context)
   if (!errors) return constants && emitAlike(constants, node, context)
   return errors.map((error, index) => {
@@ -230,30 +229,36 @@ function emitErrors(node: GraphNode, linear: LinearRules, context: RowContext): 
   const { gamma } = rounding
   // The last factor covers the rounding of the sizes.
   const relative = (gamma(terms + 8) + gamma(fanOut + 8)) * (1 + gamma(terms + 8))
-  return emitSizes(node, linear, context).map((size) =>
+  const { samples } = context
+  const whole = context.whole.node(node)
+  return emitSizes(whole, linearRules(whole, samples), samples).map((size) =>
     builder.add('Add', [builder.add('Mul', [size, builder.scalar(relative)]), builder.scalar(rounding.underflow)]),
   )
 }
 
 /** Constant part of a linear node. onnxruntime folds it into a constant. */
-function emitConstants(node: GraphNode, linear: LinearRules, context: RowContext): string[] {
-  const { builder } = context
-  const zeros = node.inputs.map((input) =>
-    context.isActivation(input)
-      ? builder.add('Expand', [builder.scalar(0), builder.ints([1, ...valueShape(input, context)])])
+function emitConstants(node: GraphNode, { builder, samples, whole: { node: wholeNode } }: RowContext): string[] {
+  const whole = wholeNode(node)
+  const zeros = whole.inputs.map((input) =>
+    samples.isActivation(input)
+      ? builder.add('Expand', [builder.scalar(0), builder.ints([1, ...valueShape(input, samples)])])
       : '',
   )
-  return linear.apply(node, zeros, context, { absolute: false, bias: true })
+  return linearRules(whole, samples).apply(whole, zeros, samples, { absolute: false, bias: true })
+}
+
+function linearRules(node: GraphNode, context: RuleContext): LinearRules {
+  return findOperator(node)!.linear!(node, context)!
 }
 
 /** Constants as intervals with a slice for each sample. */
-function emitAlike(constants: readonly string[], node: GraphNode, context: RowContext): Interval[] {
-  const { builder } = context
-  const input = node.inputs.find((value) => context.isActivation(value))!
-  const samples = builder.add('Shape', [context.interval(input).lower], { start: 0, end: 1 })
+function emitAlike(constants: readonly string[], node: GraphNode, { builder, samples, whole }: RowContext): Interval[] {
+  const { inputs, outputs } = whole.node(node)
+  const input = inputs.find((value) => samples.isActivation(value))!
+  const count = builder.add('Shape', [samples.interval(input).lower], { start: 0, end: 1 })
   return constants.map((constant, index) => {
-    const ones = valueShape(node.outputs[index], context).map(() => 1)
-    const shape = builder.add('Concat', [samples, builder.ints(ones)], { axis: 0 })
+    const ones = valueShape(outputs[index], samples).map(() => 1)
+    const shape = builder.add('Concat', [count, builder.ints(ones)], { axis: 0 })
     const alike = builder.add('Expand', [constant, shape])
     return { lower: alike, upper: alike }
   })
@@ -273,10 +278,11 @@ function mayAddConstant(node: GraphNode, context: RowContext): boolean {
 
 /** Products of coefficients that underflow lose at most this much of each value that they multiply. */
 function emitUnderflow(values: Iterable<string>, context: RowContext): string {
-  const { builder, rounding } = context
-  const sums = [...values].map((value) => context.sum(emitMagnitude(value, context), valueShape(value, context)))
+  const { builder, rounding, samples } = context
+  const all = new Set([...values].map(context.whole.value))
+  const sums = [...all].map((value) => emitSum(emitMagnitude(value, samples), valueShape(value, samples), context))
   const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
-  return context.rows(builder.add('Mul', [total, builder.scalar(2 * rounding.underflow)]))
+  return context.numbers(builder.add('Mul', [total, builder.scalar(2 * rounding.underflow)]))
 }
 
 function sumOf(parts: readonly string[], { builder }: RowContext): string {
@@ -292,7 +298,7 @@ function outputCount(node: GraphNode, context: RowContext): number {
   return node.outputs.map((output) => elementCount(valueShape(output, context))).reduce((sum, count) => sum + count, 0)
 }
 
-function valueShape(value: string, context: RowContext): readonly number[] {
+function valueShape(value: string, context: RuleContext): readonly number[] {
   const producer = context.graph.nodes.find(({ outputs }) => outputs.includes(value)) ?? context.graph.nodes[0]
   return sampleShape(value, producer, context)
 }

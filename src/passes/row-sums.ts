@@ -1,4 +1,4 @@
-import { elementCount } from '../graph/graph.js'
+import { elementCount, featureShape } from '../graph/graph.js'
 import { emitRowSum } from '../operators/batch-invariant.js'
 import { emitBySign, emitParts } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext, RuleContext } from '../operators/operator.js'
@@ -32,24 +32,21 @@ export function emitSumBySign(
   coefficients: string,
   below: string | undefined,
   above: string | undefined,
-  shape: readonly number[],
+  value: string,
   context: Pick<RowContext, 'rows' | 'isGrouped'> & RuleContext,
 ): string {
   const { builder, rows } = context
+  const shape = featureShape(context.shape(value))!
   const count = elementCount(shape)
-  const zero = builder.scalar(0)
   if (!context.isGrouped || count > longestSum) {
-    return emitSum(
-      emitBySign(coefficients, below ? rows(below) : zero, above ? rows(above) : zero, context),
-      shape,
-      context,
-    )
+    const [least, most] = [below, above].map((sliced) => (sliced ? rows(sliced, value) : builder.scalar(0)))
+    return emitSum(emitBySign(coefficients, least, most, context), shape, context)
   }
   // The matrix of rows times a column for their sample.
   const { positive, negative } = emitParts(coefficients, builder)
   const product = (part: string, factors: string) => {
     const flat = shape.length === 1 ? part : builder.add('Reshape', [part, builder.ints([-1, count])])
-    return builder.add('MatMul', [flat, rows(builder.add('Reshape', [factors, builder.ints([-1, count, 1])]))])
+    return builder.add('MatMul', [flat, rows(factors, value, [count, 1])])
   }
   const products = [...(below ? [product(positive, below)] : []), ...(above ? [product(negative, above)] : [])]
   return builder.add('Reshape', [products.reduce((sum, part) => builder.add('Add', [sum, part])), builder.ints([-1])])
@@ -75,26 +72,23 @@ function blockWidth(count: number): number {
   return width
 }
 
-/** Lower bound of Σ coefficients·x per row over x in a box. */
-export function emitBoxMinimum(
-  coefficients: string,
-  box: Interval,
-  shape: readonly number[],
-  context: RowContext,
-): string {
-  const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, shape, context) : box
-  return context.sumBySign(coefficients, lower, upper, shape)
+/** Lower bound of Σ coefficients·x per row, where x is `value` and in a box. */
+export function emitBoxMinimum(coefficients: string, box: Interval, value: string, context: RowContext): string {
+  const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, value, context) : box
+  return context.sumBySign(coefficients, lower, upper, value)
 }
 
 /** Where Σ coefficients·x is smallest over x in a box, one row each. */
-export function emitBoxMinimiser(coefficients: string, box: Interval, { builder, rows }: RowContext): string {
+export function emitBoxMinimiser(coefficients: string, box: Interval, value: string, context: RowContext): string {
+  const { builder, rows } = context
   const isPositive = builder.add('Greater', [coefficients, builder.scalar(0)])
-  return builder.add('Where', [isPositive, rows(box.lower), rows(box.upper)])
+  return builder.add('Where', [isPositive, rows(box.lower, value), rows(box.upper, value)])
 }
 
 /** Moves both ends outwards by the rounding error of a sum of products with them. */
-function widenForSum({ lower, upper }: Interval, shape: readonly number[], context: RowContext): Interval {
+function widenForSum({ lower, upper }: Interval, value: string, context: RowContext): Interval {
   const { builder, rounding } = context
+  const shape = featureShape(context.shape(value))!
   const allowance = builder.scalar(rounding.gamma(context.sumRoundings(shape) + 4))
   const error = (end: string) => builder.add('Mul', [builder.add('Abs', [end]), allowance])
   return {

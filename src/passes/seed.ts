@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import { elementCount } from '../graph/graph.js'
+import { elementCount, featureShape } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 import type { RowContext } from '../operators/operator.js'
 import { padAxis } from '../operators/pad-axis.js'
@@ -26,23 +26,27 @@ function emitPlace(position: string, builder: GraphBuilder): string {
   return builder.once(`place ${position}`, () => builder.add('Add', [position, builder.once('int32 1', one)]))
 }
 
-/** Per row the number `below` at `plus` less that `above` at `minus`, rounded down; both have `count` numbers per sample. */
+/** Per row of `value` the number `below` at `plus` less that `above` at `minus`, rounded down. */
 export function emitAtSeeds(
   { sample, plus, minus }: SeedRows,
   below: string,
   above: string,
-  count: number,
+  value: string,
   context: RowContext,
 ): string {
-  const { builder, rounding, rows } = context
+  const { builder, rounding } = context
+  const count = elementCount(featureShape(context.shape(value))!)
   // One difference, and the sums that follow.
   const allowance = rounding.gamma(context.sumRoundings([1]) + 16)
-  const at = (value: string, position: string, outwards: 'Add' | 'Sub') => {
-    const error = builder.add('Mul', [builder.add('Abs', [value]), builder.scalar(allowance)])
-    const wide = allowance > 0 ? builder.add(outwards, [value, error]) : value
-    const padded = padAxis(builder.add('Reshape', [wide, builder.ints([-1, count])]), 1, 2, 1, 0, builder)
+  const at = (sliced: string, position: string, outwards: 'Add' | 'Sub') => {
+    const error = builder.add('Mul', [builder.add('Abs', [sliced]), builder.scalar(allowance)])
+    const wide = allowance > 0 ? builder.add(outwards, [sliced, error]) : sliced
+    const slices = builder.add('Reshape', [context.slices(wide, value), builder.ints([-1, count])])
+    const padded = padAxis(slices, 1, 2, 1, 0, builder)
     const place = emitPlace(position, builder)
-    if (context.isGrouped) return builder.add('Gather', [rows(padded), place], { axis: 1 })
+    if (context.isGrouped) {
+      return builder.add('Gather', [builder.add('Gather', [padded, sample], { axis: 0 }), place], { axis: 1 })
+    }
     const size = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(count + 1) })
     const index = builder.add('Add', [builder.add('Mul', [sample, size]), place])
     return builder.add('Gather', [builder.add('Reshape', [padded, builder.ints([-1])]), index], { axis: 0 })

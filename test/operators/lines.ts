@@ -5,6 +5,7 @@ import { renameValues } from '../../src/model/prepare-graph.js'
 import type { Interval } from '../../src/operators/operator.js'
 import { findOperator } from '../../src/operators/registry.js'
 import { type RoundingMode, roundingOf } from '../../src/operators/rounding.js'
+import { intervalContext } from '../../src/passes/interval.js'
 import { rowContext } from '../../src/passes/row-context.js'
 
 // The first with Gelu.
@@ -47,12 +48,13 @@ export async function computeLines(
     lower: builder.input('lower', precision, shape),
     upper: builder.input('upper', precision, shape),
   }
-  const sampleOfRow = builder.input('sampleOfRow', 'int32', ['rows'])
+  const slice = builder.input('sampleOfRow', 'int32', ['rows'])
   const known = (value: string) => (value === graph.inputs[0].name ? range : undefined)
-  const context = rowContext(graph, builder, roundingOf(rounding), known, sampleOfRow, false)
+  const samples = intervalContext(graph, builder, roundingOf(rounding), known)
+  const context = rowContext(samples, { slice, isGrouped: false, masksInput: false })
   const [node] = graph.nodes
   const [output] = node.outputs
-  const bounds = context.interval(output)
+  const bounds = samples.interval(output)
   const relaxationContext = {
     ...context,
     offset: () => undefined,

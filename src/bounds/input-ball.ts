@@ -42,12 +42,15 @@ export function inputBall(
   for (let sample = 0; sample < epsilon.length; sample++) {
     radius[sample] = covered ? float32Above(epsilon[sample]) : epsilon[sample]
   }
+  const clip = settings.domain === 'intersect'
   for (let index = 0; index < data.length; index++) {
-    const [sample, feature] = [Math.floor(index / features), index % features]
-    const [low, high] = [data[index] - epsilon[sample], data[index] + epsilon[sample]]
+    const sample = Math.floor(index / features)
+    const feature = index - sample * features
+    const low = data[index] - epsilon[sample]
+    const high = data[index] + epsilon[sample]
     // The float64 sums are rounded too, by far less than the float32 number next to them is away.
-    const [below, above] = covered ? [-float32Above(-low), float32Above(high)] : [low, high]
-    const clip = settings.domain === 'intersect'
+    const below = covered ? -float32Above(-low) : low
+    const above = covered ? float32Above(high) : high
     lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
     upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
   }

@@ -23,6 +23,7 @@ import { classCount } from '../passes/gradient-graph.js'
 import { dependenceOnInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
+import { range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
@@ -31,10 +32,14 @@ import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
 import { croppedRows, groupRows, marginRows, marginsOf, type Rows, rowFeeds } from './rows.js'
 import { rowLimits, rowsPerRun, type Stage, stageOf } from './stage.js'
 
-/** Elements per sample that are gathered for each row rather than having a turn of a loop for each sample. */
-const mostGathered = 1024
-/** Rows per sample that do not make such a turn worth while. */
-const mostInOrder = 16
+/** Where there are this many coefficients to carry, leaving out some rows is worth another run. */
+const manyCoefficients = 2 ** 21
+
+/** A bound to tighten: of an element, counted over all samples, from below or from above. */
+interface Side {
+  readonly index: number
+  readonly isBelow: boolean
+}
 
 /** Bounds of a value, [n, …] each. */
 export interface ValueBounds {
@@ -133,12 +138,7 @@ export class Refinement {
 
   /** What {@link refine} found. */
   get bounds(): ReadonlyMap<string, ValueBounds> {
-    return new Map(
-      [...this.#known].map((value) => {
-        const [lower, upper] = [lowerName(value), upperName(value)].map((name) => this.#feeds[name].data as FloatArray)
-        return [value, { lower, upper }]
-      }),
-    )
+    return new Map([...this.#known].map((value) => [value, this.#boundsOf(value)]))
   }
 
   /** How many samples to bound together: more of them pay off for small models only. */
@@ -198,10 +198,38 @@ export class Refinement {
       const { lower, upper, loose } = await this.#intervals(value, !isExact)
       const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
       if (inherited) this.#meet(bounds, inherited)
-      if (!isExact) await this.#tighten(value, bounds, loose.data as Uint8Array, iterations)
-      if (inherited) this.#meet(bounds, inherited)
       this.#know(value, bounds, lower.shape)
+      if (isExact) continue
+      const isOpen = (index: number) => !inherited || (bounds.lower[index] < 0 && bounds.upper[index] > 0)
+      const elements = range(loose.data.length).filter((index) => loose.data[index] && isOpen(index))
+      await this.#tightenAll(value, elements, iterations)
+      if (inherited) this.#meet(this.#boundsOf(value), inherited)
     }
+  }
+
+  /** Bounds elements from both sides, as far as both matter. */
+  async #tightenAll(value: string, elements: readonly number[], iterations: number): Promise<void> {
+    const below = elements.map((index) => ({ index, isBelow: true }))
+    const above = elements.map((index) => ({ index, isBelow: false }))
+    if (2 * elements.length * this.#widest(value) < manyCoefficients) {
+      await this.#tighten(value, [...below, ...above], iterations)
+      return
+    }
+    // Often the bound of one side, the likelier one, shows that a unit is on or off, and the other one does not matter.
+    const { lower, upper } = this.#boundsOf(value)
+    const isLikelyOn = elements.map((index) => lower[index] + upper[index] > 0)
+    const likely = elements.map((_, place) => (isLikelyOn[place] ? below : above)[place])
+    await this.#tighten(value, likely, iterations)
+    const { loose } = await this.#intervals(value, true)
+    const rest = elements.map((_, place) => (isLikelyOn[place] ? above : below)[place])
+    const open = rest.filter(({ index }) => loose.data[index])
+    await this.#tighten(value, open, iterations)
+  }
+
+  /** Most elements of a value that linear functions of `target` travel through. */
+  #widest(target: string): number {
+    const { graph } = this.#model
+    return rowLimits(cropAround(graph, target)?.graph ?? graph).widest
   }
 
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
@@ -239,11 +267,10 @@ export class Refinement {
     const found = ['adaptive', 'flattest', 'steepest'].map(
       () => new BestRows(rows.sample.length, this.#settings.precision),
     )
-    const stage = (lowerLines: LowerLines) =>
-      this.#relaxation(target, { frontier: 'input', lowerLines, isGrouped: false })
+    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier: 'input', lowerLines })
     const start = await stage('adaptive and next')
     const step = this.#tensor(floatArray(this.#settings.precision, 1), [])
-    for (const { feeds: rowFeeds, rowAt } of groupRows(rows, rowLimits(this.#model.graph), false)) {
+    for (const { feeds: rowFeeds, rowAt } of groupRows(rows, rowLimits(this.#model.graph))) {
       if (!(await this.#budget.next())) break
       const feeds = { ...this.#feeds, ...rowFeeds, step }
       const results = await start.run(feeds)
@@ -304,6 +331,11 @@ export class Refinement {
     }
   }
 
+  #boundsOf(value: string): ValueBounds {
+    const [lower, upper] = [lowerName(value), upperName(value)].map((name) => this.#feeds[name].data as FloatArray)
+    return { lower, upper }
+  }
+
   #know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
     this.#feeds[lowerName(value)] = this.#tensor(bounds.lower, shape)
     this.#feeds[upperName(value)] = this.#tensor(bounds.upper, shape)
@@ -328,33 +360,27 @@ export class Refinement {
     return stage.run(this.#feeds)
   }
 
-  async #tighten(
-    value: string,
-    { lower, upper }: { lower: FloatArray; upper: FloatArray },
-    loose: Uint8Array,
-    iterations: number,
-  ) {
+  /** Bounds elements from below or above. */
+  async #tighten(value: string, sides: readonly Side[], iterations: number): Promise<void> {
+    const known = this.#boundsOf(value)
+    const [lower, upper] = [known.lower.slice(), known.upper.slice()]
     const width = lower.length / this.#count
-    const rows = { sample: [] as number[], plus: [] as number[], minus: [] as number[] }
-    loose.forEach((isLoose, index) => {
-      if (!isLoose || (this.#inherited.has(value) && !(lower[index] < 0 && upper[index] > 0))) return
-      const sample = Math.floor(index / width)
-      rows.sample.push(sample, sample)
-      rows.plus.push(index % width, -1)
-      rows.minus.push(-1, index % width)
-    })
+    const rows = {
+      sample: sides.map(({ index }) => Math.floor(index / width)),
+      plus: sides.map(({ index, isBelow }) => (isBelow ? index % width : -1)),
+      minus: sides.map(({ index, isBelow }) => (isBelow ? -1 : index % width)),
+    }
     const { bounds } = await this.#bound(value, rows, 'input', iterations)
-    // A bound that is NaN is not larger, so that the interval stays.
-    bounds.forEach((bound, row) => {
-      const [sample, plus, minus] = [rows.sample[row], rows.plus[row], rows.minus[row]]
-      const index = sample * width + (plus < 0 ? minus : plus)
-      if (plus >= 0 && bound > lower[index]) lower[index] = bound
-      if (minus >= 0 && -bound < upper[index]) upper[index] = -bound
+    sides.forEach(({ index, isBelow }, row) => {
+      // A bound that is NaN is not larger, so that the interval stays.
+      if (isBelow && bounds[row] > lower[index]) lower[index] = bounds[row]
+      if (!isBelow && -bounds[row] < upper[index]) upper[index] = -bounds[row]
     })
     // Only where rounding is ignored can the two bounds pass each other.
-    upper.forEach((bound, index) => {
-      if (lower[index] > bound) [lower[index], upper[index]] = [bound, lower[index]]
-    })
+    for (const { index } of sides) {
+      if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]
+    }
+    this.#know(value, { lower, upper }, this.#feeds[lowerName(value)].shape)
   }
 
   async #bound(target: string, rows: Rows, frontier: Frontier, iterations: number): Promise<RowBounds> {
@@ -363,13 +389,10 @@ export class Refinement {
     if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
     const crop = cropAround(graph, target)
-    const limits = rowLimits(crop?.graph ?? graph)
-    // In small networks gathering what is per sample costs less than turns of few rows.
-    const isGrouped = limits.widest > mostGathered && rows.sample.length > mostInOrder * this.#count
-    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier, lowerLines, isGrouped })
+    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier, lowerLines })
     const start = await stage(iterations === 0 ? 'adaptive' : 'adaptive and next')
     const placed = crop ? croppedRows(rows, crop.positions) : rows
-    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, limits, isGrouped)) {
+    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph))) {
       if (!(await this.#budget.next())) return best
       const feeds = { ...this.#feeds, ...rowFeeds }
       let results = await start.run(feeds)
@@ -388,10 +411,10 @@ export class Refinement {
 
   #relaxation(target: string, task: Omit<RelaxationTask, 'isCut'>): Promise<Stage> {
     const { graph } = this.#model
-    const { frontier, lowerLines, isGrouped } = task
+    const { frontier, lowerLines } = task
     const known = [...this.#known].join()
     const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
-    const key = `relaxation ${target} to ${frontier} ${lowerLines} ${isGrouped} ${where} given ${known}`
+    const key = `relaxation ${target} to ${frontier} ${lowerLines} ${where} given ${known}`
     return stageOf(this.#model, key, () =>
       relaxationGraph(graph, target, this.#known, this.#settings, { ...task, isCut: this.#isCut }),
     )
@@ -412,5 +435,5 @@ function describe({ norm, domain, rounding, precision }: BallSettings): string {
 
 /** How many samples to bound together: more of them pay off for small models only. */
 export function samplesPerRun(model: BoundedModel): number {
-  return Math.max(1, Math.min(100, Math.floor(2 ** 15 / elementsPerSample(model.graph))))
+  return Math.max(1, Math.min(100, Math.floor(2 ** 16 / elementsPerSample(model.graph))))
 }

@@ -1,5 +1,5 @@
-import type { ElementType, Tensor, TensorData } from '../graph/graph.js'
-import { groupNames, sampleOfRow } from '../passes/row-loop.js'
+import type { ElementType, Tensor } from '../graph/graph.js'
+import { groupNames, sampleOfRow, samplesInOrder } from '../passes/row-loop.js'
 import { batches, range } from '../sampling/rows.js'
 import type { RowLimits } from './stage.js'
 
@@ -58,57 +58,65 @@ export interface RowGroups {
   readonly rowAt: Int32Array
 }
 
-/** Rows in groups of at most `inGroup`, with `oneSample` of one sample each; about `inRun` of them in a run. */
-export function groupRows(
-  { sample, plus, minus }: Rows,
-  { inGroup, inRun }: RowLimits,
-  oneSample: boolean,
-): RowGroups[] {
-  const all = range(sample.length)
-  const apart = oneSample ? rowsBySample(sample) : [all]
-  const groups = apart.flatMap((rows) => batches(rows, Math.ceil(rows.length / Math.ceil(rows.length / inGroup))))
-  return batches(groups, Math.max(1, Math.floor(inRun / inGroup))).map((part) => {
-    const width = Math.max(...part.map(({ length }) => length))
+/** Rows in groups of at most `inGroup`, equally many of each sample in a group; about `inRun` of them in a run. */
+export function groupRows({ sample, plus, minus }: Rows, { inGroup, inRun }: RowLimits): RowGroups[] {
+  const blocks = rowsBySample(sample).flatMap((rows) => evenly(rows, inGroup))
+  return batches(alike(blocks, inGroup), Math.max(1, Math.floor(inRun / inGroup))).map((part) => {
+    const counts = part.map((group) => group.length * group[0].length)
+    const [most, width] = [Math.max(...part.map(({ length }) => length)), Math.max(...counts)]
     const rowAt = new Int32Array(part.length * width).fill(-1)
-    part.forEach((rows, group) => {
-      rowAt.set(rows, group * width)
+    part.forEach((group, index) => {
+      group.forEach((rows, block) => {
+        rowAt.set(rows, index * width + block * group[0].length)
+      })
     })
-    const perGroup = (type: ElementType, shape: readonly number[], data: TensorData): Tensor => {
-      return { type, shape: [part.length, ...shape], data }
+    const perGroup = <Data extends Int32Array | BigInt64Array>(type: ElementType, data: Data): Tensor => {
+      return { type, shape: [part.length, data.length / part.length], data }
     }
     const placed = (values: readonly number[]) =>
       perGroup(
         'int32',
-        [width],
         rowAt.map((row) => values[row] ?? 0),
       )
-    const slots = BigInt64Array.from(rowAt, (_, place) => {
-      return BigInt(Math.min(place % width, part[Math.floor(place / width)].length - 1))
-    })
-    const samples = oneSample
-      ? {
-          [groupNames.sample]: perGroup(
-            'int32',
-            [],
-            Int32Array.from(part, ([row]) => sample[row]),
-          ),
-        }
-      : { [sampleOfRow]: placed(sample) }
-    return {
-      rowAt,
-      feeds: {
-        ...samples,
-        plus: placed(plus),
-        minus: placed(minus),
-        [groupNames.count]: perGroup(
-          'int64',
-          [1],
-          BigInt64Array.from(part, ({ length }) => BigInt(length)),
-        ),
-        [groupNames.slots]: perGroup('int64', [width], slots),
-      },
+    const counted = (values: readonly number[]) => perGroup('int64', BigInt64Array.from(values, BigInt))
+    const slots = rowAt.map((_, place) => Math.min(place % width, counts[Math.floor(place / width)] - 1))
+    const samples = part.flatMap((group) => range(most).map((block) => sample[(group[block] ?? group[0])[0]]))
+    const feeds = {
+      plus: placed(plus),
+      minus: placed(minus),
+      [sampleOfRow]: placed(sample),
+      [samplesInOrder]: perGroup('int32', Int32Array.from(samples)),
+      [groupNames.rows]: counted(counts),
+      [groupNames.samples]: counted(part.map(({ length }) => length)),
+      [groupNames.slots]: perGroup('int32', slots),
     }
+    return { rowAt, feeds }
   })
+}
+
+/** Parts of at most `most`, all about as long. */
+function evenly<Item>(items: readonly Item[], most: number): (readonly Item[])[] {
+  return batches(items, Math.ceil(items.length / Math.ceil(items.length / most)))
+}
+
+/** Rows that may stand in for none in a group, where blocks are not all as long as the longest one. */
+const mostIdle = { rows: 16, part: 0.1 }
+
+/** Blocks of about the same length in groups of at most `most` rows, counting all blocks as long as the first one, the longest. */
+function alike(blocks: readonly (readonly number[])[], most: number): (readonly number[])[][] {
+  const groups: (readonly number[])[][] = []
+  let idle = 0
+  for (const block of blocks.toSorted((left, right) => right.length - left.length)) {
+    const group = groups.at(-1)
+    const rows = group ? (group.length + 1) * group[0].length : 0
+    idle += group ? group[0].length - block.length : 0
+    if (group && rows <= most && idle <= Math.max(mostIdle.rows, mostIdle.part * rows)) group.push(block)
+    else {
+      groups.push([block])
+      idle = 0
+    }
+  }
+  return groups
 }
 
 function rowsBySample(sample: readonly number[]): number[][] {

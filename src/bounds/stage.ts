@@ -35,7 +35,7 @@ export function rowsPerRun(graph: TypedGraph): number {
 }
 
 /** What the rows of a turn of a loop should take in one tensor, so that it stays in the cache. */
-const cachedTensor = 2 ** 20
+const cachedTensor = 2 ** 19
 
 export interface RowLimits {
   /** Most elements of a value. */

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import { featureShape, type GraphNode } from '../graph/graph.js'
+import { elementCount, featureShape, type GraphNode } from '../graph/graph.js'
 import type {
   Interval,
   IntervalContext,
@@ -37,10 +37,9 @@ export function lineRelaxation(
       const [output] = node.outputs
       const found = lines(node, context)
       const [lower, upper] = [context.lowerLine(found), found.upper]
-      const slope = (line: Line) => context.rows(line.slope, output)
       return {
         input: node.inputs[0],
-        gradient: emitBySign(gradient, slope(lower), slope(upper), context),
+        gradient: emitScaled(gradient, lower.slope, upper.slope, output, context),
         constant: emitIntercepts(gradient, lower.intercept, upper.intercept, output, context),
       }
     },
@@ -54,9 +53,9 @@ export function lineRelaxation(
   }
 }
 
-function emitLineAt(points: string, { slope, intercept }: Line, value: string, { builder, rows }: RowContext): string {
-  const product = builder.add('Mul', [points, rows(slope, value)])
-  return intercept === undefined ? product : builder.add('Add', [product, rows(intercept, value)])
+function emitLineAt(points: string, { slope, intercept }: Line, value: string, { combine }: RowContext): string {
+  const product = combine('Mul', value, [points], [slope])
+  return intercept === undefined ? product : combine('Add', value, [product], [intercept])
 }
 
 /** The line with the offset of its input in it, moved outwards by what the product of slope and coefficient loses. */
@@ -94,14 +93,69 @@ export function outwards(
 export function emitBySign(coefficients: string, below: string, above: string, { builder }: RuleContext): string {
   // One of both is always zero, so that the sum is exact. Where, which would say it, is slow in onnxruntime.
   const { positive, negative } = emitParts(coefficients, builder)
-  return builder.add('Add', [builder.add('Mul', [positive, below]), builder.add('Mul', [negative, above])])
+  const scaled = builder.add('Mul', [positive, below])
+  return negative ? builder.add('Add', [scaled, builder.add('Mul', [negative, above])]) : scaled
 }
 
-/** The positive and the negative coefficients, with zeros in the places of the others. */
+/** Coefficients over `value` as in {@link emitBySign}, times numbers with one slice per sample. */
+function emitScaled(coefficients: string, below: string, above: string, value: string, context: RowContext): string {
+  const { builder } = context
+  const shape = featureShape(context.shape(value))!
+  const count = elementCount(shape)
+  const scaled = emitScaledSlices(coefficients, below, above, value, [count], [count], context)
+  return builder.add('Reshape', [scaled, builder.ints([-1, ...shape])])
+}
+
+/**
+ * The same, with an axis for the slices, [slices, rows of a slice, …]: coefficients are laid out as `layout` and the numbers as
+ * `factors`, which broadcast.
+ */
+export function emitScaledSlices(
+  coefficients: string,
+  below: string,
+  above: string,
+  value: string,
+  layout: readonly number[],
+  factors: readonly number[],
+  context: RowContext,
+): string {
+  const { builder } = context
+  const { positive, negative } = emitParts(coefficients, builder)
+  const scaled = (part: string, sliced: string) =>
+    builder.add('Mul', [context.bySlice(part, layout), context.ofSlices(sliced, value, [1, ...factors])])
+  return negative ? builder.add('Add', [scaled(positive, below), scaled(negative, above)]) : scaled(positive, below)
+}
+
+/** The positive and the negative coefficients, with zeros in the places of the others; '' where there can be no negative one. */
 export function emitParts(coefficients: string, builder: GraphBuilder): { positive: string; negative: string } {
   const positive = builder.once(`${coefficients} above 0`, () => builder.add('Relu', [coefficients]))
   const negative = builder.once(`${coefficients} below 0`, () => builder.add('Sub', [coefficients, positive]))
   return { positive, negative }
+}
+
+/** Coefficients of which none is negative. */
+export function emitNonNegative(coefficients: string, builder: GraphBuilder): string {
+  builder.once(`${coefficients} above 0`, () => coefficients)
+  builder.once(`${coefficients} below 0`, () => '')
+  return coefficients
+}
+
+/** Coefficients whose parts are known already. */
+export function emitFromParts(positive: string, negative: string, builder: GraphBuilder): string {
+  const coefficients = builder.add('Add', [positive, negative])
+  builder.once(`${coefficients} above 0`, () => positive)
+  builder.once(`${coefficients} below 0`, () => negative)
+  return coefficients
+}
+
+/** Coefficients in another shape; what is known of their parts stays known. */
+export function emitReshaped(coefficients: string, shape: readonly number[], builder: GraphBuilder): string {
+  const { positive, negative } = emitParts(coefficients, builder)
+  const reshape = (value: string) => builder.add('Reshape', [value, builder.ints(shape)])
+  const reshaped = reshape(coefficients)
+  builder.once(`${reshaped} above 0`, () => reshape(positive))
+  builder.once(`${reshaped} below 0`, () => negative && reshape(negative))
+  return reshaped
 }
 
 /**
@@ -116,7 +170,8 @@ export function emitIntercepts(
   context: RowContext,
 ): string | undefined {
   const { builder, rounding } = context
-  if (below === undefined && above === undefined) return undefined
+  const most = emitParts(gradient, builder).negative ? above : undefined
+  if (below === undefined && most === undefined) return undefined
   // Whatever was computed before rounds a few times, too.
   const allowance = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 16)
   const wide = (intercept: string, operator: 'Add' | 'Sub') => {
@@ -124,5 +179,5 @@ export function emitIntercepts(
     const error = builder.add('Mul', [builder.add('Abs', [intercept]), builder.scalar(allowance)])
     return builder.add(operator, [intercept, error])
   }
-  return context.sumBySign(gradient, below && wide(below, 'Sub'), above && wide(above, 'Add'), value)
+  return context.sumBySign(gradient, below && wide(below, 'Sub'), most && wide(most, 'Add'), value)
 }

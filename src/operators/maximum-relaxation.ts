@@ -1,6 +1,6 @@
 import { elementCount, type GraphNode } from '../graph/graph.js'
 import { asNumber } from './element-type.js'
-import { emitBySign, emitIntercepts } from './lines.js'
+import { emitIntercepts, emitScaledSlices } from './lines.js'
 import type { Interval, IntervalContext, Line, RelaxationContext, RelaxationRules, RuleContext } from './operator.js'
 import { sampleShape } from './samples.js'
 import { emitFromTaps, emitTaps } from './taps.js'
@@ -52,10 +52,10 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
       const folded = context.linesBefore(input)
       const { lower, upper } = planesOf(node, folded, context)
 
-      const outputs = elementCount(sampleShape(output, node, context))
-      const flat = builder.add('Reshape', [gradient, builder.ints([0, 1, outputs])])
-      const [below, above] = [lower, upper].map(({ slopes }) => slopesOfRows(slopes, node, pools, context))
-      const product = emitBySign(flat, below, above, context)
+      const [elements, outputs] = [pools.geometry.kernel, sampleShape(output, node, context)].map(elementCount)
+      const layout = [elements, outputs]
+      const scaled = emitScaledSlices(gradient, lower.slopes, upper.slopes, output, [1, outputs], layout, context)
+      const product = builder.add('Reshape', [scaled, builder.ints([-1, ...layout])])
       const wholeShape = sampleShape(context.whole.value(output), node, context.samples)
       const shaped = ({ intercept }: Plane) =>
         intercept && builder.add('Reshape', [intercept, builder.ints([0, ...wholeShape])])
@@ -68,28 +68,23 @@ export function maximumRelaxation(describe: Describe): RelaxationRules {
     },
 
     at(node, [points], context) {
-      const { builder, rows } = context
+      const { builder } = context
       const pools = describe(node, context)
       const [output] = node.outputs
       const planes = planesOf(node, context.linesBefore(node.inputs[0]), context)
       const outputShape = sampleShape(output, node, context)
-      const elements = underWindows(points, pools, 0, context)
+      const [elements, outputs] = [pools.geometry.kernel, outputShape].map(elementCount)
+      const within = context.bySlice(underWindows(points, pools, 0, context), [elements, outputs])
       const value = ({ slopes, intercept }: Plane) => {
-        const products = builder.add('Mul', [elements, slopesOfRows(slopes, node, pools, context)])
-        const sum = builder.add('ReduceSum', [products, builder.ints([1])], { keepdims: 1 })
-        const layout = [1, elementCount(outputShape)]
-        const moved = intercept === undefined ? sum : builder.add('Add', [sum, rows(intercept, output, layout)])
-        return builder.add('Reshape', [moved, builder.ints([0, ...outputShape])])
+        const products = builder.add('Mul', [within, context.ofSlices(slopes, output, [1, elements, outputs])])
+        const sum = builder.add('ReduceSum', [products, builder.ints([2])], { keepdims: 0 })
+        const shift = intercept && context.ofSlices(intercept, output, [1, outputs])
+        const moved = shift === undefined ? sum : builder.add('Add', [sum, shift])
+        return builder.add('Reshape', [moved, builder.ints([-1, ...outputShape])])
       }
       return { lower: value(planes.lower), upper: value(planes.upper) }
     },
   }
-}
-
-function slopesOfRows(slopes: string, node: GraphNode, { geometry }: Pools, context: RelaxationContext): string {
-  const [output] = node.outputs
-  const layout = [elementCount(geometry.kernel), elementCount(sampleShape(output, node, context))]
-  return context.rows(slopes, output, layout)
 }
 
 type Folded = ReturnType<RelaxationContext['linesBefore']>

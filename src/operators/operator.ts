@@ -83,8 +83,14 @@ export interface RowContext extends RuleContext {
   }
   /** Takes something that has one slice per sample, with the axes of `value`, and gives what the rows see of it, in slices. */
   slices(sliced: string, value: string): string
-  /** The slice of each row, laid out as `layout`. Default: as the rows see `value`. */
-  rows(sliced: string, value: string, layout?: readonly number[]): string
+  /** The slice of each row. */
+  rows(sliced: string, value: string): string
+  /** The slices that there are rows of, each laid out as `layout`: [slices, ...layout]. */
+  ofSlices(sliced: string, value: string, layout: readonly number[]): string
+  /** Something that has one row each with an axis more: [slices, rows of a slice, ...layout]. */
+  bySlice(perRow: string, layout: readonly number[]): string
+  /** An elementwise operator on what has one row each, with the axes of `value`, and then on the slices that the rows are of. */
+  combine(operator: string, value: string, perRow: readonly string[], sliced: readonly string[]): string
   /** One number per sample as one per row. */
   numbers(perSample: string): string
   /** Sums each row, with few roundings per sum; `shape` is that of one row. */
@@ -96,8 +102,6 @@ export interface RowContext extends RuleContext {
   sumBySign(coefficients: string, below: string | undefined, above: string | undefined, value: string): string
   /** Most roundings of any number in one such sum and in what is added to it afterwards. */
   sumRoundings(shape: readonly number[]): number
-  /** Whether all rows are of one sample. */
-  readonly isGrouped: boolean
   /** Whether the graph is a small part of a convolutional network. */
   readonly isCrop: boolean
   /** Factors of 0, one row each, where a crop reaches into the padding around a value; 1 elsewhere. */

@@ -1,6 +1,8 @@
+import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
+import type { Rounding } from '../operators/rounding.js'
 import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
@@ -14,29 +16,28 @@ export interface Ball {
   readonly clipped: boolean
 }
 
-// Each step comes closer to the best multiplier; any of them gives a valid bound.
-const multiplierSteps = 2
+// Each step comes closer to the best multiplier; any of them gives a valid bound. A second one gains nothing to speak of.
+const multiplierSteps = 1
 const largestCoefficients = 16
 
-/** Lower bounds, and changes of the centre that come close to them. */
+/** A lower bound of what changes of the centre do, and changes that come close to it. */
 interface Changes {
-  readonly bounds: readonly string[]
+  readonly bound: string
   readonly nearest: string
 }
 
 /** Lower bound of Σ coefficients·x per row, where x is `value` and in the ball and its box; and a point that comes close to it. */
 export function emitBallMinimum(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
   const { builder } = context
-  const shape = featureShape(context.shape(value))!
   const overBox = emitBoxMinimum(coefficients, ball.box, value, context)
   const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, value, context)
-  const flat = builder.add('Reshape', [coefficients, builder.ints([-1, elementCount(shape)])])
-  const { bounds, nearest } =
-    ball.norm === 'l2' ? emitEuclidean(flat, ball, value, context) : emitManhattan(flat, ball, value, context)
-  const change = builder.add('Reshape', [nearest, builder.ints([-1, ...shape])])
+  const { bound, nearest } =
+    ball.norm === 'l2'
+      ? emitEuclidean(coefficients, ball, value, context)
+      : emitManhattan(coefficients, ball, value, context)
   return {
-    bound: builder.add('Max', [overBox, ...bounds.map((bound) => builder.add('Add', [atCentre, bound]))]),
-    point: builder.add('Add', [context.rows(ball.centre, value), change]),
+    bound: builder.add('Max', [overBox, builder.add('Add', [atCentre, bound])]),
+    point: context.combine('Add', value, [nearest], [ball.centre]),
   }
 }
 
@@ -44,52 +45,55 @@ export function emitBallMinimum(coefficients: string, ball: Ball, value: string,
  * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
  * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
  */
-function emitEuclidean(a: string, ball: Ball, value: string, context: RowContext): Changes {
-  const { builder, rounding } = context
-  const shape = featureShape(context.shape(value))!
-  const count = [elementCount(shape)]
+function emitEuclidean(coefficients: string, ball: Ball, value: string, context: RowContext): Changes {
+  const { builder, rounding, bySlice } = context
+  const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
-  const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
-  const sum = (numbers: string) => emitSum(numbers, count, context)
-  const norm = (numbers: string) => builder.add('Sqrt', [sum(builder.add('Mul', [numbers, numbers]))])
+  const gamma = rounding.gamma(context.sumRoundings([count]) + 24)
+  const a = bySlice(coefficients, [count])
+  const sum = (left: string, right: string) => emitSum(builder.add('Mul', [left, right]), [count], context)
 
   const radius = context.numbers(ball.radius)
-  const squares = builder.add('Add', [sum(builder.add('Mul', [a, a])), scalar(rounding.underflow)])
-  const length = builder.add('Mul', [builder.add('Sqrt', [squares]), upwards])
+  const squares = builder.add('Add', [sum(a, a), scalar(rounding.underflow)])
+  const length = builder.add('Mul', [builder.add('Sqrt', [squares]), scalar(1 + 2 * gamma)])
   const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
-  const column = (numbers: string) => builder.add('Unsqueeze', [numbers, builder.ints([1])])
+  const outwards = (bound: string, factor: number) => builder.add('Mul', [bound, scalar(1 + factor * gamma)])
   if (!ball.clipped) {
     const share = builder.add('Neg', [builder.add('Div', [radius, builder.add('Max', [length, scalar(1e-30)])])])
-    return { bounds: [builder.add('Mul', [overBall, upwards])], nearest: builder.add('Mul', [a, column(share)]) }
+    return { bound: outwards(overBall, 2), nearest: builder.add('Mul', [a, bySlice(share, [1])]) }
   }
-  const { lower, upper } = changesWithinBox(ball, value, context)
+  const { lower, upper } = changesWithinBox(ball, context.rounding, builder)
+  const [lowest, highest] = [lower, upper].map((change) => context.ofSlices(change, value, [1, count]))
   const reach = builder.add('Max', [radius, scalar(1e-12)])
   let multiplier = builder.add('Div', [length, builder.add('Mul', [reach, scalar(2)])])
   let change = ''
-  const half = builder.add('Mul', [a, scalar(-0.5)])
   for (let step = 0; step <= multiplierSteps; step++) {
-    if (step > 0) multiplier = builder.add('Mul', [multiplier, builder.add('Div', [norm(change), reach])])
+    if (step > 0) {
+      const norm = builder.add('Sqrt', [sum(change, change)])
+      multiplier = builder.add('Mul', [multiplier, builder.add('Div', [norm, reach])])
+    }
     multiplier = builder.add('Max', [multiplier, scalar(1e-30)])
-    const free = builder.add('Div', [half, column(multiplier)])
-    change = builder.add('Min', [builder.add('Max', [free, lower]), upper])
+    const free = builder.add('Mul', [a, bySlice(builder.add('Div', [scalar(-0.5), multiplier]), [1])])
+    change = builder.add('Min', [builder.add('Max', [free, lowest]), highest])
   }
-  // All summands a·d + λd² = d·(a + λd) are negative or zero, so nothing cancels.
-  const inner = builder.add('Add', [a, builder.add('Mul', [column(multiplier), change])])
-  const least = sum(builder.add('Mul', [change, inner]))
+  const least = builder.add('Add', [sum(a, change), builder.add('Mul', [multiplier, sum(change, change)])])
   const penalty = builder.add('Mul', [multiplier, builder.add('Mul', [radius, radius])])
   const overBoth = builder.add('Sub', [least, penalty])
-  const bounds = [overBall, overBoth].map((bound) => allowUnderflow(builder.add('Mul', [bound, upwards]), context))
-  return { bounds, nearest: change }
+  // As λd² is at most half of −a·d, both together are at most three times as large as their sum.
+  const bound = builder.add('Max', [outwards(overBall, 2), outwards(overBoth, 8)])
+  return { bound: allowUnderflow(bound, context), nearest: change }
 }
 
 /**
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(a: string, ball: Ball, value: string, context: RowContext): Changes {
+function emitManhattan(coefficients: string, ball: Ball, value: string, context: RowContext): Changes {
   const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
   const count = elementCount(shape)
+  const flat = (perRow: string) => builder.add('Reshape', [perRow, builder.ints([-1, count])])
+  const a = flat(coefficients)
   const scalar = (value: number) => builder.scalar(value)
   const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
   const radius = builder.add('Unsqueeze', [context.numbers(ball.radius), builder.ints([1])])
@@ -100,11 +104,12 @@ function emitManhattan(a: string, ball: Ball, value: string, context: RowContext
     const bound = builder.add('Neg', [builder.add('Mul', [builder.add('Mul', [radius, largest]), upwards])])
     const isLargest = asNumber(builder.add('Equal', [size, largest]), builder)
     return {
-      bounds: [builder.add('Squeeze', [bound, builder.ints([1])])],
+      bound: builder.add('Squeeze', [bound, builder.ints([1])]),
       nearest: builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill]),
     }
   }
-  const { lower, upper } = changesWithinBox(ball, value, context)
+  const changes = changesWithinBox(ball, rounding, builder)
+  const [lower, upper] = [changes.lower, changes.upper].map((change) => flat(context.rows(change, value)))
   const isPositive = builder.add('Greater', [a, scalar(0)])
   const room = builder.add('Where', [isPositive, builder.add('Neg', [lower]), upper])
   const movable = builder.add('Where', [builder.add('Greater', [room, scalar(0)]), size, scalar(0)])
@@ -132,21 +137,16 @@ function emitManhattan(a: string, ball: Ball, value: string, context: RowContext
   const used = builder.add('ReduceSum', [steeper, builder.ints([1])])
   const rest = builder.add('Max', [builder.add('Sub', [radius, used]), scalar(0)])
   return {
-    bounds: [allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)],
+    bound: allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context),
     nearest: builder.add('Mul', [builder.add('Add', [steeper, part('Equal', rest)]), downhill]),
   }
 }
 
-/** Box minus centre, rounded outwards; one row each. */
-function changesWithinBox(ball: Ball, value: string, context: RowContext): Interval {
-  const { builder, rounding, rows } = context
-  const layout = [elementCount(featureShape(context.shape(value))!)]
+/** Box minus centre, rounded outwards. */
+function changesWithinBox({ box, centre }: Ball, rounding: Rounding, builder: GraphBuilder): Interval {
   const outwards = builder.scalar(1 + 2 * rounding.gamma(2))
-  const change = (end: string) => {
-    const difference = builder.add('Mul', [builder.add('Sub', [end, ball.centre]), outwards])
-    return rows(difference, value, layout)
-  }
-  return { lower: change(ball.box.lower), upper: change(ball.box.upper) }
+  const change = (end: string) => builder.add('Mul', [builder.add('Sub', [end, centre]), outwards])
+  return { lower: change(box.lower), upper: change(box.upper) }
 }
 
 function allowUnderflow(bound: string, { builder, rounding }: RowContext): string {

@@ -23,7 +23,7 @@ import {
   type Relaxation,
 } from './relaxation.js'
 import { rowContext } from './row-context.js'
-import { loopOverGroups, sampleOfRow } from './row-loop.js'
+import { loopOverGroups, sampleOfRow, samplesInOrder } from './row-loop.js'
 import { emitBoxMinimiser, emitBoxMinimum, type Minimum } from './row-sums.js'
 
 /** Names of the graph inputs that hold the bounds of a value. */
@@ -49,8 +49,6 @@ export type LowerLines = 'adaptive' | 'adaptive and next' | 'given and next'
 export interface RelaxationTask {
   readonly frontier: Frontier
   readonly lowerLines: LowerLines
-  /** Whether rows come in groups of one sample, as {@link loopOverGroups} takes them: faster where a sample has many. */
-  readonly isGrouped: boolean
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
 }
@@ -117,7 +115,7 @@ function emitPrefixInterval(
 
 /**
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
- * and −1 at `minus`, where a position of −1 means none. `sampleOfRow` tells the sample of each row. With lower lines that
+ * and −1 at `minus`, where a position of −1 means none; before the model's output, rows have one of both. `sampleOfRow` tells the sample of each row. With lower lines that
  * change, also `coefficients` and `constant` of the linear functions of the input that the model's outputs are above. Where there is a
  * {@link cropAround}, samples are pairs of a sample and a position of the target, and `plus` and `minus` its channels.
  */
@@ -126,16 +124,17 @@ export function relaxationGraph(
   target: string,
   known: Known,
   settings: BallSettings,
-  { frontier, lowerLines, isCut, isGrouped }: RelaxationTask,
+  { frontier, lowerLines, isCut }: RelaxationTask,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
   const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['rows']))
-  const sample = builder.input(sampleOfRow, 'int32', [isGrouped ? 1 : 'rows'])
+  const sample = builder.input(sampleOfRow, 'int32', ['rows'])
   const crop = cropAround(graph, target)
   const analysed = crop?.graph ?? graph
   const input = graph.inputs[0].name
   const samples = intervalContext(graph, builder, roundingOf(settings.rounding), declareKnown(graph, builder, known))
-  const context = rowContext(samples, { slice: sample, isGrouped, crop, masksInput: settings.norm !== 'linf' })
+  const slices = builder.input(samplesInOrder, 'int32', ['samples'])
+  const context = rowContext(samples, { slice: sample, slices, crop, masksInput: settings.norm !== 'linf' })
   const box = samples.interval(input)
   const minimizeOverBall = (coefficients: string): Minimum => {
     if (settings.norm === 'linf') {
@@ -160,7 +159,7 @@ export function relaxationGraph(
       analysed,
       {
         target,
-        rows: { sample, plus, minus },
+        rows: { sample, plus, minus, isOneSided: target !== graph.outputs[0].name },
         frontier,
         minimize,
         lowerLine,

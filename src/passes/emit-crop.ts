@@ -43,7 +43,8 @@ export function emitMasks(
   sampleOfRow: string,
   builder: GraphBuilder,
 ): (value: string) => string | undefined {
-  // Relu has slope 0 where its bounds are 0, which they are outside; and a box of width 0 around 0 adds nothing.
+  // Lines are cut out with slope 0 outside, which is right for what comes out of a Relu there; a box of width 0 around 0 adds
+  // nothing.
   const isIdle = (value: string) =>
     value === graph.inputs[0].name
       ? !needsInput

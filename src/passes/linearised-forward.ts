@@ -36,8 +36,7 @@ export function emitSteeper(
     if (!relaxed) {
       const [output] = node.outputs
       const ends = context.samples.interval(context.whole.value(output))
-      const [lower, upper] = [ends.lower, ends.upper].map((end) => context.rows(end, output))
-      values.set(output, builder.add('Where', [isPositive, lower, upper]))
+      values.set(output, context.combine('Where', output, [isPositive], [ends.lower, ends.upper]))
       continue
     }
     const { rules, inputs, hasChoice, share } = relaxed

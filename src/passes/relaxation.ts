@@ -1,5 +1,5 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
-import { emitIntercepts } from '../operators/lines.js'
+import { emitIntercepts, emitNonNegative, emitParts } from '../operators/lines.js'
 import type {
   Interval,
   Line,
@@ -115,12 +115,13 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
     charge(value, total)
   }
 
-  /** Pays for one rounding of coefficients over a value. */
-  const charge = (value: string, coefficients: string) => {
+  /** Pays for one rounding of coefficients over a value; of the positive ones only, if so. */
+  const charge = (value: string, coefficients: string, positiveOnly = false) => {
     if (rounding.mode === 'ignored') return
     const magnitude = emitMagnitude(context.whole.value(value), context.samples)
     const error = builder.add('Mul', [magnitude, builder.scalar(rounding.gamma(8))])
-    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), error, value, context)!)
+    const above = positiveOnly ? undefined : error
+    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), above, value, context)!)
   }
 
   const relax = (node: GraphNode, rules: RelaxationRules, gradient: string, chosen: LowerLine) => {
@@ -174,8 +175,9 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
       relaxed.set(node, { rules, hasChoice, inputs: relax(node, rules, gradient, lowerLine) })
       continue
     }
-    const steep = builder.add('Mul', [builder.add('Relu', [gradient]), shareHere])
-    charge(output, gradient)
+    const { positive } = emitParts(gradient, builder)
+    const steep = emitNonNegative(builder.add('Mul', [positive, shareHere]), builder)
+    charge(output, gradient, true)
     relax(node, rules, builder.add('Sub', [gradient, steep]), flattestLine)
     relaxed.set(node, { rules, hasChoice, share: shareHere, inputs: relax(node, rules, steep, steepestLine) })
   }

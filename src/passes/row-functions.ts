@@ -5,6 +5,7 @@ import { type RoundingMode, roundingOf } from '../operators/rounding.js'
 import { declareKnown, type Known, shapeOf } from './bound-graphs.js'
 import { ruleContext } from './context.js'
 import { emitForward } from './forward.js'
+import { intervalContext } from './interval.js'
 import { adaptiveLine, emitRelaxation } from './relaxation.js'
 import { rowContext } from './row-context.js'
 import { sampleOfRow } from './row-loop.js'
@@ -30,8 +31,9 @@ export function rowFunctionsGraph(
   const builder = new GraphBuilder(graph.opset, precision)
   const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['rows']))
   const sample = builder.input(sampleOfRow, 'int32', ['rows'])
-  const declared = declareKnown(graph, builder, known)
-  const context = rowContext(graph, builder, roundingOf(rounding), declared, sample, false)
+  const samples = intervalContext(graph, builder, roundingOf(rounding), declareKnown(graph, builder, known))
+  // Every row counts as a slice of its own.
+  const context = rowContext(samples, { slice: sample, slices: sample, masksInput: false })
   const [{ name: input }] = graph.inputs
   builder.input(input, precision, ['rows', ...shapeOf(input, graph)])
   const atPoint = emitForward(graph, ruleContext(graph, builder))
@@ -41,11 +43,11 @@ export function rowFunctionsGraph(
     graph,
     {
       target,
-      rows: { sample, plus, minus },
+      rows: { sample, plus, minus, isOneSided: false },
       frontier: 'input',
       minimize: (coefficients) => ({
-        bound: emitBoxMinimum(coefficients, context.interval(input), shapeOf(input, graph), context),
-        point: emitBoxMinimiser(coefficients, context.interval(input), context),
+        bound: emitBoxMinimum(coefficients, samples.interval(input), input, context),
+        point: emitBoxMinimiser(coefficients, samples.interval(input), input, context),
       }),
       lowerLine: adaptiveLine,
       share,

@@ -1,7 +1,9 @@
+import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
 import { emitRowSum } from '../operators/batch-invariant.js'
-import { emitBySign, emitParts } from '../operators/lines.js'
-import type { Interval, IntervalContext, RowContext, RuleContext } from '../operators/operator.js'
+import { emitParts } from '../operators/lines.js'
+import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
+import { emitCentreAndReach } from '../operators/ranges.js'
 
 /** A lower bound of each row's linear function over a set, and a point (one row each) where it is about as small. */
 export interface Minimum {
@@ -9,60 +11,98 @@ export interface Minimum {
   readonly point: string
 }
 
-/** Sums each row in two steps, which rounds every number far fewer times than one long sum may. */
+/** Longer sums go in two steps, which round every number far fewer times than one long sum may. */
+const longestSum = 32
+/** Up to here the first step is a product with a matrix of ones and zeros, beyond it is one for each block. */
+const longestFolded = 1024
+
+/** How many partial sums a folded sum has: onnxruntime computes up to 16 columns of a product in the time of one. */
+function foldsOf(count: number): number {
+  return count <= 128 ? 8 : 16
+}
+
+/** Sums each row. */
 export function emitSum(
   value: string,
   shape: readonly number[],
   { builder }: Pick<IntervalContext, 'builder'>,
 ): string {
   const count = elementCount(shape)
-  const width = blockWidth(count)
   const rowsOf = (values: string, length: number) => builder.add('Reshape', [values, builder.ints([-1, length])])
   const vector = (column: string) => builder.add('Reshape', [column, builder.ints([-1])])
-  if (width === 1 || width === count) return vector(emitRowSum(rowsOf(value, count), count, builder))
+  if (count <= longestSum) return vector(emitRowSum(rowsOf(value, count), count, builder))
+  if (count <= longestFolded) {
+    const partial = builder.add('MatMul', [rowsOf(value, count), transposed(emitFold(count, builder), [1, 0], builder)])
+    return vector(emitRowSum(partial, foldsOf(count), builder))
+  }
+  const width = blockWidth(count)
   const partial = emitRowSum(rowsOf(value, width), width, builder)
   return vector(emitRowSum(rowsOf(partial, count / width), count / width, builder))
 }
 
-/** Longer sums go in two steps. */
-const longestSum = 128
+/** A matrix [partial sums, count] that adds up every so many numbers. What it multiplies by 0 changes no sum. */
+function emitFold(count: number, builder: GraphBuilder): string {
+  return builder.once(`fold ${count}`, () => {
+    const folds = foldsOf(count)
+    const ones = new Float32Array(folds * count)
+    for (let index = 0; index < count; index++) ones[(index % folds) * count + index] = 1
+    return builder.floats(ones, [folds, count])
+  })
+}
 
-/** Sums coefficients of rows times numbers of their samples; see {@link RowContext}. */
+function transposed(matrices: string, perm: readonly number[], builder: GraphBuilder): string {
+  return builder.once(`transposed ${matrices}`, () => builder.add('Transpose', [matrices], { perm }))
+}
+
+/** Sums coefficients over `value` times numbers with one slice per sample: all products of all pairs. */
+export function emitSumOfProducts(
+  pairs: readonly (readonly [coefficients: string, sliced: string])[],
+  value: string,
+  context: Omit<RowContext, 'sumBySign'>,
+): string {
+  const { builder } = context
+  const shape = featureShape(context.shape(value))!
+  const count = elementCount(shape)
+  const sumOf = (parts: readonly string[]) => parts.reduce((sum, part) => builder.add('Add', [sum, part]))
+  if (count > longestFolded) {
+    const products = pairs.map(([coefficients, sliced]) => context.combine('Mul', value, [coefficients], [sliced]))
+    return emitSum(sumOf(products), shape, context)
+  }
+  // The matrix of a slice's rows times a column, or as many as there are partial sums.
+  const isFolded = count > longestSum
+  const products = pairs.map(([coefficients, sliced]) => {
+    const rows = context.bySlice(coefficients, [count])
+    if (!isFolded) return builder.add('MatMul', [rows, context.ofSlices(sliced, value, [count, 1])])
+    // onnxruntime multiplies long runs, and need not transpose for a product of matrices.
+    const numbers = context.ofSlices(sliced, value, [1, count])
+    const folded = builder.once(`folded ${numbers}`, () => builder.add('Mul', [numbers, emitFold(count, builder)]))
+    return builder.add('MatMul', [rows, transposed(folded, [0, 2, 1], builder)])
+  })
+  return isFolded
+    ? emitSum(sumOf(products), [foldsOf(count)], context)
+    : builder.add('Reshape', [sumOf(products), builder.ints([-1])])
+}
+
+/** See {@link RowContext}. */
 export function emitSumBySign(
   coefficients: string,
   below: string | undefined,
   above: string | undefined,
   value: string,
-  context: Pick<RowContext, 'rows' | 'isGrouped'> & RuleContext,
+  context: Omit<RowContext, 'sumBySign'>,
 ): string {
-  const { builder, rows } = context
-  const shape = featureShape(context.shape(value))!
-  const count = elementCount(shape)
-  if (!context.isGrouped || count > longestSum) {
-    const [least, most] = [below, above].map((sliced) => (sliced ? rows(sliced, value) : builder.scalar(0)))
-    return emitSum(emitBySign(coefficients, least, most, context), shape, context)
-  }
-  // The matrix of rows times a column for their sample.
-  const { positive, negative } = emitParts(coefficients, builder)
-  const product = (part: string, factors: string) => {
-    const flat = shape.length === 1 ? part : builder.add('Reshape', [part, builder.ints([-1, count])])
-    return builder.add('MatMul', [flat, rows(factors, value, [count, 1])])
-  }
-  const products = [...(below ? [product(positive, below)] : []), ...(above ? [product(negative, above)] : [])]
-  return builder.add('Reshape', [products.reduce((sum, part) => builder.add('Add', [sum, part])), builder.ints([-1])])
+  const { positive, negative } = emitParts(coefficients, context.builder)
+  const pairs = [...(below ? [[positive, below] as const] : []), ...(above ? [[negative, above] as const] : [])]
+  return emitSumOfProducts(pairs, value, context)
 }
 
-/** Most roundings that {@link emitSum} and {@link emitSumBySign} do to any summand. */
-export function rowSumRoundings(shape: readonly number[], isGrouped: boolean): number {
-  const count = elementCount(shape)
-  return isGrouped && count <= longestSum ? count + 1 : sumRoundings(shape)
-}
-
-/** Most roundings that {@link emitSum} does to any summand. */
+/** Most roundings that the sums above do to any summand, the product and the sum of both signs included. */
 export function sumRoundings(shape: readonly number[]): number {
   const count = elementCount(shape)
+  if (count <= longestSum) return count + 2
+  if (count <= longestFolded) return Math.ceil(count / foldsOf(count)) + foldsOf(count) + 2
   const width = blockWidth(count)
-  return width === 1 || width === count ? count : width + count / width
+  return width + count / width + 2
 }
 
 /** The divisor of `count` that is nearest to its square root from above. */
@@ -72,27 +112,30 @@ function blockWidth(count: number): number {
   return width
 }
 
-/** Lower bound of Σ coefficients·x per row, where x is `value` and in a box. */
+/** Lower bound of Σ coefficients·x per row, where x is `value` and in a box: Σ coefficients·middle − Σ |coefficients|·reach. */
 export function emitBoxMinimum(coefficients: string, box: Interval, value: string, context: RowContext): string {
-  const { lower, upper } = context.rounding.mode === 'covered' ? widenForSum(box, value, context) : box
-  return context.sumBySign(coefficients, lower, upper, value)
+  const { builder, rounding } = context
+  const { centre, reach } = emitCentreAndReach(box, context.samples)
+  const size = builder.once(`size of ${coefficients}`, () => builder.add('Abs', [coefficients]))
+  const gamma = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 8)
+  // What rounds is relative to both products; the last factor is for what is added here.
+  const magnitude = builder.add('Add', [builder.add('Abs', [centre]), reach])
+  const error = builder.add('Mul', [magnitude, builder.scalar(gamma * (1 + 2 * gamma))])
+  const wide = rounding.mode === 'covered' ? builder.add('Add', [reach, error]) : reach
+  const downwards = builder.add('Neg', [wide])
+  return emitSumOfProducts(
+    [
+      [coefficients, centre],
+      [size, downwards],
+    ],
+    value,
+    context,
+  )
 }
 
 /** Where Σ coefficients·x is smallest over x in a box, one row each. */
 export function emitBoxMinimiser(coefficients: string, box: Interval, value: string, context: RowContext): string {
-  const { builder, rows } = context
+  const { builder, combine } = context
   const isPositive = builder.add('Greater', [coefficients, builder.scalar(0)])
-  return builder.add('Where', [isPositive, rows(box.lower, value), rows(box.upper, value)])
-}
-
-/** Moves both ends outwards by the rounding error of a sum of products with them. */
-function widenForSum({ lower, upper }: Interval, value: string, context: RowContext): Interval {
-  const { builder, rounding } = context
-  const shape = featureShape(context.shape(value))!
-  const allowance = builder.scalar(rounding.gamma(context.sumRoundings(shape) + 4))
-  const error = (end: string) => builder.add('Mul', [builder.add('Abs', [end]), allowance])
-  return {
-    lower: builder.add('Sub', [lower, error(lower)]),
-    upper: builder.add('Add', [upper, error(upper)]),
-  }
+  return combine('Where', value, [isPositive], [box.lower, box.upper])
 }

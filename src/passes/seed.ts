@@ -1,23 +1,35 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
+import { emitFromParts, emitParts } from '../operators/lines.js'
 import type { RowContext } from '../operators/operator.js'
 import { padAxis } from '../operators/pad-axis.js'
 
 /** Linear functions of a value, as {@link emitSeed} lays them out: int32 vectors in the built graph. */
 export interface SeedRows {
-  /** The sample of each row or, where they are grouped, of all rows. */
+  /** The sample of each row. */
   readonly sample: string
   readonly plus: string
   readonly minus: string
+  /** Whether no row has both. */
+  readonly isOneSided: boolean
 }
 
 /** Seeds times a matrix [elements, width]: differences of its rows. Few rows of it are used at a time, so that nothing is summed. */
-export function emitSeedProduct({ plus, minus }: SeedRows, matrix: string, builder: GraphBuilder): string {
-  // onnxruntime folds this into a constant.
+export function emitSeedProduct({ plus, minus, isOneSided }: SeedRows, matrix: string, builder: GraphBuilder): string {
+  // onnxruntime folds these into constants.
   const padded = padAxis(matrix, 0, 2, 1, 0, builder)
-  const row = (position: string) => builder.add('Gather', [padded, emitPlace(position, builder)], { axis: 0 })
-  return builder.add('Sub', [row(plus), row(minus)])
+  if (!isOneSided) {
+    const row = (position: string) => builder.add('Gather', [padded, emitPlace(position, builder)], { axis: 0 })
+    return builder.add('Sub', [row(plus), row(minus)])
+  }
+  // Positions below zero count from the end, where the first row is, negated.
+  const bounds = [-1, -(2 ** 31), 0, -1].map((number) => builder.ints([number]))
+  const reversed = builder.add('Neg', [builder.add('Slice', [matrix, ...bounds])])
+  const both = emitParts(builder.add('Concat', [padded, reversed], { axis: 0 }), builder)
+  const place = builder.once('place of side', () => builder.add('Sub', [plus, minus]))
+  const part = (of: string) => builder.add('Gather', [of, place], { axis: 0 })
+  return emitFromParts(part(both.positive), part(both.negative), builder)
 }
 
 /** Where a position is behind a slice of zeros, which nowhere, −1, becomes. */
@@ -44,9 +56,6 @@ export function emitAtSeeds(
     const slices = builder.add('Reshape', [context.slices(wide, value), builder.ints([-1, count])])
     const padded = padAxis(slices, 1, 2, 1, 0, builder)
     const place = emitPlace(position, builder)
-    if (context.isGrouped) {
-      return builder.add('Gather', [builder.add('Gather', [padded, sample], { axis: 0 }), place], { axis: 1 })
-    }
     const size = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(count + 1) })
     const index = builder.add('Add', [builder.add('Mul', [sample, size]), place])
     return builder.add('Gather', [builder.add('Reshape', [padded, builder.ints([-1])]), index], { axis: 0 })

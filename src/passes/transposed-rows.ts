@@ -1,6 +1,7 @@
 import { elementCount, type GraphNode, type Tensor } from '../graph/graph.js'
 import { describeConvolution } from '../operators/conv.js'
 import { type Convolution, emitTransposedConvolution } from '../operators/convolution.js'
+import { emitReshaped } from '../operators/lines.js'
 import type { LinearRules, RowContext, Tiles } from '../operators/operator.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitSeedProduct, type SeedRows } from './seed.js'
@@ -48,7 +49,7 @@ export function emitTranspose(
   const matrix = emitMatrix(transpose, inputs, outputShape, context)
   const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
   const product = seed ? emitSeedProduct(seed, matrix, builder) : builder.add('MatMul', [flat, matrix])
-  return [builder.add('Reshape', [product, builder.ints([-1, ...inputShape])])]
+  return [emitReshaped(product, [-1, ...inputShape], builder)]
 }
 
 /**

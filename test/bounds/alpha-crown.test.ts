@@ -6,6 +6,7 @@ import { crown } from '../../src/bounds/crown.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'
+import type { GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { predictClasses } from '../../src/model/predict-classes.js'
@@ -42,6 +43,33 @@ test('relu(x) − 0.3x + relu(y) − 0.6y: slopes of 0.3 and 0.6 give the exact 
   expect(few).toBeGreaterThan(-0.2)
   expect(many).toBeGreaterThan(-0.02)
   expect(Math.max(few, many)).toBeLessThanOrEqual(0)
+})
+
+test('padding is zeros, whatever a Relu would make of what is beyond the border', async () => {
+  // The corner z of the second convolution adds up 25 numbers less 12: z − relu(z) + 1 is 1 at 0.5 and −1 at 0.4.
+  const ones = (builder: GraphBuilder) => builder.floats(new Float32Array(9).fill(1), [1, 1, 3, 3])
+  const model = await loadModel(
+    encodeModel(
+      graphOf([1, 8, 8], (builder, input) => {
+        const first = builder.add('Relu', [builder.add('Conv', [input, ones(builder)], { pads: [1, 1, 1, 1] })])
+        const second = builder.add('Conv', [first, ones(builder), builder.floats([-12])], { pads: [1, 1, 1, 1] })
+        const both = [second, builder.add('Relu', [second])].map((value) => builder.add('Flatten', [value]))
+        const weights = new Float32Array(256)
+        weights[0] = 1
+        weights[64] = -1
+        const all = builder.add('Concat', both, { axis: 1 })
+        return builder.add('Gemm', [all, builder.floats(weights, [2, 128]), builder.floats([1, 0])], { transB: 1 })
+      }),
+    ),
+    { domain: [0, 1] },
+  )
+  const inputs = { data: new Float32Array(64).fill(0.5), shape: [1, 1, 8, 8] }
+  for (const norm of ['linf', 'l2', 'l1'] as const) {
+    const epsilon = { linf: 0.1, l2: 0.8, l1: 6.4 }[norm]
+    const margins = await marginBounds(model, alphaCrown({ norm }), { inputs, labels: [0], epsilon })
+    expect(margins[1]).toBeLessThanOrEqual(-1)
+  }
+  await model.close()
 })
 
 test('slopes of intermediate layers: |x| + 0.1 is known to be positive, so that a Relu after it does nothing', async () => {

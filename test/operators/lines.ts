@@ -48,10 +48,10 @@ export async function computeLines(
     lower: builder.input('lower', precision, shape),
     upper: builder.input('upper', precision, shape),
   }
-  const slice = builder.input('sampleOfRow', 'int32', ['rows'])
+  const slice = builder.input('sampleOfRow', 'int32', [1])
   const known = (value: string) => (value === graph.inputs[0].name ? range : undefined)
   const samples = intervalContext(graph, builder, roundingOf(rounding), known)
-  const context = rowContext(samples, { slice, isGrouped: false, masksInput: false })
+  const context = rowContext(samples, { slice, slices: slice, masksInput: false })
   const [node] = graph.nodes
   const [output] = node.outputs
   const bounds = samples.interval(output)

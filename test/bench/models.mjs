@@ -16,9 +16,9 @@ export async function modelWithBatch(name, count) {
   }
 }
 
-/** A bare session in this thread, without the package's engine. */
-export async function bareSession(graph) {
-  const options = { extra: { session: { intra_op: { allow_spinning: '0' } } } }
+/** A bare session in this thread, without the package's engine; on as many threads as there are cores unless told. */
+export async function bareSession(graph, threads = 0) {
+  const options = { intraOpNumThreads: threads, extra: { session: { intra_op: { allow_spinning: '0' } } } }
   return onnxruntime.InferenceSession.create(encodeModel(graph), options)
 }
 

@@ -1,7 +1,7 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
-import { floatTensor, GraphBuilder, type Precision } from '../graph/builder.js'
-import { elementCount, featureShape, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { floatTensor, type Precision } from '../graph/builder.js'
+import { elementCount, featureShape, type Tensor } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
@@ -17,10 +17,9 @@ import {
   upperName,
 } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
-import { ruleContext } from '../passes/context.js'
 import { cropAround } from '../passes/crop.js'
 import { classCount } from '../passes/gradient-graph.js'
-import { dependenceOnInput } from '../passes/linear-prefix.js'
+import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
 import { range } from '../sampling/rows.js'
@@ -191,7 +190,7 @@ export class Refinement {
       // In a half-space no interval is exact.
       const isExact = !this.#isCut && isExactInterval(graph, value, this.#settings)
       const inherited = this.#inherited.get(value)
-      if (inherited && isLinear(graph, value)) {
+      if (inherited && isLinearInInput(value, graph)) {
         this.#know(value, inherited, [this.#count, ...featureShape(graph.values.get(value)!.shape)!])
         continue
       }
@@ -423,10 +422,6 @@ export class Refinement {
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {
     return { type: this.#settings.precision, shape, data }
   }
-}
-
-function isLinear(graph: TypedGraph, value: string): boolean {
-  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
 }
 
 function describe({ norm, domain, rounding, precision }: BallSettings): string {

@@ -11,7 +11,7 @@ import { ruleContext } from './context.js'
 import { cropAround } from './crop.js'
 import { emitHalfSpaceMinimum, type HalfSpace } from './half-space-minimum.js'
 import { intervalContext } from './interval.js'
-import { dependenceOnInput, emitBallInterval } from './linear-prefix.js'
+import { dependenceOnInput, emitBallInterval, isLinearInInput } from './linear-prefix.js'
 import { emitSteeper } from './linearised-forward.js'
 import { emitLoose } from './loose.js'
 import {
@@ -84,8 +84,7 @@ export function intervalGraph(
 
 /** Whether a value is bounded by the dual norms of its coefficients, which then are an input of its interval graph. */
 export function hasDualNorms(graph: TypedGraph, value: string, { norm }: BallSettings): boolean {
-  if (norm === 'linf') return false
-  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
+  return norm !== 'linf' && isLinearInInput(value, graph)
 }
 
 /** Whether the interval graph bounds a value so well that linear relaxation would not improve it. */

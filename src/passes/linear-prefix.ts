@@ -30,6 +30,10 @@ export function dependenceOnInput(value: string, context: RuleContext): Dependen
   return worst === 'element by element' ? 'one mixing step' : worst === 'nonlinear' ? worst : 'linear'
 }
 
+export function isLinearInInput(value: string, graph: TypedGraph): boolean {
+  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
+}
+
 /**
  * A graph from rows to `dualNorms`: the norms, dual to `norm`, of the coefficients of x[plus] − x[minus] over the input,
  * where x is `value`, which is linear in the input; −1 means neither.

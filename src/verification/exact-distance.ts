@@ -111,8 +111,9 @@ function checkModel(model: Classifier): void {
   checkDevice(model)
   const reason = reasonForOpacity(graph)
   if (reason !== undefined) throw new NoGraphError({ model: description.name, reason, method: 'exact' })
+  if (domain.lower.length <= mostFeatures) return
   const other = otherThanUnits(graph)
-  if (domain.lower.length <= mostFeatures || !other) return
+  if (!other) return
   throw new SettingsError(
     `exact halves boxes of at most ${mostFeatures} features, and of models with more it splits units (Relu, LeakyRelu, PRelu); ${description.name} has ${domain.lower.length} features and the operator ${other.operator} ("${nodeLabel(other)}"). Take the interval between alphaCrown and fmn.`,
   )

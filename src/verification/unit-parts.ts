@@ -5,7 +5,7 @@ import { GraphBuilder, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from '../passes/context.js'
-import { dependenceOnInput } from '../passes/linear-prefix.js'
+import { isLinearInInput } from '../passes/linear-prefix.js'
 import { atPointName, influenceName } from '../passes/row-functions.js'
 import { range } from '../sampling/rows.js'
 import type { Polyhedron } from '../solvers/dual-newton.js'
@@ -167,8 +167,9 @@ async function splitCuts(
 
 /** The cuts that hold for all parts of a part as they are. */
 export function settledOf(graph: TypedGraph, cuts: ReadonlyMap<Split, Cut>): Map<Split, Cut> {
-  const context = ruleContext(graph, new GraphBuilder(graph.opset))
-  return new Map([...cuts].filter(([{ value }]) => dependenceOnInput(value, context) !== 'nonlinear'))
+  const values = new Set([...cuts.keys()].map(({ value }) => value))
+  const linear = new Set([...values].filter((value) => isLinearInInput(value, graph)))
+  return new Map([...cuts].filter(([{ value }]) => linear.has(value)))
 }
 
 /**

@@ -1,3 +1,4 @@
+import { allFinite } from '../../geometry/float32.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { rowOf } from '../../sampling/rows.js'
@@ -49,7 +50,7 @@ export function adopt({ adversarial }: AttackCandidates, closest: ClosestPoints)
   for (const [sample, { distance, point }] of closest.entries()) {
     const isFound = distance < Number.POSITIVE_INFINITY
     if (isFound) found.push(sample)
-    if (isFound || !point.every(Number.isFinite)) adversarial.set(point, sample * point.length)
+    if (isFound || !allFinite(point)) adversarial.set(point, sample * point.length)
   }
   return found
 }

@@ -1,4 +1,5 @@
 import { Budget } from '../budget.js'
+import { overlap } from '../engine/overlap.js'
 import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
@@ -13,6 +14,7 @@ import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import type { Attack, AttackContext, AttackedSample, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
 import { recheck } from './recheck.js'
+import { sharedProgress } from './shared-progress.js'
 import { attackWarnings } from './warnings.js'
 
 /**
@@ -37,9 +39,13 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const isCorrect = (sample: number) => predictions[sample] === labels[sample]
-  const eligible = range(count).filter((sample) => isCorrect(sample) && targets?.[sample] !== predictions[sample])
+  const isEligible = (sample: number) => isCorrect(sample) && targets?.[sample] !== predictions[sample]
+  const eligible = range(count).filter(isEligible)
 
-  const samples = range(count).map((sample) => notAttacked(labels[sample], predictions[sample]))
+  const samples = range(count).map((sample): AttackedSample => {
+    const of = { eligible: isEligible(sample), label: labels[sample], prediction: predictions[sample] }
+    return { ...of, ...notFooled, adversarialPrediction: of.prediction }
+  })
   let others: Promise<ClassifiedInputs> | undefined
   /** The same ones for all parts of a set. */
   async function firstOfSet(): Promise<ClassifiedInputs> {
@@ -54,13 +60,10 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   // Subsets of the features are less than the domain.
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
-  for (const [index, part] of parts.entries()) {
-    const before = samples.filter((sample) => sample.fooled).length
-    const progress = (fraction: number, fooled?: number) =>
-      onProgress?.(
-        (index + Math.min(Math.max(fraction, 0), 1)) / parts.length,
-        fooled === undefined ? undefined : before + fooled,
-      )
+  const progress = sharedProgress(parts.length, onProgress)
+  const attackPart = async (part: readonly number[], index: number) => {
+    // Without time, all that is left stands.
+    if (interrupted) return undefined
     const context: AttackContext = {
       model,
       inputs: takeSamples(inputs, part),
@@ -73,26 +76,26 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       ),
       budget,
       otherSamples: () => (others ??= firstOfSet()),
-      progress,
+      progress: progress[index],
     }
     const candidates = await method.run(context).catch((error) => {
       throw orMissing(error, model, method)
     })
     const outcomes = await recheck(method, context, candidates)
-    outcomes.forEach((outcome, row) => {
-      const attacked = { ...samples[part[row]], ...outcome, eligible: true }
+    if (candidates.interrupted) interrupted = true
+    else progress[index](1, outcomes.filter(({ fooled }) => fooled).length)
+    return { part, epsilons: context.epsilons, vanishedGradients: candidates.vanishedGradients, outcomes }
+  }
+  for await (const attackedPart of overlap(parts, attackPart)) {
+    attackedPart?.outcomes.forEach((outcome, row) => {
+      const sample = attackedPart.part[row]
+      const attacked = { ...samples[sample], ...outcome }
       const isKept = !outcome.fooled || (request.keepExample?.(attacked) ?? true)
-      samples[part[row]] = isKept ? attacked : { ...attacked, adversarial: undefined }
+      samples[sample] = isKept ? attacked : { ...attacked, adversarial: undefined }
       if (outcome.fooled) return
-      if (outcome.gradientQueries > 0 && candidates.vanishedGradients?.[row]) vanished++
-      if (Number(context.epsilons?.[row]) >= largest) standingAnywhere++
+      if (outcome.gradientQueries > 0 && attackedPart.vanishedGradients?.[row]) vanished++
+      if (Number(attackedPart.epsilons?.[row]) >= largest) standingAnywhere++
     })
-    if (candidates.interrupted) {
-      // The rest stands for want of time.
-      for (const sample of parts.slice(index + 1).flat()) samples[sample] = { ...samples[sample], eligible: true }
-      interrupted = true
-      break
-    }
   }
   if (!interrupted) onProgress?.(1)
   const fooled = samples.filter((sample) => sample.fooled)
@@ -129,24 +132,22 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   }
 }
 
-const notAttacked = (label: number, prediction: number): AttackedSample => ({
-  eligible: false,
+const notFooled = {
   fooled: false,
-  label,
-  prediction,
-  adversarialPrediction: prediction,
   distance: undefined,
   adversarial: undefined,
   steps: 0,
   gradientQueries: 0,
   forwardQueries: 0,
-})
+}
 
 // 8 MiB of inputs: an attack holds several copies of them, and more of them wait for the garbage collector.
 const mostNumbers = 2 ** 21
+// Two of the largest batches: of more samples none would be any faster, and parts overlap.
+const mostSamples = 512
 
 function largestPart({ domain }: Classifier): number {
-  return Math.max(1, Math.floor(mostNumbers / domain.lower.length))
+  return Math.max(1, Math.min(mostSamples, Math.floor(mostNumbers / domain.lower.length)))
 }
 
 const mostOthers = 1000

@@ -1,21 +1,23 @@
 /**
- * Does the work of all items, `lanes` at a time. Two are enough to prepare the inputs of one while a graph runs for the
- * other, in a thread of its own. Where the work says false, no further item is begun.
- * @returns whether no item said false.
+ * Does the work of all items and gives the results in order. The next item is begun before the result of one is there:
+ * what is prepared for it in JavaScript is ready when the graph that runs for the other, in a thread of its own, is done.
+ * @throws what the work of an item threw, once no work is under way.
  */
-export async function overlap<Item>(
+export async function* overlap<Item, Result>(
   items: readonly Item[],
-  lanes: number,
-  work: (item: Item, index: number) => Promise<boolean>,
-): Promise<boolean> {
-  let begun = 0
-  let goesOn = true
-  const lane = async () => {
-    while (goesOn && begun < items.length) {
-      const index = begun++
-      if (!(await work(items[index], index))) goesOn = false
+  work: (item: Item, index: number) => Promise<Result>,
+): AsyncGenerator<Result, void> {
+  const underWay: Promise<Result>[] = []
+  try {
+    for (const [index, item] of items.entries()) {
+      const result = work(item, index)
+      // It is awaited later: until then a failure must not count as unhandled.
+      result.catch(() => {})
+      underWay.push(result)
+      if (underWay.length === 2) yield await underWay.shift()!
     }
+    for (const result of underWay) yield await result
+  } finally {
+    await Promise.allSettled(underWay)
   }
-  await Promise.all(Array.from({ length: lanes }, lane))
-  return goesOn
 }

@@ -34,7 +34,8 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
 function checkSample(values: Float32Array, sample: number, domain: Domain): void {
   for (let feature = 0; feature < values.length; feature++) {
     const value = values[feature]
-    if (Number.isFinite(value) && value >= domain.lower[feature] && value <= domain.upper[feature]) continue
+    // The domain is finite, and NaN is in no interval.
+    if (value >= domain.lower[feature] && value <= domain.upper[feature]) continue
     const where = `Sample ${sample}, feature ${feature}`
     if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
     throw new SampleError(

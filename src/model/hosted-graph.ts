@@ -34,6 +34,13 @@ export function hostedGraph({
 }: HostedFunctions): TypedGraph {
   // As the names in files are: see renameValues.
   const [input, output] = ['model/input', `model/${outputName}`]
+  let last: Promise<unknown> = Promise.resolve()
+  // A function may rely on being called again only after it is done.
+  const inTurn = (call: () => Promise<Float32Array>) => {
+    const result = last.then(call)
+    last = result.catch(() => {})
+    return result
+  }
   const inBatches = async (
     tensors: readonly Tensor[],
     size: number,
@@ -42,7 +49,8 @@ export function hostedGraph({
     const [count] = tensors[0].shape
     const results = new Float32Array(count * size)
     for (const part of batches(range(count), batchSize)) {
-      results.set(await run(tensors.map((tensor) => takeSamples(tensor as Inputs, part))), part[0] * size)
+      const inputs = tensors.map((tensor) => takeSamples(tensor as Inputs, part))
+      results.set(await inTurn(() => run(inputs)), part[0] * size)
     }
     return results
   }

@@ -1,6 +1,8 @@
 import { isAccelerator } from '../engine/device.js'
+import { overlap } from '../engine/overlap.js'
 import { ModelError } from '../errors.js'
 import { elementCount, isBatch, type TypedGraph } from '../graph/graph.js'
+import { batches, range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { Classifier } from './classifier.js'
 import type { Model } from './model.js'
@@ -12,17 +14,17 @@ import type { Model } from './model.js'
 export async function predictClasses(model: Classifier, { data, shape }: Inputs): Promise<Int32Array> {
   const [count, ...featureShape] = shape
   const size = elementCount(featureShape)
-  const most = largestBatch(model)
   const classes = new Int32Array(count)
-  for (let start = 0; start < count; start += most) {
-    const end = Math.min(start + most, count)
-    const logits = await model.predict({
-      data: data.subarray(start * size, end * size),
-      shape: [end - start, ...featureShape],
+  const parts = batches(range(count), largestBatch(model))
+  const predictPart = (part: readonly number[]) =>
+    model.predict({
+      data: data.subarray(part[0] * size, (part[0] + part.length) * size),
+      shape: [part.length, ...featureShape],
     })
-    for (let sample = start; sample < end; sample++) {
-      const row = logits.subarray((sample - start) * model.classes, (sample - start + 1) * model.classes)
-      classes[sample] = largestLogit(row)
+  let sample = 0
+  for await (const logits of overlap(parts, predictPart)) {
+    for (let start = 0; start < logits.length; start += model.classes) {
+      classes[sample++] = largestLogit(logits.subarray(start, start + model.classes))
     }
   }
   return classes

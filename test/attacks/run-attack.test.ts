@@ -357,6 +357,7 @@ describe('sets that are too large for one part', () => {
     const parts: number[] = []
     const random: number[] = []
     const progress: number[] = []
+    const fooled: (number | undefined)[] = []
     const raisesFirst = proposes(
       ({ inputs, labels, progress, ...context }) => {
         parts.push(labels.length)
@@ -367,14 +368,22 @@ describe('sets that are too large for one part', () => {
       // Only the last three are fooled.
       { epsilon: Float64Array.from({ length: count }, (_, sample) => (sample < 7 ? 0.05 : 0.25)) },
     )
-    const result = await attack(wide, raisesFirst, { inputs: large, seed, onProgress: (done) => progress.push(done) })
+    const result = await attack(wide, raisesFirst, {
+      inputs: large,
+      seed,
+      onProgress: (done, count) => {
+        progress.push(done)
+        fooled.push(count)
+      },
+    })
     expect(parts).toEqual([4, 4, 2])
     expect(result.samples.map(({ fooled }) => Number(fooled))).toEqual([0, 0, 0, 0, 0, 0, 0, 1, 1, 1])
-    expect(progress).toEqual([1 / 6, 1 / 2, 5 / 6, 1])
+    expect(progress).toEqual([1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1, 1].map((done) => expect.closeTo(done)))
+    expect(fooled.filter((count) => count !== undefined)).toEqual([0, 1, 3])
     expect(new Set(random).size).toBe(count)
   })
 
-  test('stand where the budget ended before their part, and examples that nobody keeps are dropped', async () => {
+  test('stand where the budget ended before their part was begun, and examples that nobody keeps are dropped', async () => {
     const ends: Attack = {
       ...proposes(() => new Float32Array(0)),
       run: async ({ inputs, labels }) => {
@@ -385,9 +394,9 @@ describe('sets that are too large for one part', () => {
     }
     const keepExample = ({ distance }: { distance?: { linf: number } }) => distance!.linf > 1
     const result = await attack(wide, ends, { inputs: large, seed, keepExample })
-    expect(result).toMatchObject({ eligible: count, fooled: 4, interrupted: true, gradientQueries: 4 })
-    expect(result.samples.slice(4)).toEqual(
-      Array(6).fill(expect.objectContaining({ eligible: true, fooled: false, steps: 0 })),
+    expect(result).toMatchObject({ eligible: count, fooled: 8, interrupted: true, gradientQueries: 8 })
+    expect(result.samples.slice(8)).toEqual(
+      Array(2).fill(expect.objectContaining({ eligible: true, fooled: false, steps: 0 })),
     )
     expect(result.samples.map(({ adversarial }) => adversarial)).toEqual(Array(count).fill(undefined))
   })

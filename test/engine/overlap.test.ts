@@ -2,32 +2,55 @@ import { setImmediate } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { overlap } from '../../src/engine/overlap.js'
 
-test('works on two at a time, in order', async () => {
-  const events: string[] = []
-  const done = new Map<number, (goesOn: boolean) => void>()
-  const finished = overlap(['a', 'b', 'c'], 2, (item, index) => {
-    events.push(`begin ${item}`)
-    return new Promise((resolve) => done.set(index, resolve))
-  })
-  expect(events).toEqual(['begin a', 'begin b'])
-  done.get(1)!(true)
+async function toArray<Result>(results: AsyncIterable<Result>): Promise<Result[]> {
+  const all: Result[] = []
+  for await (const result of results) all.push(result)
+  return all
+}
+
+test('works on two at a time, and gives results in order', async () => {
+  const begun: string[] = []
+  const finish = new Map<number, () => void>()
+  const all = toArray(
+    overlap(['a', 'b', 'c'], (item, index) => {
+      begun.push(item)
+      return new Promise<string>((resolve) => finish.set(index, () => resolve(item)))
+    }),
+  )
   await setImmediate()
-  expect(events).toEqual(['begin a', 'begin b', 'begin c'])
-  done.get(0)!(true)
-  done.get(2)!(true)
-  expect(await finished).toBe(true)
+  expect(begun).toEqual(['a', 'b'])
+  finish.get(1)!()
+  await setImmediate()
+  expect(begun).toEqual(['a', 'b'])
+  finish.get(0)!()
+  await setImmediate()
+  expect(begun).toEqual(['a', 'b', 'c'])
+  finish.get(2)!()
+  expect(await all).toEqual(['a', 'b', 'c'])
 })
 
-test('begins nothing after one said false', async () => {
+test('fails with the failure of an item when the other one is done, and begins no further one', async () => {
   const begun: number[] = []
-  const finished = await overlap([0, 1, 2, 3], 1, async (item) => {
-    begun.push(item)
-    return item < 1
-  })
-  expect(finished).toBe(false)
+  let isDone = false
+  const all = toArray(
+    overlap([0, 1, 2], async (item) => {
+      begun.push(item)
+      if (item === 0) throw new Error('broken')
+      await setImmediate()
+      isDone = true
+    }),
+  )
+  await expect(all).rejects.toThrow('broken')
+  expect(isDone).toBe(true)
   expect(begun).toEqual([0, 1])
 })
 
-test('fails with the first failure', async () => {
-  await expect(overlap([0, 1], 2, () => Promise.reject(new Error('broken')))).rejects.toThrow('broken')
+test('a failure that is not yet asked for waits', async () => {
+  const results = overlap([0, 1], async (item) => {
+    if (item === 1) throw new Error('broken')
+    await setImmediate()
+    return item
+  })
+  expect((await results.next()).value).toBe(0)
+  await expect(results.next()).rejects.toThrow('broken')
 })

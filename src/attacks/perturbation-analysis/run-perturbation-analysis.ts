@@ -1,6 +1,5 @@
 import type { CompiledGraph } from '../../engine/compiled-graph.js'
 import type { Feeds } from '../../engine/engine.js'
-import { overlap } from '../../engine/overlap.js'
 import { SettingsError } from '../../errors.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import { perturbationInBall, perturbationOnSphere } from '../../geometry/random-perturbation.js'
@@ -58,8 +57,7 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
   let standing = range(labels.length)
   for (let restart = 0; restart < restarts && standing.length > 0; restart++) {
     const parts = batches(standing, largest)
-    let reported = 0
-    const finished = await overlap(parts, graph.callsHost ? 1 : 2, async (part, index) => {
+    for (const [index, part] of parts.entries()) {
       if (randomStart !== false) {
         const draw = randomStart === true ? perturbationInBall : onSphere(randomStart)
         for (const sample of part) perturbAtRandom(context, norm, draw, sample, adversarial)
@@ -73,18 +71,14 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
             perturbAtRandom(context, norm, onSphere(dither), sample, adversarial, adversarial)
         }
         const feeds = feedsFor(context, settings, samples, adversarial, bases)
-        const report = (fraction: number) => {
-          reported = Math.max(reported, (index + (done + fraction * length) / steps) / parts.length)
-          context.progress((restart + reported) / restarts)
-        }
+        const report = (fraction: number) =>
+          context.progress((restart + (index + (done + fraction * length) / steps) / parts.length) / restarts)
         const outcome = await runLoop(context, candidates, { graph, samples, feeds, steps: length, copies, report })
-        if (!outcome.finished) return false
+        if (!outcome.finished) return { ...candidates, interrupted: true }
         samples = outcome.samples
         done += length
       }
-      return true
-    })
-    if (!finished) return { ...candidates, interrupted: true }
+    }
     if (restart + 1 < restarts) standing = await stillStanding(context, adversarial, standing)
   }
   return candidates

@@ -5,9 +5,8 @@ const smallest = 2 ** -149
 /** The float32 nearest to `value` among those between `value` and `anchor`; `anchor` is itself a float32. */
 export function roundToward(value: number, anchor: number): number {
   const rounded = Math.fround(value)
-  const overshoots = value >= anchor ? rounded > value : rounded < value
-  if (!overshoots) return rounded
   const upwards = value < anchor
+  if (upwards ? rounded >= value : rounded <= value) return rounded
   if (rounded === 0) return upwards ? smallest : -smallest
   float[0] = rounded
   // Bit patterns of one sign are ordered like magnitudes.

@@ -17,11 +17,11 @@ export interface Ball {
  */
 export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain): void {
   const { center, radius, norm } = ball
-  clipToDomain(point, domain)
   if (norm === 'linf') {
-    clipToCube(point, center, radius)
+    clipToCube(point, ball, domain)
     return
   }
+  clipToDomain(point, domain)
   if (distance(center, point, norm)[norm] <= radius) return
   const displacement = new Float64Array(point.length)
   for (let index = 0; index < point.length; index++) displacement[index] = point[index] - center[index]
@@ -32,31 +32,41 @@ export function projectOntoBall(point: Float32Array, ball: Ball, domain: Domain)
   }
 }
 
-function clipToCube(point: Float32Array, center: Float32Array, radius: number): void {
+function clipToCube(point: Float32Array, { center, radius }: Ball, { lower, upper }: Domain): void {
   for (let index = 0; index < point.length; index++) {
-    const coordinate = center[index]
-    const step = point[index] - coordinate
-    if (Math.abs(step) > radius) point[index] = roundToward(coordinate + Math.sign(step) * radius, coordinate)
+    const coordinate = point[index]
+    const anchor = center[index]
+    const step = coordinate - anchor
+    // Most are inside: reading is cheaper than writing.
+    if (coordinate >= lower[index] && coordinate <= upper[index] && step >= -radius && step <= radius) continue
+    const clipped = Math.min(Math.max(coordinate, lower[index]), upper[index])
+    point[index] = roundToward(Math.min(Math.max(clipped, anchor - radius), anchor + radius), anchor)
   }
 }
 
 /** Moves `point` to the nearest point in the domain. */
 export function clipToDomain(point: Float32Array, { lower, upper }: Domain): void {
   for (let index = 0; index < point.length; index++) {
-    point[index] = Math.min(Math.max(point[index], lower[index]), upper[index])
+    if (point[index] < lower[index]) point[index] = lower[index]
+    else if (point[index] > upper[index]) point[index] = upper[index]
   }
 }
 
-/** The part of an ℓ∞ ball that is in the domain, which is a box again. Its bounds are rounded towards the center. */
-export function boxWithinDomain({ center, radius }: Omit<Ball, 'norm'>, domain: Domain): Domain {
-  const lower = new Float32Array(center.length)
-  const upper = new Float32Array(center.length)
+/**
+ * The part of an ℓ∞ ball that is in the domain, which is a box again: `box`, or by default a new one. Its bounds are
+ * rounded towards the center.
+ */
+export function boxWithinDomain(
+  { center, radius }: Omit<Ball, 'norm'>,
+  domain: Domain,
+  box: Domain = { lower: new Float32Array(center.length), upper: new Float32Array(center.length) },
+): Domain {
   for (let index = 0; index < center.length; index++) {
     const coordinate = center[index]
-    lower[index] = Math.max(roundToward(coordinate - radius, coordinate), domain.lower[index])
-    upper[index] = Math.min(roundToward(coordinate + radius, coordinate), domain.upper[index])
+    box.lower[index] = Math.max(roundToward(coordinate - radius, coordinate), domain.lower[index])
+    box.upper[index] = Math.min(roundToward(coordinate + radius, coordinate), domain.upper[index])
   }
-  return { lower, upper }
+  return box
 }
 
 // Projections onto balls around the origin. Each only pulls coordinates towards the center, which does not leave a box.

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { engine } from '../../src/engine/engine.js'
 import { ModelError, SettingsError } from '../../src/errors.js'
@@ -60,6 +61,25 @@ test('asynchronous functions, a single score, one sample at a time', async () =>
   expect(samples.map(({ fooled }) => fooled)).toEqual([true, true])
   expect(samples.map(({ prediction }) => prediction)).toEqual([1, 0])
   expect(new Set(sizes)).toEqual(new Set([1]))
+  await model.close()
+})
+
+test('a function is not called again before it is done, whoever asks', async () => {
+  const running = { now: 0, most: 0 }
+  const alone = async (call: () => ArrayLike<number> | Promise<ArrayLike<number>>) => {
+    running.most = Math.max(running.most, ++running.now)
+    await setImmediate()
+    running.now--
+    return call()
+  }
+  const functions: ClassifierFunctions = {
+    predict: (batch) => alone(() => linear.predict(batch)),
+    gradient: (batch, cotangents) => alone(() => linear.gradient(batch, cotangents)),
+  }
+  const model = await fromFunctions(functions, settings)
+  const results = await Promise.all([model.predict(inputs), model.inputGradient(inputs, [0], 'margin')])
+  expect(results).toEqual([Float32Array.of(1, 0), Float32Array.of(1, 2)])
+  expect(running.most).toBe(1)
   await model.close()
 })
 

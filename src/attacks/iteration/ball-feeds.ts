@@ -19,10 +19,13 @@ export function ballFeeds(
   const lower = new Float32Array(origin.length)
   const upper = new Float32Array(origin.length)
   samples.forEach((sample, index) => {
-    const ball = { center: rowOf(origin, size, index), radius: epsilons![sample] }
-    const box = norm === 'linf' ? boxWithinDomain(ball, model.domain) : model.domain
-    lower.set(box.lower, index * size)
-    upper.set(box.upper, index * size)
+    const box = { lower: rowOf(lower, size, index), upper: rowOf(upper, size, index) }
+    if (norm === 'linf') {
+      boxWithinDomain({ center: rowOf(origin, size, index), radius: epsilons![sample] }, model.domain, box)
+    } else {
+      box.lower.set(model.domain.lower)
+      box.upper.set(model.domain.upper)
+    }
   })
   // Rounding in the graph must not lead out of the ball.
   const radii = Float32Array.from(samples, (sample) => epsilons![sample] * (1 - 1e-6))

@@ -65,7 +65,9 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
       let samples = part
       let done = 0
       for (const { dither, length } of stretches(settings.dithers)) {
-        const bases = takeSamples({ data: adversarial, shape: context.inputs.shape }, samples).data
+        const bases = isDithered(settings.dithers)
+          ? takeSamples({ data: adversarial, shape: context.inputs.shape }, samples).data
+          : undefined
         if (dither > 0) {
           for (const sample of samples)
             perturbAtRandom(context, norm, onSphere(dither), sample, adversarial, adversarial)
@@ -134,17 +136,17 @@ function isDithered(dithers: readonly number[]): boolean {
 
 function feedsFor(
   context: AttackContext,
-  { norm, stepSize, dithers, subsets }: PerturbationAnalysisRun,
+  { norm, stepSize, subsets }: PerturbationAnalysisRun,
   samples: readonly number[],
   points: Float32Array,
-  bases: Float32Array,
+  bases: Float32Array | undefined,
 ): Feeds {
   const { model, inputs, epsilons, labels, targets } = context
   const { data, shape } = takeSamples({ data: points, shape: inputs.shape }, samples)
   const sizes = Float32Array.from(samples, (sample) => stepSize(epsilons![sample]))
   return {
     'start:point': floatTensor(data, shape),
-    ...(isDithered(dithers) && { 'start:base': floatTensor(bases, shape) }),
+    ...(bases && { 'start:base': floatTensor(bases, shape) }),
     ...(subsets && {
       'start:used': floatTensor(new Float32Array(samples.length * subsets.length), [samples.length, subsets.length]),
     }),

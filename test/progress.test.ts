@@ -36,7 +36,10 @@ test('an attack tells of its progress, where it did before, and does what it did
     { name: 'custom', fraction: 0.5, fooled: 2, milliseconds },
     undefined,
   ])
-  expect(heard).toEqual([[0.5, 2], [1]])
+  expect(heard).toEqual([
+    [0.5, 2],
+    [1, 3],
+  ])
 })
 
 test('a bound tells which evaluation it is at', async () => {

@@ -97,7 +97,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       if (Number(attackedPart.epsilons?.[row]) >= largest) standingAnywhere++
     })
   }
-  if (!interrupted) onProgress?.(1)
+  if (parts.length === 0) onProgress?.(1)
   const fooled = samples.filter((sample) => sample.fooled)
   const correct = range(count).filter(isCorrect).length
   const cleanAccuracy = correct / count

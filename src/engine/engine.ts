@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { EngineError, GraphRefusedError } from '../errors.js'
@@ -6,6 +7,7 @@ import { typedArrays } from '../graph/element-types.js'
 import { encodeModel } from '../graph/encode.js'
 import type { Graph, Tensor } from '../graph/graph.js'
 import type { Device } from './device.js'
+import { SessionMemory, type SessionShare } from './session-memory.js'
 
 export type Feeds = Readonly<Record<string, Tensor>>
 export type Results = Readonly<Record<string, Tensor>>
@@ -24,8 +26,8 @@ export interface Session {
   /** Statically inferred element types and shapes; free dimensions are strings. */
   readonly outputs: readonly SessionPort[]
   run(feeds: Feeds, options?: RunOptions): Promise<Results>
-  /** Its number in the worker thread, where it is loaded again if the thread is a new one. */
-  loaded(): Promise<number>
+  /** Works with its number in the worker thread, where it stays loaded until the work is done. */
+  use<Result>(work: (session: number) => Promise<Result>): Promise<Result>
   release(): Promise<void>
 }
 
@@ -72,59 +74,91 @@ interface Pending {
   reject(error: Error): void
 }
 
+interface LoadedSession extends SessionShare {
+  readonly number: number
+  /** Undefined while it is not in the worker thread. */
+  loading: Promise<readonly SessionPort[]> | undefined
+}
+
+// A gibibyte of models, which onnxruntime makes four of.
+const mostBytes = 2 ** 30
+
 /**
  * Runs ONNX graphs in a worker thread of its own. The thread starts with the first graph and does not keep the
- * process alive while it is idle. A thread that dies fails the runs under way; the next run starts a new one.
+ * process alive while it is idle. A thread that dies fails the runs under way; the next run starts a new one. Sessions
+ * of large models leave the thread while others are used, and are loaded again when they are.
  */
 export class Engine {
   #worker: Worker | undefined
-  #generation = 0
   #nextId = 0
   readonly #pending = new Map<number, Pending>()
+  readonly #memory: SessionMemory<LoadedSession>
+
+  /** @param limit Bytes of the models that are loaded at a time. */
+  constructor(limit = mostBytes) {
+    this.#memory = new SessionMemory(limit)
+  }
 
   /** Loads a graph, or an ONNX file as it stands: its path, or its bytes. */
   async createSession(model: Graph | Uint8Array | string, settings: SessionSettings = {}): Promise<Session> {
-    const session = this.#nextId++
+    const session: LoadedSession = { number: this.#nextId++, bytes: 0, users: 0, loading: undefined }
+    let isReleased = false
     const load = async () => {
       const source = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : model
-      const generation = this.#generation
-      const created = await this.#call<{ outputs: SessionPort[] }>('create', {
-        session,
-        source,
-        options: sessionOptions(settings),
-      })
-      return { ...created, generation }
+      session.bytes = typeof source === 'string' ? statSync(source).size : source.byteLength
+      for (const other of this.#memory.add(session)) {
+        other.loading = undefined
+        this.#call('release', { session: other.number }).catch(() => {})
+      }
+      const options = sessionOptions(settings)
+      const message = { session: session.number, source, options }
+      return (await this.#call<{ outputs: SessionPort[] }>('create', message)).outputs
     }
-    let loading = load()
-    const { outputs } = await loading
-    const loaded = async () => {
-      // A thread that died or was closed took its sessions along.
-      if ((await loading).generation !== this.#generation) loading = load()
-      await loading
-      return session
+    const use = async <Result>(work: (ports: readonly SessionPort[]) => Promise<Result> | Result) => {
+      if (isReleased) throw new EngineError('The session has been released.')
+      session.users++
+      try {
+        const loading = (session.loading ??= load())
+        const ports = await loading.catch((error) => {
+          if (session.loading === loading) {
+            session.loading = undefined
+            this.#memory.delete(session)
+          }
+          throw error
+        })
+        this.#memory.use(session)
+        return await work(ports)
+      } finally {
+        session.users--
+      }
     }
     return {
-      outputs,
-      loaded,
-      run: async (feeds, { fetches, shapesOnly } = {}) => {
-        await loaded()
-        const { whole, copies } = withoutRest(feeds)
-        const message = { session, feeds: whole, fetches, shapesOnly }
-        return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message, copies))
-      },
+      outputs: await use((ports) => ports),
+      use: (work) => use(() => work(session.number)),
+      run: (feeds, { fetches, shapesOnly } = {}) =>
+        use(async () => {
+          const { whole, copies } = withoutRest(feeds)
+          const message = { session: session.number, feeds: whole, fetches, shapesOnly }
+          return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message, copies))
+        }),
       release: async () => {
-        const { generation } = await loading
-        if (generation === this.#generation && this.#worker) await this.#call('release', { session })
+        isReleased = true
+        if (this.#memory.delete(session)) await this.#call('release', { session: session.number })
       },
     }
   }
 
   /** Runs a loop whose float32 tensors stay on the device. Gives what is carried, as it is after the last iteration. */
-  async iterate({ upload, step, download }: LoopSessions, iterations: Iterations): Promise<Results> {
-    const sessions = { upload: await upload.loaded(), step: await step.loaded(), download: await download.loaded() }
+  iterate(sessions: LoopSessions, iterations: Iterations): Promise<Results> {
     const { whole, copies } = withoutRest(iterations.feeds)
-    const message = { sessions, ...iterations, feeds: whole }
-    return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
+    return sessions.upload.use((upload) =>
+      sessions.step.use((step) =>
+        sessions.download.use(async (download) => {
+          const message = { ...iterations, sessions: { upload, step, download }, feeds: whole }
+          return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
+        }),
+      ),
+    )
   }
 
   /** Execution providers that this build of onnxruntime-node can use. */
@@ -188,7 +222,8 @@ export class Engine {
 
   #abandon(error: EngineError): void {
     this.#worker = undefined
-    this.#generation++
+    // A thread takes its sessions along.
+    for (const session of this.#memory.clear()) session.loading = undefined
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     for (const { reject } of pending) reject(error)

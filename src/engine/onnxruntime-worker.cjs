@@ -57,8 +57,10 @@ const actions = {
   },
 
   async release({ session }) {
-    await sessions.get(session)?.release()
+    const released = sessions.get(session)
+    // It may be loaded again before it is gone.
     sessions.delete(session)
+    await released?.release()
   },
 
   async exit() {

@@ -85,6 +85,44 @@ test('an idle thread that is killed is replaced, with its sessions', async () =>
   await expect(session.release()).resolves.toBeUndefined()
 })
 
+test('large sessions make room for others, and are loaded again', async () => {
+  // A matrix is 1 MiB: two sessions are too much.
+  engine = new Engine(1.5 * 2 ** 20)
+  const first = await engine.createSession(busyGraph(512, 1))
+  const sent = vi.spyOn(started.at(-1)!, 'postMessage')
+  const second = await engine.createSession(busyGraph(512, 1))
+  const small = await engine.createSession(busyGraph(2, 1))
+  const runs = [await first.run(ones(512)), await small.run(ones(2)), await first.run(ones(512))]
+  for (const { y } of runs) expect(y.data[0]).toBeCloseTo(1, 4)
+  await second.release()
+  await first.release()
+  expect(sent.mock.calls.map(([{ action, session }]) => `${action} ${session}`)).toMatchInlineSnapshot(`
+    [
+      "release 0",
+      "create 2",
+      "create 5",
+      "release 2",
+      "create 0",
+      "run 0",
+      "run 5",
+      "run 0",
+      "release 0",
+    ]
+  `)
+})
+
+test('a session that is in use stays', async () => {
+  engine = new Engine(1)
+  const session = await engine.createSession(busyGraph(512, 4))
+  const sent = vi.spyOn(started.at(-1)!, 'postMessage')
+  const actions = () => sent.mock.calls.map(([{ action }]) => action)
+  const [{ y }] = await Promise.all([session.run(ones(512)), engine.createSession(busyGraph(2, 1))])
+  expect(y.data[0]).toBeCloseTo(1, 4)
+  expect(actions().sort()).toEqual(['create', 'run'])
+  await engine.createSession(busyGraph(2, 1))
+  expect(actions().slice(2)).toEqual(['release', 'release', 'create'])
+})
+
 test('a released session says so', async () => {
   const session = await engine.createSession(busyGraph(2, 1))
   await session.release()

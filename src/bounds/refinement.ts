@@ -1,19 +1,14 @@
 import type { Budget } from '../budget.js'
 import type { Results } from '../engine/engine.js'
 import { floatTensor, type Precision } from '../graph/builder.js'
-import { elementCount, featureShape, type Tensor } from '../graph/graph.js'
+import { elementCount, featureShape, type Graph, type Tensor } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
-  halfSpaceNames,
   hasDualNorms,
   intervalGraph,
   isExactInterval,
-  type LowerLines,
   lowerName,
-  nextShares,
-  type RelaxationTask,
-  relaxationGraph,
   upperName,
 } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
@@ -21,6 +16,7 @@ import { cropAround } from '../passes/crop.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
+import { halfSpaceNames, lineFunctionNames, lineFunctionsGraph, relaxationGraph } from '../passes/relaxation-graph.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
 import { range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
@@ -262,27 +258,18 @@ export class Refinement {
    * flattest and the steepest of all nodes that have a choice. Fewer where there is none, or the budget ends.
    */
   async logitFunctions(rows: Rows): Promise<LinearFunctions[]> {
-    const target = this.#model.graph.outputs[0].name
-    const found = ['adaptive', 'flattest', 'steepest'].map(
-      () => new BestRows(rows.sample.length, this.#settings.precision),
+    const { graph } = this.#model
+    const stage = await this.#stage('functions of logits', () =>
+      lineFunctionsGraph(graph, this.#known, this.#settings, this.#isCut),
     )
-    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier: 'input', lowerLines })
-    const start = await stage('adaptive and next')
-    const step = this.#tensor(floatArray(this.#settings.precision, 1), [])
-    for (const { feeds: rowFeeds, rowAt } of groupRows(rows, rowLimits(this.#model.graph))) {
+    const found = lineFunctionNames.map(() => new BestRows(rows.sample.length, this.#settings.precision))
+    for (const { feeds: rowFeeds, rowAt } of groupRows(rows, rowLimits(graph))) {
       if (!(await this.#budget.next())) break
-      const feeds = { ...this.#feeds, ...rowFeeds, step }
-      const results = await start.run(feeds)
-      found[0].take(results, rowAt)
-      const shares = Object.entries(nextShares(results))
-      if (shares.length === 0) continue
-      const given = await stage('given and next')
-      for (const share of [0, 1]) {
-        const same = shares.map(([name, { shape, data }]) => [
-          name,
-          this.#tensor((data as FloatArray).slice().fill(share), shape),
-        ])
-        found[1 + share].take(await given.run({ ...feeds, ...Object.fromEntries(same) }), rowAt)
+      const results = await stage.run({ ...this.#feeds, ...rowFeeds })
+      for (const [index, { bound, coefficients, constant }] of lineFunctionNames.entries()) {
+        if (!results[bound]) break
+        const [own, slopes, constants] = [bound, coefficients, constant].map((name) => results[name])
+        found[index].take({ bound: own, coefficients: slopes, constant: constants }, rowAt)
       }
     }
     return found.flatMap(({ functions }) => functions ?? [])
@@ -388,35 +375,25 @@ export class Refinement {
     if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
     const crop = cropAround(graph, target)
-    const stage = (lowerLines: LowerLines) => this.#relaxation(target, { frontier, lowerLines })
-    const start = await stage(iterations === 0 ? 'adaptive' : 'adaptive and next')
+    const stage = await this.#stage(`relaxation ${target} to ${frontier} in ${iterations} steps`, () =>
+      relaxationGraph(graph, target, this.#known, this.#settings, {
+        frontier,
+        steps: iterations,
+        isCut: this.#isCut,
+      }),
+    )
     const placed = crop ? croppedRows(rows, crop.positions) : rows
-    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph))) {
+    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph, 1 + iterations))) {
       if (!(await this.#budget.next())) return best
-      const feeds = { ...this.#feeds, ...rowFeeds }
-      let results = await start.run(feeds)
-      best.take(results, rowAt)
-      for (let iteration = 1; iteration <= iterations && (await this.#budget.next()); iteration++) {
-        const shares = nextShares(results)
-        if (Object.keys(shares).length === 0) break
-        // Frank and Wolfe's steps for a function of which nothing is known.
-        const step = this.#tensor(floatArray(this.#settings.precision, 1).fill(2 / (iteration + 2)), [])
-        results = await (await stage('given and next')).run({ ...feeds, ...shares, step })
-        best.take(results, rowAt)
-      }
+      best.take(await stage.run({ ...this.#feeds, ...rowFeeds }), rowAt)
     }
     return best
   }
 
-  #relaxation(target: string, task: Omit<RelaxationTask, 'isCut'>): Promise<Stage> {
-    const { graph } = this.#model
-    const { frontier, lowerLines } = task
+  #stage(task: string, build: () => Graph): Promise<Stage> {
     const known = [...this.#known].join()
     const where = `${describe(this.#settings)}${this.#isCut ? ' cut' : ''}`
-    const key = `relaxation ${target} to ${frontier} ${lowerLines} ${where} given ${known}`
-    return stageOf(this.#model, key, () =>
-      relaxationGraph(graph, target, this.#known, this.#settings, { ...task, isCut: this.#isCut }),
-    )
+    return stageOf(this.#model, `${task} ${where} given ${known}`, build)
   }
 
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {

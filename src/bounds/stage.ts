@@ -45,9 +45,14 @@ export interface RowLimits {
   readonly inRun: number
 }
 
-export function rowLimits(graph: TypedGraph): RowLimits {
+/** `rounds` says how often a run carries each of them through the model. */
+export function rowLimits(graph: TypedGraph, rounds = 1): RowLimits {
   const widest = widestValue(graph)
-  return { widest, inGroup: Math.max(1, Math.floor(cachedTensor / (4 * widest))), inRun: rowsPerRun(graph) }
+  return {
+    widest,
+    inGroup: Math.max(1, Math.floor(cachedTensor / (4 * widest))),
+    inRun: Math.max(1, Math.floor(rowsPerRun(graph) / rounds)),
+  }
 }
 
 function widestValue({ nodes, values }: TypedGraph): number {

@@ -7,6 +7,7 @@ import {
   type Port,
   type Tensor,
   type TensorData,
+  usedBy,
 } from './graph.js'
 import { prune } from './prune.js'
 
@@ -117,6 +118,40 @@ export class GraphBuilder {
       }
     }
     return result
+  }
+
+  /**
+   * A Loop: what it carries, after so many trips. `emit` gets the number of the trip and what is carried into it, and
+   * gives what is carried on; what it emits besides that depends on neither is computed once, before the loop.
+   */
+  loop(trips: number, initial: readonly string[], emit: (trip: string, carried: string[]) => string[]): string[] {
+    const [trip, goesOn] = [this.fresh(), this.fresh()]
+    const carried = initial.map(() => this.fresh())
+    const first = this.#nodes.length
+    const next = emit(trip, carried)
+    const turning = new Set([trip, ...carried])
+    const body = this.body()
+    body.input(trip, 'int64', [])
+    body.input(goesOn, 'bool', [])
+    for (const value of carried) body.input(value)
+    const constants = new Map<string, string>()
+    for (const node of this.#nodes.splice(first)) {
+      if (!usedBy(node).some((value) => turning.has(value))) {
+        this.#nodes.push(node)
+        continue
+      }
+      for (const output of node.outputs) turning.add(output)
+      // Constants of its own: onnxruntime optimises a body by itself.
+      for (const input of node.inputs) {
+        const constant = this.#constants.get(input)
+        if (constant && !constants.has(input)) constants.set(input, body.constant(constant))
+      }
+      body.node({ ...node, inputs: node.inputs.map((input) => constants.get(input) ?? input) })
+    }
+    for (const [key, value] of this.#shared) if (turning.has(value)) this.#shared.delete(key)
+    body.output(this.fresh(), body.add('Identity', [goesOn]))
+    for (const value of next) body.output(this.fresh(), value)
+    return this.addMany('Loop', [this.int(trips), '', ...initial], initial.length, { body: body.build() })
   }
 
   fresh(): string {

@@ -41,7 +41,7 @@ export interface RelaxationRequest {
    * For nodes with a choice of lines: how much of each positive coefficient takes the steepest line, the rest taking the
    * flattest; one row each. Without it, all of them take `lowerLine`.
    */
-  share?(node: GraphNode): string
+  share?(node: GraphNode): string | undefined
 }
 
 /** Linear functions on their way back, with all that {@link emitSteeper} needs to follow points the other way. */

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import type { Graph, GraphNode } from '../graph/graph.js'
+import { type Graph, type GraphNode, mapBodies, usedBy } from '../graph/graph.js'
+import { mapNames } from '../graph/map-names.js'
 
 /** Graph input that tells the sample of each row. */
 export const sampleOfRow = 'sampleOfRow'
@@ -74,7 +75,7 @@ function splitNodes({ nodes }: Graph, turning: ReadonlySet<string>): { inner: Gr
   const ofRows = new Set(turning)
   const [inner, outside]: GraphNode[][] = [[], []]
   for (const node of nodes) {
-    const isInner = node.inputs.some((input) => ofRows.has(input))
+    const isInner = usedBy(node).some((value) => ofRows.has(value))
     if (isInner) for (const output of node.outputs) ofRows.add(output)
     ;(isInner ? inner : outside).push(node)
   }
@@ -83,5 +84,9 @@ function splitNodes({ nodes }: Graph, turning: ReadonlySet<string>): { inner: Gr
 
 function renamed(node: GraphNode, names: ReadonlyMap<string, string>): GraphNode {
   const nameOf = (value: string) => names.get(value) ?? value
-  return { ...node, inputs: node.inputs.map(nameOf), outputs: node.outputs.map(nameOf) }
+  return {
+    ...mapBodies(node, (body) => mapNames(body, nameOf)),
+    inputs: node.inputs.map(nameOf),
+    outputs: node.outputs.map(nameOf),
+  }
 }

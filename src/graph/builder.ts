@@ -30,6 +30,10 @@ export class GraphBuilder {
   readonly #nodes: GraphNode[] = []
   readonly #constants = new Map<string, Tensor>()
   readonly #shared = new Map<string, string>()
+  /** Constants that were given no name, by type and shape. */
+  readonly #unnamed = new Map<string, readonly string[]>()
+  /** Results of nodes: one that does the same as another is that one. */
+  readonly #emitted = new Map<string, readonly string[]>()
   /** How many parts the nodes of a name have so far: what is used twice has twice as many. */
   readonly #parts = new Map<string, number>()
   readonly #names: { count: number; readonly prefix: string }
@@ -57,10 +61,20 @@ export class GraphBuilder {
     this.#outputs.push({ name, value })
   }
 
-  /** A constant in the precision of the graph (number arrays) or of its own type (tensors). */
-  constant(value: Tensor, name = this.fresh()): string {
-    this.#constants.set(name, value)
-    return name
+  /** A constant; without a name of its own it is the same one as others that are equal. */
+  constant(value: Tensor, name?: string): string {
+    if (name !== undefined) {
+      this.#constants.set(name, value)
+      return name
+    }
+    const kind = `${value.type} [${value.shape}]`
+    const alike = this.#unnamed.get(kind) ?? []
+    const known = alike.find((other) => hasEqualData(this.#constants.get(other)!, value))
+    if (known !== undefined) return known
+    const fresh = this.fresh()
+    this.#unnamed.set(kind, [...alike, fresh])
+    this.#constants.set(fresh, value)
+    return fresh
   }
 
   floats(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
@@ -94,8 +108,13 @@ export class GraphBuilder {
     outputCount: number,
     attributes: Record<string, AttributeValue> = {},
   ): string[] {
+    const decoded = decodeAttributes(attributes)
+    const key = describeNode(operator, inputs, outputCount, decoded)
+    const known = key === undefined ? undefined : this.#emitted.get(key)
+    if (known) return [...known]
     const outputs = Array.from({ length: outputCount }, () => this.fresh())
-    this.node({ operator, name: '', domain: '', inputs, outputs, attributes: decodeAttributes(attributes) })
+    this.node({ operator, name: '', domain: '', inputs, outputs, attributes: decoded })
+    if (key !== undefined) this.#emitted.set(key, outputs)
     return outputs
   }
 
@@ -107,7 +126,10 @@ export class GraphBuilder {
   /** The result of `emit`, whose nodes are called parts of `whole` in messages; with `uncovered` they are no more than that to bounds. */
   partsOf<Result>(whole: GraphNode, uncovered: boolean, emit: () => Result): Result {
     const first = this.#nodes.length
+    // Parts are shared with no other nodes, whose name and meaning are not theirs.
+    this.#emitted.clear()
     const result = emit()
+    this.#emitted.clear()
     for (let index = first; index < this.#nodes.length; index++) {
       const part = (this.#parts.get(whole.name) ?? 0) + 1
       this.#parts.set(whole.name, part)
@@ -149,6 +171,7 @@ export class GraphBuilder {
       body.node({ ...node, inputs: node.inputs.map((input) => constants.get(input) ?? input) })
     }
     for (const [key, value] of this.#shared) if (turning.has(value)) this.#shared.delete(key)
+    for (const [key, [value]] of this.#emitted) if (turning.has(value)) this.#emitted.delete(key)
     body.output(this.fresh(), body.add('Identity', [goesOn]))
     for (const value of next) body.output(this.fresh(), value)
     return this.addMany('Loop', [this.int(trips), '', ...initial], initial.length, { body: body.build() })
@@ -194,6 +217,25 @@ export class GraphBuilder {
     this.#shared.set(key, name)
     return name
   }
+}
+
+function hasEqualData({ data: one }: Tensor, { data: other }: Tensor): boolean {
+  return one.every((value, index) => Object.is(value, other[index]))
+}
+
+/** The same for nodes that give the same results; undefined where that takes looking into bodies or tensors. */
+function describeNode(
+  operator: string,
+  inputs: readonly string[],
+  outputCount: number,
+  attributes: ReadonlyMap<string, Attribute>,
+): string | undefined {
+  const described: string[][] = []
+  for (const [name, { kind, value }] of attributes) {
+    if (kind === 'graph' || kind === 'tensor' || kind === 'function') return undefined
+    described.push([name, kind, ...[value].flat().map((item) => (Object.is(item, -0) ? '-0' : `${item}`))])
+  }
+  return JSON.stringify([operator, outputCount, inputs, described])
 }
 
 function decodeAttributes(attributes: Record<string, AttributeValue>): Map<string, Attribute> {

@@ -112,13 +112,16 @@ function makeCrop(graph: TypedGraph, target: string): Crop | undefined {
   const parts = new Map<string, Part>()
   const small = croppedGraph(graph, target, wanted, parts, nodes.reverse())
   const whole = (value: string) => parts.get(value)?.of ?? value
+  const taps = new Map<string, Int32Array>()
   return {
     graph: small,
     positions: elementCount(spatial),
     whole,
     taps(value) {
       const window = parts.get(value)?.window ?? wanted.get(value)!
-      return tapsOf(spatial, spatialSizes(whole(value), graph)!, window)
+      const known = taps.get(value) ?? tapsOf(spatial, spatialSizes(whole(value), graph)!, window)
+      taps.set(value, known)
+      return known
     },
   }
 }

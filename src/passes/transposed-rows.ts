@@ -118,10 +118,12 @@ function movedKernels({ data, shape }: Tensor, tile: readonly number[], kernel: 
   const moved = new Float64Array(copies * outputs * inputs * large)
   for (let copy = 0; copy < copies; copy++) {
     const offset = unravel(copy, tile)
+    const places = Array.from({ length: small }, (_, element) =>
+      unravel(element, sizes).reduce((flat, at, axis) => flat * kernel[axis] + at + offset[axis], 0),
+    )
     for (let index = 0; index < data.length; index++) {
-      const position = unravel(index % small, sizes)
-      const place = position.reduce((flat, at, axis) => flat * kernel[axis] + at + offset[axis], 0)
-      moved[(copy * outputs * inputs + Math.floor(index / small)) * large + place] = Number(data[index])
+      const channel = copy * outputs * inputs + Math.floor(index / small)
+      moved[channel * large + places[index % small]] = Number(data[index])
     }
   }
   return { data: moved, shape: [copies * outputs, inputs, ...kernel] }

@@ -9,6 +9,7 @@ import { reasonForOpacity } from '../model/hosted-graph.js'
 import { batches, range } from '../sampling/rows.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
+import { programDistances } from './program-distance.js'
 import { unitDistances } from './unit-distance.js'
 import { otherThanUnits } from './unit-parts.js'
 
@@ -38,7 +39,7 @@ const [mostNodes, mostTimes] = [256, 5]
  * nowhere below tell how near to the sample a box may hold an input of another class; the nearest such point is tried,
  * and the box is cut down to where the function is not positive, and halved. Where a margin is linear, its box is done. The
  * box that reaches nearest comes first; what an attack finds is where the search starts. With more than 16 features units
- * are split in place of boxes ({@link unitDistances}).
+ * are split in place of boxes ({@link programDistances}, {@link unitDistances}).
  * @throws SettingsError for more than 16 features and other operators than units, NoGraphError for a model that is a function, UnsupportedOperatorError for
  * operators that have no relaxation.
  */
@@ -46,7 +47,7 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
   const { model, inputs, labels, budget } = context
   checkModel(model)
   const size = model.domain.lower.length
-  if (size > mostFeatures) return unitDistances(context, norm)
+  if (size > mostFeatures) return norm === 'l2' ? unitDistances(context) : programDistances(context, norm)
   const all = range(labels.length)
   const rowsOf = (data: Float32Array) =>
     all.map((sample) => Float64Array.from(data.subarray(sample * size, (sample + 1) * size)))

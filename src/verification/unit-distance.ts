@@ -2,12 +2,11 @@ import type { AttackContext } from '../attacks/attack.js'
 import { linearRegion } from '../attacks/linear-region/linear-region.js'
 import { fmn } from '../attacks/minimal-distance/fmn.js'
 import { Refinement } from '../bounds/refinement.js'
-import { distance, type Norm } from '../geometry/norm.js'
 import type { TypedGraph } from '../graph/graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
 import { closestInPolyhedron } from '../solvers/closest-in-polyhedron.js'
 import type { DistanceInterval } from './exact-distance.js'
-import { logitsInFloat64 } from './margin-functions.js'
+import { type NearestPoint, nearestByAttack, propose } from './nearest-point.js'
 import {
   BoundedParts,
   type Cut,
@@ -21,10 +20,6 @@ import {
   unitInputs,
 } from './unit-parts.js'
 
-// How much nearer than the nearest known point a part must reach to matter, as a share of the distance.
-const tolerance = 1e-6
-// What is nearest may be on the boundary: how far beyond to look, as shares of the distance.
-const beyond = [0, 1e-10, 1e-8, 5e-7, 1e-5]
 // Parts that are bounded together, as far as their values fit in, and of each sample.
 const [mostParts, mostOfSample, mostNumbers] = [128, 16, 2 ** 17]
 // How often a part is looked at, at the point that was nearest before, while that brings it farther by such a share.
@@ -57,47 +52,29 @@ interface Case {
 
 /** The search for the distance of one sample. */
 class Search {
-  nearest: Float64Array | undefined
-  /** Distance of the nearest adversarial point, or more than any in the domain. */
-  reach: number
+  readonly nearest: NearestPoint
+  readonly label: number
   open: Node[]
   /** The least distance of parts without open units that led to no adversarial point. */
   aside = Number.POSITIVE_INFINITY
   parts = 0
-  readonly norm: Norm
-  readonly sample: Float64Array
-  readonly label: number
-  /** Displacements that stay in the domain. */
-  readonly lower: Float64Array
-  readonly upper: Float64Array
 
-  constructor(norm: Norm, sample: Float64Array, label: number, { model: { domain, classes } }: AttackContext) {
-    this.norm = norm
-    this.sample = sample
+  constructor(nearest: NearestPoint, label: number, classes: number) {
+    this.nearest = nearest
     this.label = label
-    this.lower = sample.map((value, feature) => domain.lower[feature] - value)
-    this.upper = sample.map((value, feature) => domain.upper[feature] - value)
-    const corner = this.upper.map((high, feature) => Math.max(high, -this.lower[feature]))
-    this.reach = 2 * this.#lengthOf(corner)
-    this.open = [{ rivals: range(classes).filter((other) => other !== label), distance: 0, point: sample }]
+    const rivals = range(classes).filter((other) => other !== label)
+    this.open = [{ rivals, distance: 0, point: nearest.sample }]
   }
 
   get isOpen(): boolean {
     return this.open.some(({ distance }) => this.#matters(distance))
   }
 
-  get interval(): Pick<DistanceInterval, 'lower' | 'upper' | 'nearest' | 'proved' | 'boxes'> {
-    const upper = this.nearest ? this.reach : Number.POSITIVE_INFINITY
+  get interval(): Omit<DistanceInterval, 'gradientQueries'> {
+    const { point, reach } = this.nearest
+    const upper = point ? reach : Number.POSITIVE_INFINITY
     const lower = this.open.reduce((least, { distance }) => Math.min(least, distance), Math.min(this.aside, upper))
-    return { lower, upper, nearest: this.nearest, proved: !this.#matters(lower), boxes: this.parts }
-  }
-
-  propose(point: Float64Array, logits: Float64Array): void {
-    const length = this.#lengthOf(point.map((value, feature) => value - this.sample[feature]))
-    const isOther = logits.some((logit, other) => other !== this.label && logit >= logits[this.label])
-    if (!isOther || length >= this.reach) return
-    this.nearest = point
-    this.reach = length
+    return { lower, upper, nearest: point, proved: !this.#matters(lower), boxes: this.parts }
   }
 
   /** The parts that reach nearest; those that do not matter are dropped. */
@@ -111,9 +88,10 @@ class Search {
   /** The case with another cut, and the point that is nearest for all cuts; undefined where none of interest is left. */
   look(of: Case, view: RowView): Case | undefined {
     const ofRival = [...of.ofRival, view.cut]
-    const within = polyhedronOf([...of.ofSplits.values(), ...ofRival], this.sample, this)
+    const { sample, room, limit } = this.nearest
+    const within = polyhedronOf([...of.ofSplits.values(), ...ofRival], sample, room)
     if (!within) return undefined
-    const { status, d, multipliers } = closestInPolyhedron(this.norm, within.polyhedron, this.reach * (1 - tolerance))
+    const { status, d, multipliers } = closestInPolyhedron('l2', within.polyhedron, limit)
     if (status === 'beyond') return undefined
     if (status === 'stalled') return { ...of, ofRival, view }
     const held = new Set(within.kept.filter((_, row) => multipliers[row] > 0))
@@ -121,15 +99,9 @@ class Search {
       ...of,
       ofRival: ofRival.filter((cut) => held.has(cut)),
       view,
-      distance: Math.max(of.distance, this.#lengthOf(d)),
-      point: this.#moved(d, 0),
+      distance: Math.max(of.distance, this.nearest.lengthOf(d)),
+      point: this.nearest.at(d),
     }
-  }
-
-  /** Points about where a case is nearest, one of which is adversarial if the cuts are exact there. */
-  candidates({ point }: Case): Float64Array[] {
-    const displacement = point.map((value, feature) => value - this.sample[feature])
-    return beyond.map((share) => this.#moved(displacement, share))
   }
 
   /** Splits a part for the rival of a case. */
@@ -146,56 +118,30 @@ class Search {
     }
   }
 
-  #moved(displacement: Float64Array, share: number): Float64Array {
-    return displacement.map((step, feature) => {
-      return this.sample[feature] + Math.min(Math.max((1 + share) * step, this.lower[feature]), this.upper[feature])
-    })
-  }
-
-  #lengthOf(displacement: Float64Array): number {
-    return distance(new Float64Array(displacement.length), displacement)[this.norm]
-  }
-
   #matters(distance: number): boolean {
-    return distance < this.reach * (1 - tolerance)
+    return distance < this.nearest.limit
   }
 }
 
 /**
- * Minimal distances by branch and bound over units, in float64: linear relaxation on the part of the ball where some units
- * are on and others off gives half-spaces that hold all inputs of another class, and what is nearest in all of them is a
+ * Minimal distances in ℓ2 by branch and bound over units, in float64: linear relaxation on the part of the ball where some
+ * units are on and others off gives half-spaces that hold all inputs of another class, and what is nearest in all of them is a
  * lower bound and a candidate. There the relaxation is made as close as it can be, and so on; then the unit whose
  * relaxation costs most is split. The part that reaches nearest comes first.
  */
-export async function unitDistances(context: AttackContext, norm: Norm): Promise<DistanceInterval[]> {
-  const { model, inputs, labels, budget } = context
-  const size = model.domain.lower.length
-  const all = range(labels.length)
-  const samplePoints = all.map((index) => Float64Array.from(rowOf(inputs.data, size, index)))
-  const searches = samplePoints.map((sample, index) => new Search(norm, sample, labels[index], context))
-  const propose = async (points: readonly Float64Array[], owners: readonly number[]) => {
-    const logits = await logitsInFloat64(model, points)
-    points.forEach((point, index) => {
-      searches[owners[index]].propose(point, logits[index])
-    })
-  }
-  await propose(samplePoints, all)
+export async function unitDistances(context: AttackContext): Promise<DistanceInterval[]> {
+  const { model, labels, budget } = context
   const widths = [...unitInputs(model.graph).values()]
-  const attack = widths.reduce((sum, width) => sum + width, 0) <= fewUnits ? linearRegion({ norm }) : fmn({ norm })
-  const { adversarial, gradientQueries } = await attack.run(context)
-  for (const share of beyond) {
-    const found = samplePoints.map((sample, index) => {
-      const point = rowOf(adversarial, size, index)
-      return sample.map((value, feature) => {
-        const moved = value + (1 + share) * (point[feature] - value)
-        return Math.min(Math.max(moved, model.domain.lower[feature]), model.domain.upper[feature])
-      })
-    })
-    await propose(found, all)
-  }
+  const isSmall = widths.reduce((sum, width) => sum + width, 0) <= fewUnits
+  const attack = isSmall ? linearRegion({ norm: 'l2' }) : fmn({ norm: 'l2' })
+  const { nearest, gradientQueries } = await nearestByAttack(context, 'l2', attack)
+  const searches = nearest.map((each, index) => new Search(each, labels[index], model.classes))
 
-  const most = Math.max(1, Math.min(mostParts, Math.floor(mostNumbers / Math.max(size, ...widths))))
-  let open = all.filter((sample) => searches[sample].isOpen)
+  const most = Math.max(
+    1,
+    Math.min(mostParts, Math.floor(mostNumbers / Math.max(model.domain.lower.length, ...widths))),
+  )
+  let open = range(searches.length).filter((sample) => searches[sample].isOpen)
   while (open.length > 0 && (await budget.next())) {
     const share = Math.max(1, Math.min(mostOfSample, Math.ceil(most / open.length)))
     const taken = open.flatMap((owner) => searches[owner].take(share).map((node) => ({ owner, node })))
@@ -207,7 +153,7 @@ export async function unitDistances(context: AttackContext, norm: Norm): Promise
       ),
     )
     for (const group of groups) {
-      if (!(await viewTogether(context, norm, searches, group, propose))) {
+      if (!(await viewTogether(context, searches, group))) {
         for (const { owner, node } of group) searches[owner].open.push(node)
       }
     }
@@ -220,18 +166,16 @@ export async function unitDistances(context: AttackContext, norm: Norm): Promise
 /** False when the budget ended first. */
 async function viewTogether(
   { model, inputs, budget }: AttackContext,
-  norm: Norm,
   searches: readonly Search[],
   group: readonly { readonly owner: number; readonly node: Node }[],
-  propose: (points: readonly Float64Array[], owners: readonly number[]) => Promise<void>,
 ): Promise<boolean> {
   const size = model.domain.lower.length
   const data = new Float32Array(group.length * size)
   group.forEach(({ owner }, index) => {
     data.set(rowOf(inputs.data, size, owner), index * size)
   })
-  const settings = { norm, domain: 'intersect', rounding: 'ignored', precision: 'float64' } as const
-  const radii = group.map(({ owner }) => searches[owner].reach)
+  const settings = { norm: 'l2', domain: 'intersect', rounding: 'ignored', precision: 'float64' } as const
+  const radii = group.map(({ owner }) => searches[owner].nearest.reach)
   const balls = { data, shape: [group.length, ...model.featureShape] }
   const parts = await BoundedParts.of(
     model.graph,
@@ -261,9 +205,11 @@ async function viewTogether(
       if (hasGained) next.push(seen)
       else closed.push(seen)
     }
+    const viewed = [...next, ...closed]
     await propose(
-      [...next, ...closed].flatMap((each) => searches[each.owner].candidates(each)),
-      [...next, ...closed].flatMap(({ owner }) => beyond.map(() => owner)),
+      model,
+      viewed.map(({ point }) => point),
+      viewed.map(({ owner }) => searches[owner].nearest),
     )
     cases = next
   }

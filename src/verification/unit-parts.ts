@@ -54,11 +54,13 @@ const units = new Set(['Relu', 'LeakyRelu', 'PRelu'])
 
 /** The values that units are made of, with their sizes: entries on either side of zero are on different linear pieces. */
 export function unitInputs(graph: TypedGraph): Map<string, number> {
-  const context = ruleContext(graph, new GraphBuilder(graph.opset))
-  const values = graph.nodes
-    .filter(({ operator, inputs }) => units.has(operator) && context.isActivation(inputs[0]))
-    .map(({ inputs }) => inputs[0])
-  return new Map(values.map((value) => [value, elementCount(featureShape(context.shape(value))!)]))
+  const values = unitNodes(graph).map(({ inputs }) => inputs[0])
+  return new Map(values.map((value) => [value, elementCount(featureShape(graph.values.get(value)!.shape)!)]))
+}
+
+export function unitNodes(graph: TypedGraph): GraphNode[] {
+  const { isActivation } = ruleContext(graph, new GraphBuilder(graph.opset))
+  return graph.nodes.filter(({ operator, inputs }) => units.has(operator) && isActivation(inputs[0]))
 }
 
 /** The first operator that splitting units does not make linear, if there is one. */

@@ -25,25 +25,30 @@ const options = {
  * @param {'linf' | 'l1'} request.norm
  */
 export async function distanceByMixedInteger({ layers, input, label, domain, norm }) {
-  solver ??= await loadHighs()
   const classes = layers[layers.length - 1].bias.length
   let least = Number.POSITIVE_INFINITY
   for (let rival = 0; rival < classes; rival++) {
     if (rival === label) continue
-    const found = solve(programOf({ layers, input, label, rival, domain, norm }))
+    const found = await solve(programOf({ layers, input, label, rival, domain, norm }))
     if (!found) continue
     const pattern = new Map(
       Object.entries(found.Columns)
         .filter(([name]) => name.startsWith('b'))
         .map(([name, { Primal }]) => [name, Math.round(Primal)]),
     )
-    const polished = solve(programOf({ layers, input, label, rival, domain, norm, pattern }))
+    const polished = await solve(programOf({ layers, input, label, rival, domain, norm, pattern }))
     least = Math.min(least, (polished ?? found).ObjectiveValue)
   }
   return least
 }
 
-function solve(program) {
+/** The least objective of a program in CPLEX's LP format; undefined where it has no solution. */
+export async function minimumOf(program) {
+  return (await solve(program))?.ObjectiveValue
+}
+
+async function solve(program) {
+  solver ??= await loadHighs()
   const result = solver.solve(program, options)
   if (result.Status === 'Optimal') return result
   if (result.Status === 'Infeasible') return undefined

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { marginBounds } from '../../src/bounds/run-bound.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { bound, marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { loadRegressor } from '../../src/model/load-regressor.js'
 import { complete } from '../../src/verification/complete.js'
+import { exact } from '../../src/verification/exact.js'
 import { verifyProperty } from '../../src/verification/verify-property.js'
 import { loadProperty } from '../../src/vnnlib/load-property.js'
 import type { Property } from '../../src/vnnlib/property.js'
@@ -68,26 +70,57 @@ describe.skipIf(!hasSharedData)('verdicts of VNN-COMP', () => {
   )
 })
 
-describe.skipIf(!hasSharedData)('verdicts of MIPVerify at ℓ∞ 0.1', () => {
-  test('all of the first 250 images', async () => {
-    const model = await loadModel(join(sharedData, 'verified/mipverify/WK17a_linf0.1.onnx'), { domain: [0, 1] })
-    const listed = readFileSync(join(sharedData, 'verified/mipverify/WK17a_linf0.1_first250_exact.csv'), 'utf8')
-    const verdicts = listed
-      .trim()
-      .split('\n')
-      .slice(1)
-      .map((line) => line.split(',')[1])
+describe.skipIf(!hasSharedData)('MIPVerify on the first 250 images', () => {
+  const folder = join(sharedData, 'verified/mipverify')
+  /** Rows with the number of an image, from 1 on, the verdict at ℓ∞ 0.1, and the ends of an interval for its distance, if that is known. */
+  const listed = hasSharedData
+    ? readFileSync(join(folder, 'WK17a_linf0.1_first250_exact.csv'), 'utf8')
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(','))
+    : []
+
+  async function loadWith(images: readonly number[]) {
+    const model = await loadModel(join(folder, 'WK17a_linf0.1.onnx'), { domain: [0, 1] })
     const read = (name: string, header: number) =>
       gunzipSync(readFileSync(join(sharedData, 'datasets', name))).subarray(header)
-    const count = verdicts.length
-    const pixels = read('t10k-images-idx3-ubyte.gz', 16).subarray(0, count * 784)
-    const labels = read('t10k-labels-idx1-ubyte.gz', 8).subarray(0, count)
-    const inputs = { data: Float32Array.from(pixels, (pixel) => pixel / 255), shape: [count, ...model.featureShape] }
+    const pixels = read('t10k-images-idx3-ubyte.gz', 16)
+    const classes = read('t10k-labels-idx1-ubyte.gz', 8)
+    const data = new Float32Array(images.length * 784)
+    images.forEach((image, row) => {
+      for (let pixel = 0; pixel < 784; pixel++) data[row * 784 + pixel] = pixels[image * 784 + pixel] / 255
+    })
+    const labels = images.map((image) => classes[image])
+    return { model, inputs: { data, shape: [images.length, ...model.featureShape] }, labels }
+  }
+
+  test('verdicts at ℓ∞ 0.1', async () => {
+    const { model, inputs, labels } = await loadWith([...listed.keys()])
     const margins = await marginBounds(model, complete({ norm: 'linf' }), { inputs, labels, epsilon: 0.1 })
-    const certified = verdicts.map((_, sample) =>
+    const certified = listed.map((_, sample) =>
       margins.subarray(sample * 10, (sample + 1) * 10).every((margin, label) => label === labels[sample] || margin > 0),
     )
-    expect(certified).toEqual(verdicts.map((verdict) => verdict === 'robust_at_0.1'))
+    expect(certified).toEqual(listed.map(([, verdict]) => verdict === 'robust_at_0.1'))
+    await model.close()
+  }, 300_000)
+
+  test('all ℓ∞ distances that it found', async () => {
+    const known = listed.filter(([, , low]) => low)
+    expect(known.length).toBe(5)
+    const { model, inputs, labels } = await loadWith(known.map(([image]) => Number(image) - 1))
+    const method = exact({ norm: 'linf' })
+    const certified = await bound(model, method, { inputs, labels })
+    const fooled = await attack(model, method, { inputs, labels, seed })
+    expect([certified.interrupted, fooled.interrupted]).toEqual([false, false])
+    known.forEach(([image, , low, high], index) => {
+      const { radius } = certified.samples[index]
+      expect(radius, image).toBeGreaterThan(Number(low) * (1 - 1e-6))
+      expect(radius, image).toBeLessThan(Number(high) * (1 + 1e-6))
+      // The input found is one that the deployed model, in float32, gives another class.
+      expect(fooled.samples[index].distance!.linf, image).toBeGreaterThan(radius * (1 - 1e-6))
+      expect(fooled.samples[index].distance!.linf, image).toBeLessThan(radius * (1 + 1e-4))
+    })
     await model.close()
   }, 300_000)
 })

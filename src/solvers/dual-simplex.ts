@@ -1,0 +1,380 @@
+import { solveInPlace } from './linear-system.js'
+
+/** Σ values · v[columns] = right, for the variables v. */
+export interface Equation {
+  readonly columns: Int32Array
+  readonly values: Float64Array
+  readonly right: number
+}
+
+/** A function of the variables that is the objective for all that meet the equations: offset + Σ slopes · v. */
+export interface Reduced {
+  readonly slopes: Float64Array
+  readonly offset: number
+}
+
+// By how much bounds may be missed.
+const feasibility = 1e-9
+// Entries that are smaller are no pivots.
+const leastPivot = 1e-9
+// Breakpoints this close come at the same time.
+const sameTime = 1e-12
+// By how much two ways to compute a pivot may differ.
+const pivotError = 1e-6
+// The inverse is computed anew after so many steps, or as many as it has rows.
+const mostUpdates = 100
+// Steps of a program, per equation.
+const mostSteps = 20
+// How far beyond the limit the multipliers go that show that nothing meets the equations.
+const farBeyond = 2 ** 20
+// How often the objective is compared with the limit.
+const between = 8
+
+/**
+ * Linear programs with the same equations: minimises a cost over variables between bounds, all finite, by the dual
+ * simplex method with steepest edges and long steps, which take variables from one bound to the other. With two
+ * bounds for each variable every basis is dual feasible, so that a program starts where the one before it ended, whatever has changed.
+ * Forrest and Goldfarb, "Steepest-edge simplex algorithms for linear programming", Mathematical Programming, 1992; Maros,
+ * "Computational techniques of the simplex method", 2003, §10.3.
+ */
+export class DualSimplex {
+  /** Bounds; they may be changed between programs. */
+  readonly lower: Float64Array
+  readonly upper: Float64Array
+  readonly cost: Float64Array
+  /** After {@link minimise}: those that attain the minimum, if it was found. */
+  readonly values: Float64Array
+  readonly #equations: readonly Equation[]
+  readonly #columns: readonly { readonly rows: Int32Array; readonly values: Float64Array }[]
+  /** The variable of each row of the inverse; and the row of each variable, −1 for those at a bound. */
+  readonly #basis: Int32Array
+  readonly #rowOf: Int32Array
+  readonly #first: Int32Array
+  readonly #inverse: Float64Array
+  /** Squared lengths of the rows of the inverse. */
+  readonly #lengths: Float64Array
+  readonly #multipliers: Float64Array
+  #slopes: Float64Array
+  #updates = 0
+
+  /** @param basis One variable per equation: their columns are to make a regular matrix. */
+  constructor(equations: readonly Equation[], lower: Float64Array, upper: Float64Array, basis: ArrayLike<number>) {
+    const [rows, variables] = [equations.length, lower.length]
+    this.lower = lower
+    this.upper = upper
+    this.cost = new Float64Array(variables)
+    this.values = lower.slice()
+    this.#equations = equations
+    this.#columns = columnsOf(equations, variables)
+    this.#first = Int32Array.from(basis)
+    this.#basis = this.#first.slice()
+    this.#rowOf = new Int32Array(variables)
+    this.#take(this.#first)
+    this.#lengths = new Float64Array(rows)
+    this.#multipliers = new Float64Array(rows)
+    this.#slopes = new Float64Array(variables)
+    this.#inverse = new Float64Array(rows * rows)
+    this.#invert()
+  }
+
+  /**
+   * `solved`: the values attain the minimum. `beyond`: it was seen on the way that the minimum is above the limit, or that nothing meets the
+   * equations. `stalled`: neither is known. What {@link reduced} says holds in any case.
+   */
+  minimise(limit: number): 'solved' | 'beyond' | 'stalled' {
+    const most = mostSteps * (this.#basis.length + between)
+    this.#price()
+    let isFresh = false
+    for (let step = 0; step < most; step++) {
+      if (this.#updates >= Math.max(mostUpdates, this.#basis.length)) this.#restart()
+      if (step % between === 0 && this.#objective() > limit) {
+        this.#price()
+        return 'beyond'
+      }
+      const row = this.#leavingRow()
+      const status = row < 0 ? 'solved' : this.#step(row, limit)
+      if (status === 'done') {
+        isFresh = false
+        continue
+      }
+      if (status === 'infeasible') return 'beyond'
+      // What was updated often is not quite what it is.
+      if (isFresh) return status
+      if (status === 'stalled') this.#restart()
+      else this.#price()
+      isFresh = true
+    }
+    this.#price()
+    return 'stalled'
+  }
+
+  /** The objective, written with the multipliers that were found: its minimum between the bounds is a lower bound of the program. */
+  reduced(): Reduced {
+    return { slopes: this.#slopesWith(this.#multipliers), offset: this.#offsetWith(this.#multipliers) }
+  }
+
+  #objective(): number {
+    let sum = 0
+    for (let variable = 0; variable < this.values.length; variable++) sum += this.cost[variable] * this.values[variable]
+    return sum
+  }
+
+  #slopesWith(multipliers: Float64Array): Float64Array {
+    const slopes = this.cost.slice()
+    multipliers.forEach((multiplier, row) => {
+      if (multiplier === 0) return
+      const { columns, values } = this.#equations[row]
+      for (let index = 0; index < columns.length; index++) slopes[columns[index]] -= multiplier * values[index]
+    })
+    return slopes
+  }
+
+  #offsetWith(multipliers: Float64Array): number {
+    return multipliers.reduce((sum, multiplier, row) => sum + multiplier * this.#equations[row].right, 0)
+  }
+
+  #restart(): void {
+    this.#invert()
+    this.#price()
+  }
+
+  #take(basis: Int32Array): void {
+    this.#basis.set(basis)
+    this.#rowOf.fill(-1)
+    basis.forEach((variable, row) => {
+      this.#rowOf[variable] = row
+    })
+  }
+
+  #invert(): void {
+    const size = this.#basis.length
+    const matrix = new Float64Array(size * size)
+    this.#basis.forEach((variable, place) => {
+      const { rows, values } = this.#columns[variable]
+      for (let index = 0; index < rows.length; index++) matrix[rows[index] * size + place] = values[index]
+    })
+    this.#inverse.fill(0)
+    for (let row = 0; row < size; row++) this.#inverse[row * (size + 1)] = 1
+    if (!solveInPlace(matrix, this.#inverse, size, size)) {
+      this.#take(this.#first)
+      this.#invert()
+      return
+    }
+    for (let row = 0; row < size; row++) this.#lengths[row] = this.#lengthOf(row)
+    this.#updates = 0
+  }
+
+  #lengthOf(row: number): number {
+    const size = this.#basis.length
+    let sum = 0
+    for (let index = row * size; index < (row + 1) * size; index++) sum += this.#inverse[index] ** 2
+    return sum
+  }
+
+  /** The multipliers of the basis. */
+  #multiply(): void {
+    const size = this.#basis.length
+    this.#multipliers.fill(0)
+    for (let row = 0; row < size; row++) {
+      const cost = this.cost[this.#basis[row]]
+      if (cost === 0) continue
+      for (let index = 0; index < size; index++) this.#multipliers[index] += cost * this.#inverse[row * size + index]
+    }
+  }
+
+  /** Multipliers, slopes, the bounds that variables are at, and the values of the basis. */
+  #price(): void {
+    this.#multiply()
+    this.#slopes = this.#slopesWith(this.#multipliers)
+    for (let variable = 0; variable < this.values.length; variable++) {
+      if (this.#rowOf[variable] >= 0) {
+        this.#slopes[variable] = 0
+        continue
+      }
+      const [low, high, slope] = [this.lower[variable], this.upper[variable], this.#slopes[variable]]
+      const isNearLow = Math.abs(this.values[variable] - low) <= Math.abs(this.values[variable] - high)
+      this.values[variable] = slope > 0 || (slope === 0 && isNearLow) ? low : high
+    }
+    this.#solveBasis()
+  }
+
+  #solveBasis(): void {
+    const missing = Float64Array.from(this.#equations, ({ columns, values, right }) => {
+      let sum = right
+      for (let index = 0; index < columns.length; index++) {
+        const variable = columns[index]
+        if (this.#rowOf[variable] < 0) sum -= values[index] * this.values[variable]
+      }
+      return sum
+    })
+    this.#basis.forEach((variable, row) => {
+      this.values[variable] = this.#times(row, missing)
+    })
+  }
+
+  /** A row of the inverse times a vector. */
+  #times(row: number, vector: Float64Array): number {
+    const size = vector.length
+    let sum = 0
+    for (let index = 0; index < size; index++) sum += this.#inverse[row * size + index] * vector[index]
+    return sum
+  }
+
+  /** The row whose variable is farthest from its bounds, per length of its edge; −1 where all keep to them. */
+  #leavingRow(): number {
+    let [best, most] = [-1, 0]
+    this.#basis.forEach((variable, row) => {
+      const value = this.values[variable]
+      const missed = Math.max(this.lower[variable] - value, value - this.upper[variable])
+      if (missed <= feasibility) return
+      const score = (missed * missed) / this.#lengths[row]
+      if (score > most) [best, most] = [row, score]
+    })
+    return best
+  }
+
+  #step(row: number, limit: number): 'done' | 'infeasible' | 'stalled' {
+    const size = this.#basis.length
+    const inverse = this.#inverse
+    const leaving = this.#basis[row]
+    const isLow = this.values[leaving] < this.lower[leaving]
+    const bound = isLow ? this.lower[leaving] : this.upper[leaving]
+    // The slopes change by −time · sign · pivots.
+    const sign = isLow ? -1 : 1
+    const pivots = new Float64Array(this.values.length)
+    for (let index = 0; index < size; index++) {
+      const factor = inverse[row * size + index]
+      if (factor === 0) continue
+      const { columns, values } = this.#equations[index]
+      for (let place = 0; place < columns.length; place++) pivots[columns[place]] += factor * values[place]
+    }
+    const { entering, flipped, gain, time } = this.#entering(pivots, sign, Math.abs(this.values[leaving] - bound))
+    if (entering === undefined) {
+      // The objective grows without end along these multipliers: so far beyond the limit that they tell little else.
+      const far = time + (farBeyond * (1 + Math.max(limit - this.#objective(), 0))) / gain
+      this.#multiply()
+      for (let index = 0; index < size; index++) {
+        this.#multipliers[index] += sign * far * inverse[row * size + index]
+      }
+      return 'infeasible'
+    }
+    const { rows, values } = this.#columns[entering]
+    const direction = new Float64Array(size)
+    for (let index = 0; index < size; index++) {
+      for (let place = 0; place < rows.length; place++) {
+        direction[index] += inverse[index * size + rows[place]] * values[place]
+      }
+    }
+    const pivot = direction[row]
+    if (!(Math.abs(pivot) > leastPivot && Math.abs(pivot - pivots[entering]) <= pivotError * Math.abs(pivot))) {
+      return 'stalled'
+    }
+    const slope = this.#slopes[entering] / pivot
+    for (let variable = 0; variable < pivots.length; variable++) {
+      if (this.#rowOf[variable] < 0) this.#slopes[variable] -= slope * pivots[variable]
+    }
+    this.#slopes[entering] = 0
+    this.#slopes[leaving] = -slope
+    this.#flip(flipped)
+    const by = (this.values[leaving] - bound) / pivot
+    this.#basis.forEach((variable, index) => {
+      this.values[variable] -= by * direction[index]
+    })
+    this.values[entering] += by
+    this.values[leaving] = bound
+    this.#basis[row] = entering
+    this.#rowOf[entering] = row
+    this.#rowOf[leaving] = -1
+    this.#updateInverse(row, direction)
+    return 'done'
+  }
+
+  /**
+   * The variable at whose breakpoint the objective stops growing, and those whose breakpoints come before; none where it
+   * grows on, by `gain` per time.
+   */
+  #entering(pivots: Float64Array, sign: number, missed: number) {
+    const times = new Float64Array(pivots.length)
+    const candidates: number[] = []
+    for (let variable = 0; variable < pivots.length; variable++) {
+      if (this.#rowOf[variable] >= 0 || this.lower[variable] === this.upper[variable]) continue
+      const along = sign * pivots[variable]
+      if (!(this.values[variable] === this.lower[variable] ? along > leastPivot : along < -leastPivot)) continue
+      times[variable] = Math.max(this.#slopes[variable] / along, 0)
+      candidates.push(variable)
+    }
+    candidates.sort((one, other) => times[one] - times[other])
+    let gain = missed
+    let passed = 0
+    for (; passed < candidates.length; passed++) {
+      const variable = candidates[passed]
+      const next = gain - Math.abs(pivots[variable]) * (this.upper[variable] - this.lower[variable])
+      if (next < 0) break
+      gain = next
+    }
+    if (passed === candidates.length) {
+      const time = passed > 0 ? times[candidates[passed - 1]] : 0
+      if (gain > feasibility || passed === 0) return { entering: undefined, flipped: [], gain, time }
+      // But for rounding, this is where it stops.
+      passed--
+    }
+    let entering = candidates[passed]
+    const time = times[entering]
+    for (let place = passed + 1; place < candidates.length && times[candidates[place]] <= time + sameTime; place++) {
+      if (Math.abs(pivots[candidates[place]]) > Math.abs(pivots[entering])) entering = candidates[place]
+    }
+    return { entering, flipped: candidates.slice(0, passed), gain, time }
+  }
+
+  /** Takes variables to their other bounds. */
+  #flip(variables: readonly number[]): void {
+    if (variables.length === 0) return
+    const moved = new Float64Array(this.#basis.length)
+    for (const variable of variables) {
+      const to = this.values[variable] === this.lower[variable] ? this.upper[variable] : this.lower[variable]
+      const { rows, values } = this.#columns[variable]
+      for (let index = 0; index < rows.length; index++) {
+        moved[rows[index]] += (to - this.values[variable]) * values[index]
+      }
+      this.values[variable] = to
+    }
+    this.#basis.forEach((variable, row) => {
+      this.values[variable] -= this.#times(row, moved)
+    })
+  }
+
+  #updateInverse(row: number, direction: Float64Array): void {
+    const size = this.#basis.length
+    const inverse = this.#inverse
+    // Many entries are zero, and stay so.
+    const places: number[] = []
+    for (let place = 0; place < size; place++) {
+      if (inverse[row * size + place] === 0) continue
+      inverse[row * size + place] /= direction[row]
+      places.push(place)
+    }
+    for (let other = 0; other < size; other++) {
+      const factor = direction[other]
+      if (other === row || factor === 0) continue
+      for (const place of places) inverse[other * size + place] -= factor * inverse[row * size + place]
+      this.#lengths[other] = this.#lengthOf(other)
+    }
+    this.#lengths[row] = this.#lengthOf(row)
+    this.#updates++
+  }
+}
+
+function columnsOf(equations: readonly Equation[], variables: number) {
+  const counts = new Int32Array(variables)
+  for (const { columns } of equations) for (const variable of columns) counts[variable]++
+  const all = Array.from(counts, (count) => ({ rows: new Int32Array(count), values: new Float64Array(count) }))
+  counts.fill(0)
+  equations.forEach(({ columns, values }, row) => {
+    columns.forEach((variable, index) => {
+      const place = counts[variable]++
+      all[variable].rows[place] = row
+      all[variable].values[place] = values[index]
+    })
+  })
+  return all
+}

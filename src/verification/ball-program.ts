@@ -27,6 +27,8 @@ export interface PartView {
 // Of what is needed to reach a hyperplane, what is as good as that.
 const almost = 1 - 1e-9
 const mostRounds = 50
+// How much farther the margin is likely to be less than zero, and not only by rounding.
+const beyond = 4e-7
 // What a distance must gain, as a share of it, to be worth another round.
 const leastGain = 1e-12
 
@@ -104,20 +106,24 @@ export class BallProgram {
     }
   }
 
-  /** The nearest displacement on a part, no farther than the limit, that makes the margin zero or less; undefined where there is none. */
-  nearest(rival: number, sides: Sides, limit: number): Float64Array | undefined {
-    let [radius, last, slack] = [limit, -1, leastGain]
-    for (let round = 0; round < mostRounds && radius <= limit; round++) {
-      const { distance, d, isSolved } = this.view(rival, sides, radius)
-      if (distance >= limit) return undefined
-      const isGain = distance > last * (1 + leastGain)
-      if (!isGain && isSolved) return d
+  /**
+   * The margin over a rival on a part, within the smallest radius where relaxed it can be zero or less, and where it is smallest a little
+   * farther away; undefined where that radius is not below the limit.
+   */
+  nearest(rival: number, sides: Sides, limit: number): (PartView & { readonly behind: Float64Array }) | undefined {
+    let view = this.view(rival, sides, limit)
+    let [radius, least, slack] = [view.distance, view.distance, leastGain]
+    for (let round = 0; round < mostRounds && least < limit; round++) {
+      view = this.view(rival, sides, radius)
+      const isGain = view.distance > least * (1 + leastGain)
+      if (!isGain && view.isSolved) break
       // Nearer there is nothing, and there the multipliers are others; but a ball with next to no points may as well have none.
-      last = Math.max(last, distance)
-      radius = isGain ? distance : radius * (1 + slack)
+      least = Math.max(least, view.distance)
+      radius = isGain ? least : radius * (1 + slack)
       if (!isGain) slack *= 2
     }
-    return undefined
+    if (least >= limit) return undefined
+    return { ...view, distance: least, behind: this.view(rival, sides, radius * (1 + beyond)).d }
   }
 
   /** Inputs of the open units at a displacement within the ball, and the margins there. */

@@ -6,7 +6,7 @@ import type { Norm } from '../geometry/norm.js'
 import { nodeLabel } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
-import { batches, range } from '../sampling/rows.js'
+import { batches, range, rowOf } from '../sampling/rows.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
 import { programDistances } from './program-distance.js'
@@ -25,7 +25,8 @@ export interface DistanceInterval {
   readonly proved: boolean
   /** Boxes, or parts by their units, that were bounded. */
   readonly boxes: number
-  /** Of the attack that the search starts from. */
+  /** What the attack that the search starts from came to, and its cost. */
+  readonly start: Float32Array
   readonly gradientQueries: number
 }
 
@@ -103,7 +104,8 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
     context.progress(1 - open.length / searches.length)
   }
   return searches.map(({ lower, upper, nearest, boxes, isProved }, sample) => {
-    return { lower, upper, nearest, proved: isProved, boxes, gradientQueries: gradientQueries[sample] }
+    const start = rowOf(adversarial, size, sample)
+    return { lower, upper, nearest, proved: isProved, boxes, start, gradientQueries: gradientQueries[sample] }
   })
 }
 

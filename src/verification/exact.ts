@@ -6,7 +6,7 @@ import { clipToDomain } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSources } from '../sampling/random.js'
 import { range } from '../sampling/rows.js'
-import { exactDistances } from './exact-distance.js'
+import { type DistanceInterval, exactDistances } from './exact-distance.js'
 
 export interface ExactSettings {
   readonly norm: Norm
@@ -22,7 +22,7 @@ const overshoots = range(18).map((power) => 2 ** (power - 24))
 /**
  * The distance to the nearest input of the domain that is classified otherwise, by branch and bound (see
  * {@link exactDistances}), as an attack and as a bound: `attack(model, exact({ norm }), …)` finds the nearest adversarial
- * example, `bound(model, exact({ norm }), …)` tells the radius below which there is none. Where neither is interrupted, both
+ * example, `bound(model, exact({ norm }), …)` tells the radius below which there is none. Where the attack is not interrupted, both
  * are the distance: to 1e-9 of it in exact arithmetic, and as near as float32 inputs come to it. For models of at most 16
  * features, and to 1e-6 for units (Relu, LeakyRelu, PRelu) behind any number of them, as long as no more than some hundred can
  * switch within reach; the yardstick for other attacks and bounds. Computed in float64 and not corrected for the
@@ -41,10 +41,7 @@ export function exact({ norm }: ExactSettings): Attack & Bound {
     async run(context) {
       const intervals = await exactDistances(context, norm)
       return {
-        adversarial: await reachable(
-          context,
-          intervals.map(({ nearest }) => nearest),
-        ),
+        adversarial: await reachable(context, intervals),
         steps: Int32Array.from(intervals, ({ boxes }) => boxes),
         gradientQueries: Int32Array.from(intervals, ({ gradientQueries }) => gradientQueries),
         interrupted: intervals.some(({ proved }) => !proved),
@@ -82,21 +79,24 @@ function asAttack({ model, inputs, labels, budget, progress = () => {} }: BoundC
 }
 
 /**
- * Float32 inputs as near to the points as the model as deployed confirms that they are classified otherwise: a little
- * further on the ray from the sample. The sample itself where there is no such point.
+ * Float32 inputs as near to the nearest points as the model as deployed confirms that they are classified otherwise: a
+ * little further on the ray from the sample. What the search started from where there is no such point.
  */
 async function reachable(
   { model, inputs, labels }: AttackContext,
-  points: readonly (Float64Array | undefined)[],
+  intervals: readonly DistanceInterval[],
 ): Promise<Float32Array> {
-  const found = inputs.data.slice()
   const size = model.domain.lower.length
-  let open = range(labels.length).filter((sample) => points[sample])
+  const found = new Float32Array(inputs.data.length)
+  intervals.forEach(({ start }, sample) => {
+    found.set(start, sample * size)
+  })
+  let open = range(labels.length).filter((sample) => intervals[sample].nearest)
   for (const overshoot of overshoots) {
     const trials = new Float32Array(open.length * size)
     open.forEach((sample, row) => {
       const trial = trials.subarray(row * size, (row + 1) * size)
-      points[sample]!.forEach((value, feature) => {
+      intervals[sample].nearest!.forEach((value, feature) => {
         trial[feature] = value + overshoot * (value - inputs.data[sample * size + feature])
       })
       clipToDomain(trial, model.domain)

@@ -101,5 +101,8 @@ export async function nearestByAttack(context: AttackContext, norm: Norm, attack
   await propose(model, samples, nearest)
   const { adversarial, gradientQueries } = await attack.run(context)
   await propose(model, rowsOf(adversarial), nearest)
-  return { nearest, gradientQueries }
+  const starts = samples.map((_, index) => {
+    return { start: rowOf(adversarial, size, index), gradientQueries: gradientQueries[index] }
+  })
+  return { nearest, starts }
 }

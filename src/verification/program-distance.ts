@@ -10,6 +10,8 @@ import { unitInputs } from './unit-parts.js'
 
 // A ball has at most so many open units; where that is no larger than what is known already, more.
 const [fewOpen, mostOpen] = [200, 600]
+// Coefficients that a program may have.
+const mostCoefficients = 2 ** 24
 // Balls are different if one is smaller than the other by this factor; smaller than this share of the distance they tell nothing.
 const [smaller, smallest] = [0.9, 1e-3]
 // Where the nearest point comes this much nearer, the ball is bounded anew.
@@ -46,12 +48,12 @@ interface Part {
  */
 export async function programDistances(context: AttackContext, norm: 'linf' | 'l1'): Promise<DistanceInterval[]> {
   const { labels, progress } = context
-  const { nearest, gradientQueries } = await nearestByAttack(context, norm, fmn({ norm }))
+  const { nearest, starts } = await nearestByAttack(context, norm, fmn({ norm }))
   const intervals: DistanceInterval[] = []
   for (const [index, point] of nearest.entries()) {
     const search = new Search(context, norm, point, labels[index])
     await search.run()
-    intervals.push({ ...search.interval, gradientQueries: gradientQueries[index] })
+    intervals.push({ ...search.interval, ...starts[index] })
     progress((index + 1) / nearest.length)
   }
   return intervals
@@ -74,7 +76,7 @@ class Search {
     this.#label = label
   }
 
-  get interval(): Omit<DistanceInterval, 'gradientQueries'> {
+  get interval(): Omit<DistanceInterval, 'start' | 'gradientQueries'> {
     const { point, reach, limit } = this.#nearest
     const proved = this.#lower >= limit
     const upper = point ? reach : Number.POSITIVE_INFINITY
@@ -102,21 +104,22 @@ class Search {
 
   /** A ball larger than what is known to hold no adversarial point; undefined where too many units are open, or the budget ended. */
   async #nextBall(): Promise<Ball | undefined> {
-    const { reach } = this.#nearest
+    const { reach, sample } = this.#nearest
+    const [few, most] = [fewOpen, mostOpen].map((count) => Math.min(count, mostCoefficients / sample.length))
     const least = Math.max(this.#lower, smallest * reach)
     const whole = await this.#ballOf(reach)
-    if (!whole || whole.openCount <= fewOpen) return whole
+    if (!whole || whole.openCount <= few) return whole
     let found: Ball | undefined
     for (let [low, high] = [least, reach]; low < smaller * high; ) {
       const radius = Math.sqrt(low * high)
       const ball = await this.#ballOf(radius)
       if (!ball) return undefined
-      if (ball.openCount <= fewOpen) [low, found] = [radius, ball]
+      if (ball.openCount <= few) [low, found] = [radius, ball]
       else high = radius
     }
     if (found) return found
     const next = await this.#ballOf(Math.min(least / smaller, reach))
-    return next && next.openCount <= mostOpen ? next : undefined
+    return next && next.openCount <= most ? next : undefined
   }
 
   async #ballOf(radius: number): Promise<Ball | undefined> {
@@ -159,19 +162,14 @@ class Search {
         return known()
       }
       this.#parts++
-      const view = program.view(part.rival, part.sides, Math.min(radius, nearest.reach))
+      const view = await this.#look(program, part, Math.min(radius, nearest.reach))
       const whole = { ...part, distance: Math.max(view.distance, part.distance) }
-      if (!matters(whole.distance)) {
-        closed = Math.min(closed, whole.distance)
-        continue
-      }
-      await this.#descend(program, view, part)
       if (nearest.reach < muchNearer * radius) {
         open.push(whole)
         return known()
       }
-      const unit = mostCostly(view)
-      if (unit === undefined) {
+      const unit = unitToSplit(view)
+      if (unit === undefined || !matters(whole.distance)) {
         closed = Math.min(closed, whole.distance)
         continue
       }
@@ -179,6 +177,20 @@ class Search {
       next = { ...whole, sides: part.sides.with(unit, likely) }
       open.push({ ...whole, sides: part.sides.with(unit, other) })
     }
+  }
+
+  /** What is known of a part, where its relaxation is not exact if there is such a point; tries adversarial points on the way. */
+  async #look(program: BallProgram, part: Part, within: number): Promise<PartView> {
+    const { rival, sides } = part
+    const view = program.view(rival, sides, within)
+    if (view.distance >= within) return view
+    await this.#descend(program, view, part)
+    if (unitToSplit(view) !== undefined) return view
+    // Exact where the margin is smallest, the relaxation may still be too low nearer to the sample.
+    const near = program.nearest(rival, sides, within)
+    if (!near) return { ...view, distance: within }
+    await this.#propose(near.d, near.behind)
+    return near
   }
 
   /**
@@ -197,15 +209,23 @@ class Search {
       const found = program.nearest(isAdversarial ? least : rival, region, nearest.reach)
       if (!found) return
       const before = nearest.reach
-      await propose(this.#context.model, [nearest.at(found)], [nearest])
+      await this.#propose(found.d, found.behind)
       if (!(nearest.reach < before * (1 - leastGain))) return
       from = nearest.displacementOf(nearest.point!)
     }
   }
+
+  #propose(...displacements: readonly Float64Array[]): Promise<void> {
+    return propose(
+      this.#context.model,
+      displacements.map((displacement) => this.#nearest.at(displacement)),
+      displacements.map(() => this.#nearest),
+    )
+  }
 }
 
 /** The unit by whose relaxation the margin loses most, as far as prices tell; undefined where none loses anything. */
-function mostCostly({ gaps, prices }: PartView): number | undefined {
+function unitToSplit({ gaps, prices }: PartView): number | undefined {
   let [best, most] = [-1, 0]
   gaps.forEach((gap, unit) => {
     const cost = gap > noGap ? gap * (prices[unit] + leastPrice) : 0

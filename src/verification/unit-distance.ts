@@ -18,6 +18,7 @@ import {
   settledOf,
   type Units,
   unitInputs,
+  wholeAndSplit,
 } from './unit-parts.js'
 
 // Parts that are bounded together, as far as their values fit in, and of each sample.
@@ -70,7 +71,7 @@ class Search {
     return this.open.some(({ distance }) => this.#matters(distance))
   }
 
-  get interval(): Omit<DistanceInterval, 'gradientQueries'> {
+  get interval(): Omit<DistanceInterval, 'start' | 'gradientQueries'> {
     const { point, reach } = this.nearest
     const upper = point ? reach : Number.POSITIVE_INFINITY
     const lower = this.open.reduce((least, { distance }) => Math.min(least, distance), Math.min(this.aside, upper))
@@ -134,7 +135,7 @@ export async function unitDistances(context: AttackContext): Promise<DistanceInt
   const widths = [...unitInputs(model.graph).values()]
   const isSmall = widths.reduce((sum, width) => sum + width, 0) <= fewUnits
   const attack = isSmall ? linearRegion({ norm: 'l2' }) : fmn({ norm: 'l2' })
-  const { nearest, gradientQueries } = await nearestByAttack(context, 'l2', attack)
+  const { nearest, starts } = await nearestByAttack(context, 'l2', attack)
   const searches = nearest.map((each, index) => new Search(each, labels[index], model.classes))
 
   const most = Math.max(
@@ -145,13 +146,7 @@ export async function unitDistances(context: AttackContext): Promise<DistanceInt
   while (open.length > 0 && (await budget.next())) {
     const share = Math.max(1, Math.min(mostOfSample, Math.ceil(most / open.length)))
     const taken = open.flatMap((owner) => searches[owner].take(share).map((node) => ({ owner, node })))
-    // A refinement inherits bounds for all of its parts or for none.
-    const groups = [true, false].flatMap((isWhole) =>
-      batches(
-        taken.filter(({ node }) => (node.units === undefined) === isWhole),
-        most,
-      ),
-    )
+    const groups = wholeAndSplit(taken, ({ node }) => node.units).flatMap((alike) => batches(alike, most))
     for (const group of groups) {
       if (!(await viewTogether(context, searches, group))) {
         for (const { owner, node } of group) searches[owner].open.push(node)
@@ -160,7 +155,7 @@ export async function unitDistances(context: AttackContext): Promise<DistanceInt
     open = open.filter((sample) => searches[sample].isOpen)
     context.progress(1 - open.length / searches.length)
   }
-  return searches.map(({ interval }, sample) => ({ ...interval, gradientQueries: gradientQueries[sample] }))
+  return searches.map(({ interval }, sample) => ({ ...interval, ...starts[sample] }))
 }
 
 /** False when the budget ended first. */

@@ -72,6 +72,12 @@ export function otherThanUnits(graph: TypedGraph): GraphNode | undefined {
   })
 }
 
+/** Whole and split parts apart: a refinement inherits bounds for all of its parts or for none. */
+export function wholeAndSplit<Of>(parts: readonly Of[], unitsOf: (part: Of) => Units | undefined): Of[][] {
+  const groups = [true, false].map((isWhole) => parts.filter((part) => (unitsOf(part) === undefined) === isWhole))
+  return groups.filter(({ length }) => length > 0)
+}
+
 /** Parts of balls of inputs, bounded by linear relaxation. */
 export class BoundedParts {
   readonly #graph: TypedGraph

@@ -17,6 +17,7 @@ import {
   settledOf,
   type Units,
   unitInputs,
+  wholeAndSplit,
 } from './unit-parts.js'
 
 // Parts of one question, after which it is given up: without a budget there would be no end.
@@ -65,10 +66,7 @@ export async function splitUnits(
   while (canSplit && stack.length > 0 && (await budget.next())) {
     const taken = stack.splice(-most)
     for (const { part } of taken) counts.set(part.question, (counts.get(part.question) ?? 0) + 1)
-    // A refinement inherits bounds for all of its parts or for none.
-    for (const isWhole of [true, false]) {
-      const group = taken.filter(({ units }) => (units === undefined) === isWhole)
-      if (group.length === 0) continue
+    for (const group of wholeAndSplit(taken, ({ units }) => units)) {
       const halves = await viewTogether(inquiry, group, budget)
       stack.push(...(halves ?? group))
     }

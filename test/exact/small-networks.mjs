@@ -1,50 +1,71 @@
+/** @typedef {import('../../src/sampling/random.js').RandomSource} RandomSource */
+/** @typedef {{ network: import('../../src/properties/network.js').Network, input: Float32Array }} NetworkAndSample */
+
+const relu = { layer: 'activation', operator: 'Relu' }
+
 /**
- * A random network of rectifiers, one dense or convolutional layer or two, with few enough features for `exact`; and
+ * A random network of rectifiers, one dense or convolutional layer or two, with few enough features for `exact` to halve boxes; and
  * a sample.
- * @param {import('../../src/sampling/random.js').RandomSource} random
- * @returns {{ network: import('../../src/properties/network.js').Network, input: Float32Array }}
+ * @param {RandomSource} random
+ * @returns {NetworkAndSample}
  */
 export function smallNetwork(random) {
   const whole = (least, most) => least + Math.floor(random.uniform() * (most - least + 1))
-  const numbers = (count, scale) => Array.from({ length: count }, () => Math.fround(scale * random.normal()))
-  const dense = (inputs, outputs) => ({
-    layer: 'dense',
-    weights: Array.from({ length: outputs }, () => numbers(inputs, 1 / Math.sqrt(inputs))),
-    bias: numbers(outputs, 0.3),
-  })
-  const relu = { layer: 'activation', operator: 'Relu' }
   const classes = whole(2, 3)
-  const [inputShape, layers] = random.uniform() < 0.5 ? perceptron() : convolutional()
-  const size = inputShape.reduce((product, side) => product * side, 1)
+  if (random.uniform() < 0.5) {
+    const units = [whole(2, 4), ...Array.from({ length: whole(1, 2) }, () => whole(3, 6))]
+    const hidden = units.slice(1).flatMap((count, index) => [dense(units[index], count, random), relu])
+    return withSample([units[0]], [...hidden, dense(units[units.length - 1], classes, random)], random)
+  }
+  const [height, width, channels] = [2, whole(2, 3), whole(1, 2)]
+  const layers = [convolution(channels, 2, random), relu, dense(channels * (width - 1), classes, random)]
+  return withSample([1, height, width], layers, random)
+}
+
+/**
+ * A random network of rectifiers with too many features for halving boxes, dense or convolutional; and a sample.
+ * @param {RandomSource} random
+ * @returns {NetworkAndSample}
+ */
+export function wideNetwork(random) {
+  if (random.uniform() < 0.5) {
+    const layers = [dense(20, 6, random), relu, dense(6, 5, random), relu, dense(5, 3, random)]
+    return withSample([20], layers, random)
+  }
+  const layers = [convolution(2, 3, random), relu, dense(12, 4, random), relu, dense(4, 3, random)]
+  return withSample([1, 4, 5], layers, random)
+}
+
+function numbers(count, scale, random) {
+  return Array.from({ length: count }, () => Math.fround(scale * random.normal()))
+}
+
+function dense(inputs, outputs, random) {
   return {
-    network: { inputShape, layers },
-    input: Float32Array.from({ length: size }, () => 2 * random.uniform() - 1),
+    layer: 'dense',
+    weights: Array.from({ length: outputs }, () => numbers(inputs, 1 / Math.sqrt(inputs), random)),
+    bias: numbers(outputs, 0.3, random),
   }
+}
 
-  function perceptron() {
-    const features = whole(2, 4)
-    const units = [features, ...Array.from({ length: whole(1, 2) }, () => whole(3, 6))]
-    const hidden = units.slice(1).flatMap((count, index) => [dense(units[index], count), relu])
-    return [[features], [...hidden, dense(units[units.length - 1], classes)]]
+/** Of one channel, with square kernels. */
+function convolution(channels, side, random) {
+  const kernel = () => [Array.from({ length: side }, () => numbers(side, 1 / side, random))]
+  return {
+    layer: 'convolution',
+    weights: Array.from({ length: channels }, kernel),
+    bias: numbers(channels, 0.3, random),
+    stride: 1,
+    padding: 0,
+    dilation: 1,
+    groups: 1,
   }
+}
 
-  function convolutional() {
-    const [height, width, channels] = [2, whole(2, 3), whole(1, 2)]
-    const weights = Array.from({ length: channels }, () => [[numbers(2, 0.5), numbers(2, 0.5)]])
-    const convolution = {
-      layer: 'convolution',
-      weights,
-      bias: numbers(channels, 0.3),
-      stride: 1,
-      padding: 0,
-      dilation: 1,
-      groups: 1,
-    }
-    return [
-      [1, height, width],
-      [convolution, relu, dense(channels * (width - 1), classes)],
-    ]
-  }
+function withSample(inputShape, layers, random) {
+  const size = inputShape.reduce((product, side) => product * side, 1)
+  const input = Float32Array.from({ length: size }, () => 2 * random.uniform() - 1)
+  return { network: { inputShape, layers }, input }
 }
 
 /**

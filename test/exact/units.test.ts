@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { attack } from '../../src/attacks/run-attack.js'
 import { alphaCrown } from '../../src/bounds/alpha-crown.js'
 import type { Bound } from '../../src/bounds/bound.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
@@ -6,34 +7,19 @@ import { Budget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { layerValues } from '../../src/properties/evaluate-network.js'
-import { type Network, networkModel } from '../../src/properties/network.js'
-import { type RandomSource, randomSource, randomSources } from '../../src/sampling/random.js'
+import { networkModel } from '../../src/properties/network.js'
+import { randomSource, randomSources } from '../../src/sampling/random.js'
 import { range } from '../../src/sampling/rows.js'
 import { complete } from '../../src/verification/complete.js'
 import { exact } from '../../src/verification/exact.js'
 import { programDistances } from '../../src/verification/program-distance.js'
 import { unitDistances } from '../../src/verification/unit-distance.js'
 import { seed } from '../seed.js'
+import { denseModel } from '../tiny-models.js'
 import { distanceByMixedInteger } from './mixed-integer.mjs'
-import { affineLayers, smallNetwork } from './small-networks.mjs'
+import { affineLayers, smallNetwork, wideNetwork } from './small-networks.mjs'
 
 afterAll(() => engine.close())
-
-/** Too many features for halving boxes. */
-function wideNetwork(random: RandomSource): { network: Network; input: Float32Array } {
-  const numbers = (count: number, scale: number) =>
-    Array.from({ length: count }, () => Math.fround(scale * random.normal()))
-  const dense = (inputs: number, outputs: number) => ({
-    layer: 'dense' as const,
-    weights: range(outputs).map(() => numbers(inputs, 1 / Math.sqrt(inputs))),
-    bias: numbers(outputs, 0.3),
-  })
-  const relu = { layer: 'activation' as const, operator: 'Relu' as const }
-  return {
-    network: { inputShape: [20], layers: [dense(20, 6), relu, dense(6, 5), relu, dense(5, 3)] },
-    input: Float32Array.from({ length: 20 }, () => 2 * random.uniform() - 1),
-  }
-}
 
 describe.each(['linf', 'l2', 'l1'] as const)('%s', (norm) => {
   test('splitting units and halving boxes find the same distance', async () => {
@@ -76,7 +62,7 @@ test.each(['linf', 'l1'] as const)(
     for (const _ of range(6)) {
       const { network, input } = wideNetwork(random)
       const model = await loadModel(networkModel(network), { domain: [-1, 1] })
-      const inputs = { data: input, shape: [1, 20] }
+      const inputs = { data: input, shape: [1, ...network.inputShape] }
       const { samples, interrupted } = await bound(model, exact({ norm }), { inputs })
       const [{ label, radius }] = samples
       const expected = await distanceByMixedInteger({
@@ -105,7 +91,7 @@ test('complete decides several samples just below and just above their distances
     const { network } = wideNetwork(random)
     const model = await loadModel(networkModel(network), { domain: [-1, 1] })
     const data = Float32Array.from({ length: 20 * count }, () => 2 * random.uniform() - 1)
-    const inputs = { data, shape: [count, 20] }
+    const inputs = { data, shape: [count, ...network.inputShape] }
     const { samples } = await bound(model, exact({ norm: 'linf' }), { inputs })
     const labels = samples.map(({ label }) => label)
     const robustAt = async (method: Bound, change: number) => {
@@ -126,4 +112,30 @@ test('complete decides several samples just below and just above their distances
   expect(proved).toBeGreaterThan(12 * count - 3)
   // What is easy says nothing.
   expect(split).toBeGreaterThan(5)
+})
+
+test.each(['linf', 'l1'] as const)('%s: a spent budget leaves an interval', async (norm) => {
+  const { network, input } = wideNetwork(randomSource(seed))
+  const model = await loadModel(networkModel(network), { domain: [-1, 1] })
+  const inputs = { data: input, shape: [1, ...network.inputShape] }
+  const whole = await bound(model, exact({ norm }), { inputs })
+  const none = await bound(model, exact({ norm }), { inputs, budget: 0 })
+  expect([whole.interrupted, none.interrupted]).toEqual([false, true])
+  expect(none.samples[0].radius).toBe(0)
+  expect(whole.samples[0].radius).toBeGreaterThan(0)
+  await model.close()
+})
+
+test('says that it does not know where too many units may switch nearby', async () => {
+  const random = randomSource(seed)
+  const numbers = (count: number) => Array.from({ length: count }, () => random.normal())
+  const hidden = { weights: range(700).map(() => numbers(17)), activation: 'Relu' } as const
+  const model = await loadModel(denseModel(hidden, { weights: [numbers(700), numbers(700)], bias: [1, 0] }), {
+    domain: [-1, 1],
+  })
+  const inputs = { data: new Float32Array(17), shape: [1, 17] }
+  const [{ radius }] = (await bound(model, exact({ norm: 'linf' }), { inputs })).samples
+  expect(radius).toBe(0)
+  expect((await attack(model, exact({ norm: 'linf' }), { inputs, seed })).interrupted).toBe(true)
+  await model.close()
 })

@@ -5,7 +5,7 @@ import { randomSource } from '../../dist/esm/src/sampling/random.js'
 import { attackList } from '../attack-list.mjs'
 import { bounds, chainOf } from '../exact/chain.mjs'
 import { distanceByMixedInteger } from '../exact/mixed-integer.mjs'
-import { affineLayers, smallNetwork } from '../exact/small-networks.mjs'
+import { affineLayers, smallNetwork, wideNetwork } from '../exact/small-networks.mjs'
 import { printTable } from './table.mjs'
 
 const networks = Number(process.env.UNFOOLED_NETWORKS ?? 200)
@@ -28,11 +28,16 @@ export async function reproduceExact() {
 
 async function compareMethods() {
   const rows = []
-  for (const norm of /** @type {const} */ (['linf', 'l1'])) {
+  const kinds = /** @type {const} */ ([
+    ['small', smallNetwork],
+    ['wide', wideNetwork],
+  ])
+  const cases = kinds.flatMap(([kind, draw]) => ['linf', 'l1'].map((norm) => ({ kind, draw, norm })))
+  for (const { kind, draw, norm } of cases) {
     const random = randomSource(seed)
     const counts = { networks: 0, convolutional: 0, unreachable: 0, differing: 0, largest: 0 }
     for (; counts.networks < networks; counts.networks++) {
-      const { network, input } = smallNetwork(random)
+      const { network, input } = draw(random)
       const model = await unfooled.loadModel(networkModel(network), { domain: [-1, 1] })
       const inputs = { data: input, shape: [1, ...network.inputShape] }
       const { samples } = await unfooled.bound(model, unfooled.exact({ norm }), { inputs })
@@ -50,11 +55,19 @@ async function compareMethods() {
         console.log(`Network ${counts.networks} of seed ${seed}, ${norm}: exact ${radius}, mixed-integer ${other}`)
       }
     }
-    rows.push([norm, ...Object.values(counts).slice(0, 4), counts.largest.toExponential(1)])
+    rows.push([kind, norm, ...Object.values(counts).slice(0, 4), counts.largest.toExponential(1)])
   }
   console.log(`Exact distance and mixed-integer program, seed ${seed}`)
   printTable(
-    ['norm', 'networks', 'convolutional', 'without another class', 'differ by more than 1e-6', 'largest difference'],
+    [
+      'networks',
+      'norm',
+      'networks',
+      'convolutional',
+      'without another class',
+      'differ by more than 1e-6',
+      'largest difference',
+    ],
     rows,
   )
 }

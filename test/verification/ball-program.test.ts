@@ -131,7 +131,7 @@ describe.each(['linf', 'l1'] as const)('%s', (norm) => {
       .map((d) => ({ d, ...program.at(d) }))) {
       if (!(here.margins[0] <= 0)) continue
       const sides = Array.from(here.inputs, (input) => (input > 0 ? 'on' : 'off') as 'on' | 'off')
-      const nearest = program.nearest(0, sides, radius)!
+      const { d: nearest } = program.nearest(0, sides, radius)!
       const { inputs, margins } = program.at(nearest)
       expect(margins[0]).toBeLessThan(1e-7)
       sides.forEach((side, unit) => expect(side === 'on' ? inputs[unit] : -inputs[unit]).toBeGreaterThan(-1e-7))

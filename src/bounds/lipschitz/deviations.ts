@@ -9,6 +9,7 @@ import { noBoundRule } from '../../passes/interval.js'
 import { concatenation, constant, type Deviation, maximum, scale, sum } from './deviation.js'
 import type { LinearNorm, LinearNorms } from './linear-norms.js'
 import { nonlinearRules } from './nonlinear-rules.js'
+import type { PooledConvolution } from './pooled-convolutions.js'
 import { channelSizeName, sizeName } from './sizes.js'
 
 /** How far the values of the model can move over a ball of any radius. */
@@ -29,6 +30,13 @@ export interface Reach extends Deviation {
   readonly largest: Float64Array
 }
 
+/** Constants of the layers of a model. */
+export interface LayerNorms {
+  readonly linear: LinearNorms
+  /** In ℓ2, of max pools together with the convolutions before them. */
+  readonly pooled: ReadonlyMap<GraphNode, PooledConvolution>
+}
+
 /**
  * Layer by layer, from the input on: a node with Lipschitz constant L whose input moves by at most d moves by at most L·d,
  * plus the rounding errors at both ends. Branches add up (residual connections), those of a Concat as its norm says.
@@ -38,7 +46,7 @@ export interface Reach extends Deviation {
 export function deviations(
   graph: TypedGraph,
   norm: Norm,
-  norms: LinearNorms,
+  norms: LayerNorms,
   sizes: ReadonlyMap<string, Float64Array>,
 ): Deviations {
   const walk = new Walk(graph, norm, norms, sizes)
@@ -51,19 +59,21 @@ const { gamma, underflow } = roundingOf('covered')
 class Walk {
   readonly #graph: TypedGraph
   readonly #norm: Norm
-  readonly #norms: LinearNorms
+  readonly #norms: LayerNorms
   readonly #sizes: ReadonlyMap<string, Float64Array>
   readonly #context: RuleContext
   readonly #moved = new Map<string, Deviation>()
   readonly #inexact = new Map<string, Deviation>()
   readonly #rounded = new Map<string, Deviation>()
+  /** Of linear nodes: what their own rounding adds to what moved, and to what is inexact. */
+  readonly #ownErrors = new Map<string, { readonly moved: Deviation; readonly inexact: Deviation }>()
   readonly #none: Deviation
   readonly #reaches: Reach[] = []
   #numbers: Deviation
   // Larger numbers may overflow.
   #largest = 2 ** 126
 
-  constructor(graph: TypedGraph, norm: Norm, norms: LinearNorms, sizes: ReadonlyMap<string, Float64Array>) {
+  constructor(graph: TypedGraph, norm: Norm, norms: LayerNorms, sizes: ReadonlyMap<string, Float64Array>) {
     this.#graph = graph
     this.#norm = norm
     this.#norms = norms
@@ -105,7 +115,7 @@ class Walk {
     const carry = (values: ReadonlyMap<string, Deviation>, kind: keyof LinearNorm) => {
       const parts = node.inputs.flatMap((input, at) => {
         const value = values.get(input)
-        return value ? [scale(value, this.#norms.get(node)![at]![index][kind])] : []
+        return value ? [scale(value, this.#norms.linear.get(node)![at]![index][kind])] : []
       })
       if (parts.length === 0) return this.#none
       return node.operator === 'Concat' ? concatenation(parts, this.#norm) : sum(parts)
@@ -119,6 +129,7 @@ class Walk {
     const underflows = constant(size.map(() => lost))
     const elsewhere = sum([scale(sizeElsewhere, allowance), underflows])
     const both = sum([elsewhere, scale(sizeAtCentre, allowance), underflows])
+    this.#ownErrors.set(output, { moved: both, inexact: elsewhere })
     this.#moved.set(output, sum([carry(this.#moved, 'signed'), both]))
     this.#inexact.set(output, sum([carry(this.#inexact, 'signed'), elsewhere]))
     this.#rounded.set(output, sum([carry(this.#rounded, 'signed'), both]))
@@ -150,6 +161,22 @@ class Walk {
     const elsewhere = sum([atCentre, beyond])
     this.#moved.set(output, sum([scale(arriving, lipschitz), elsewhere, atCentre]))
     this.#inexact.set(output, sum([scale(drift, lipschitz), elsewhere]))
+    this.#improvePool(node)
+  }
+
+  /** Where a pool and the convolution before it have a constant together: the errors of that are all there are besides. */
+  #improvePool(node: GraphNode): void {
+    const pooled = this.#norms.pooled.get(node)
+    if (!pooled) return
+    const [output] = node.outputs
+    const own = this.#ownErrors.get(pooled.output)!
+    for (const [values, error] of [
+      [this.#moved, own.moved],
+      [this.#inexact, own.inexact],
+    ] as const) {
+      const together = sum([scale(values.get(pooled.input)!, pooled.norm), error])
+      if (together.gain < values.get(output)!.gain) values.set(output, together)
+    }
   }
 
   #normOfOnes(value: string): number {

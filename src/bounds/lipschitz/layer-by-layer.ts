@@ -3,9 +3,10 @@ import { distance, type Norm } from '../../geometry/norm.js'
 import { elementCount } from '../../graph/graph.js'
 import type { Classifier } from '../../model/classifier.js'
 import type { Inputs } from '../../sampling/samples.js'
-import { type Deviations, deviations, lastNonlinearOutputs } from './deviations.js'
-import { type LinearNorms, linearNorms } from './linear-norms.js'
+import { type Deviations, deviations, type LayerNorms, lastNonlinearOutputs } from './deviations.js'
+import { linearNorms } from './linear-norms.js'
 import { PairNorms } from './pair-norms.js'
+import { pooledConvolutions } from './pooled-convolutions.js'
 import { sizeName, sizesGraph } from './sizes.js'
 
 /** What perturbations in one norm can do to the logits of a model, from the Lipschitz constants of its layers. */
@@ -25,7 +26,7 @@ export interface PairMargin {
 }
 
 interface LayerConstants {
-  readonly norms: LinearNorms
+  readonly norms: LayerNorms
   readonly frontier: readonly string[]
   readonly pairNorms: PairNorms
 }
@@ -38,8 +39,11 @@ async function constantsOf(model: Classifier, norm: Norm, budget: Budget): Promi
   cache.set(model, known)
   const found = known.get(norm)
   if (found) return found
-  const norms = await linearNorms(model, norm, budget)
-  if (!norms) return undefined
+  const linear = await linearNorms(model, norm, budget)
+  if (!linear) return undefined
+  const pooled = norm === 'l2' ? await pooledConvolutions(model, budget) : new Map<never, never>()
+  if (!pooled) return undefined
+  const norms = { linear, pooled }
   const frontier = lastNonlinearOutputs(model.graph)
   const constants = { norms, frontier, pairNorms: await PairNorms.of(model, norm, frontier) }
   known.set(norm, constants)

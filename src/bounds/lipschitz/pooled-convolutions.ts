@@ -119,7 +119,7 @@ function spreadOverTiles(node: GraphNode, context: RuleContext): Spread | undefi
 }
 
 /** Of larger convolutions, finding shares takes too long. */
-const mostMultiplications = 2 ** 26
+const mostMultiplications = 2 ** 24
 
 function multiplications({ geometry, inputChannels, outputChannels, group }: Convolution): number {
   const outputs = elementCount(windowOutputSizes(geometry)) * outputChannels

@@ -37,7 +37,7 @@ export function alphaCrown({ iterations = 10, cuts = 2, ...settings }: AlphaCrow
     async (refinement, labels, classes) => {
       const rows = marginRows(labels, classes)
       await refinement.refine()
-      const first = await refinement.boundLogits(rows, iterations)
+      const first = await refinement.boundLogits(rows, 0)
       // Chords over tighter ranges are steeper, so that better bounds of the layers before may do harm.
       await refinement.refine(iterations)
       const tightened = larger(await refinement.boundLogits(rows, iterations), first)

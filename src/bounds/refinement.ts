@@ -186,10 +186,13 @@ export class Refinement {
       // In a half-space no interval is exact.
       const isExact = !this.#isCut && isExactInterval(graph, value, this.#settings)
       const inherited = this.#inherited.get(value)
-      if (inherited && isLinearInInput(value, graph)) {
+      const isLinear = isLinearInInput(value, graph)
+      if (inherited && isLinear) {
         this.#know(value, inherited, [this.#count, ...featureShape(graph.values.get(value)!.shape)!])
         continue
       }
+      // No line comes before it, and no other bound.
+      if (isLinear && iterations > 0 && this.#known.has(value)) continue
       const { lower, upper, loose } = await this.#intervals(value, !isExact)
       const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
       if (inherited) this.#meet(bounds, inherited)

@@ -1,3 +1,4 @@
+import { dot } from './dot.js'
 import { solveInPlace } from './linear-system.js'
 
 /** Σ values · v[columns] = right, for the variables v. */
@@ -25,10 +26,15 @@ const pivotError = 1e-6
 const mostUpdates = 100
 // Steps of a program, per equation.
 const mostSteps = 20
+// What the objective gains by more than rounding, as a share of it.
+const leastGain = 1e-12
+// By how much costs are moved, as a share of the largest.
+const costMove = 1e-9
+const goldenRatio = (Math.sqrt(5) - 1) / 2
 // How far beyond the limit the multipliers go that show that nothing meets the equations.
 const farBeyond = 2 ** 20
-// How often the objective is compared with the limit.
-const between = 8
+// How often the objective is compared with the limit, and with what it was.
+const between = 16
 
 /**
  * Linear programs with the same equations: minimises a cost over variables between bounds, all finite, by the dual
@@ -42,6 +48,8 @@ export class DualSimplex {
   readonly lower: Float64Array
   readonly upper: Float64Array
   readonly cost: Float64Array
+  /** The costs, or next to them. */
+  readonly #costs: Float64Array
   /** After {@link minimise}: those that attain the minimum, if it was found. */
   readonly values: Float64Array
   readonly #equations: readonly Equation[]
@@ -63,6 +71,7 @@ export class DualSimplex {
     this.lower = lower
     this.upper = upper
     this.cost = new Float64Array(variables)
+    this.#costs = new Float64Array(variables)
     this.values = lower.slice()
     this.#equations = equations
     this.#columns = columnsOf(equations, variables)
@@ -82,17 +91,20 @@ export class DualSimplex {
    * equations. `stalled`: neither is known. What {@link reduced} says holds in any case.
    */
   minimise(limit: number): 'solved' | 'beyond' | 'stalled' {
-    const most = mostSteps * (this.#basis.length + between)
+    const size = this.#basis.length
+    this.#costs.set(this.cost)
     this.#price()
-    let isFresh = false
-    for (let step = 0; step < most; step++) {
-      if (this.#updates >= Math.max(mostUpdates, this.#basis.length)) this.#restart()
-      if (step % between === 0 && this.#objective() > limit) {
-        this.#price()
-        return 'beyond'
-      }
-      const row = this.#leavingRow()
-      const status = row < 0 ? 'solved' : this.#step(row, limit)
+    let isFresh = true
+    let last = Number.NEGATIVE_INFINITY
+    for (let step = 0; step < mostSteps * (size + between); step++) {
+      if (this.#updates >= Math.max(mostUpdates, size)) this.#restart()
+      const isTurn = step % between === 0
+      const objective = isTurn ? this.#objective() : last
+      if (isTurn && step > 0 && objective <= last + leastGain * Math.abs(last)) this.#moveCosts()
+      last = objective
+      const isBeyond = isTurn && objective > limit
+      const row = isBeyond ? -1 : this.#leavingRow()
+      const status = isBeyond ? 'beyond' : row < 0 ? 'solved' : this.#step(row, limit)
       if (status === 'done') {
         isFresh = false
         continue
@@ -110,18 +122,17 @@ export class DualSimplex {
 
   /** The objective, written with the multipliers that were found: its minimum between the bounds is a lower bound of the program. */
   reduced(): Reduced {
-    return { slopes: this.#slopesWith(this.#multipliers), offset: this.#offsetWith(this.#multipliers) }
+    const offset = this.#multipliers.reduce((sum, multiplier, row) => sum + multiplier * this.#equations[row].right, 0)
+    return { slopes: this.#slopesOf(this.cost), offset }
   }
 
   #objective(): number {
-    let sum = 0
-    for (let variable = 0; variable < this.values.length; variable++) sum += this.cost[variable] * this.values[variable]
-    return sum
+    return dot(this.#costs, this.values)
   }
 
-  #slopesWith(multipliers: Float64Array): Float64Array {
-    const slopes = this.cost.slice()
-    multipliers.forEach((multiplier, row) => {
+  #slopesOf(costs: Float64Array): Float64Array {
+    const slopes = costs.slice()
+    this.#multipliers.forEach((multiplier, row) => {
       if (multiplier === 0) return
       const { columns, values } = this.#equations[row]
       for (let index = 0; index < columns.length; index++) slopes[columns[index]] -= multiplier * values[index]
@@ -129,8 +140,19 @@ export class DualSimplex {
     return slopes
   }
 
-  #offsetWith(multipliers: Float64Array): number {
-    return multipliers.reduce((sum, multiplier, row) => sum + multiplier * this.#equations[row].right, 0)
+  /**
+   * Moves costs a little, all by different amounts, away from where slopes are zero: without any gain steps may go round in circles. What
+   * is found then costs that much more than the minimum.
+   */
+  #moveCosts(): void {
+    const most = costMove * this.cost.reduce((largest, cost) => Math.max(largest, Math.abs(cost)), 0)
+    for (let variable = 0; variable < this.#costs.length; variable++) {
+      if (this.#rowOf[variable] >= 0) continue
+      const share = 0.5 + 0.5 * ((variable * goldenRatio) % 1)
+      const move = (this.values[variable] === this.lower[variable] ? most : -most) * share
+      this.#costs[variable] += move
+      this.#slopes[variable] += move
+    }
   }
 
   #restart(): void {
@@ -176,7 +198,7 @@ export class DualSimplex {
     const size = this.#basis.length
     this.#multipliers.fill(0)
     for (let row = 0; row < size; row++) {
-      const cost = this.cost[this.#basis[row]]
+      const cost = this.#costs[this.#basis[row]]
       if (cost === 0) continue
       for (let index = 0; index < size; index++) this.#multipliers[index] += cost * this.#inverse[row * size + index]
     }
@@ -185,7 +207,7 @@ export class DualSimplex {
   /** Multipliers, slopes, the bounds that variables are at, and the values of the basis. */
   #price(): void {
     this.#multiply()
-    this.#slopes = this.#slopesWith(this.#multipliers)
+    this.#slopes = this.#slopesOf(this.#costs)
     for (let variable = 0; variable < this.values.length; variable++) {
       if (this.#rowOf[variable] >= 0) {
         this.#slopes[variable] = 0

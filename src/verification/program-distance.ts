@@ -138,8 +138,12 @@ class Search {
     const { budget, model } = this.#context
     const nearest = this.#nearest
     const sides = program.units.map(() => 'either' as const)
-    const rivals = range(model.classes - 1)
-    const open: Part[] = rivals.map((rival) => ({ rival, sides, distance: 0 }))
+    const open: Part[] = []
+    for (const rival of range(model.classes - 1)) {
+      const isInTime = await budget.next()
+      const near = isInTime ? program.nearest(rival, sides, Math.min(radius, nearest.reach)) : undefined
+      open.push({ rival, sides, distance: near ? near.distance : isInTime ? radius : 0 })
+    }
     // How near parts reach that do not matter, or could not be split.
     let closed = radius
     const known = () => open.reduce((least, { distance }) => Math.min(least, distance), Math.min(closed, nearest.reach))

@@ -118,7 +118,8 @@ export class Engine {
       if (isReleased) throw new EngineError('The session has been released.')
       session.users++
       try {
-        const loading = (session.loading ??= load())
+        session.loading ??= load()
+        const loading = session.loading
         const ports = await loading.catch((error) => {
           if (session.loading === loading) {
             session.loading = undefined

@@ -6,6 +6,7 @@ import { benchDevices } from './devices.mjs'
 import { benchGradients } from './gradients.mjs'
 import { benchMemory } from './memory.mjs'
 import { benchProjectedGradientDescent } from './pgd.mjs'
+import { benchRounding } from './rounding.mjs'
 import { benchStart } from './start.mjs'
 import { benchSteps } from './steps.mjs'
 import { benchWorkers } from './workers.mjs'
@@ -20,6 +21,7 @@ const benches = {
   steps: benchSteps,
   bounds: benchBounds,
   goals: benchBoundGoals,
+  rounding: benchRounding,
   start: benchStart,
   memory: benchMemory,
   workers: benchWorkers,

@@ -60,7 +60,7 @@ async function compareMethods() {
   console.log(`Exact distance and mixed-integer program, seed ${seed}`)
   printTable(
     [
-      'networks',
+      'kind',
       'norm',
       'networks',
       'convolutional',

@@ -1,5 +1,8 @@
-/** Σ left · right. Four sums side by side, as one would wait for the addition before: half the time for long vectors. */
-export function dot(left: Float64Array | Float32Array, right: Float64Array | Float32Array): number {
+/**
+ * Σ left · right. Four sums side by side, as one would wait for the addition before: half the time for long vectors. Only
+ * for one type of array: with more, compiled code is a third slower for all of them.
+ */
+export function dot(left: Float64Array, right: Float64Array): number {
   let [first, second, third, fourth] = [0, 0, 0, 0]
   const whole = left.length - (left.length % 4)
   for (let index = 0; index < whole; index += 4) {

@@ -128,11 +128,11 @@ function stepFrom(
   working: readonly number[],
 ): Evaluation | undefined {
   const size = working.length
-  const free = working.map((row) => onlyFree(polyhedron.rows[row], current.free))
   const matrix = new Float64Array(size * size)
   for (let i = 0; i < size; i++) {
+    const moving = onlyFree(polyhedron.rows[working[i]], current.free)
     for (let j = 0; j <= i; j++) {
-      matrix[i * size + j] = matrix[j * size + i] = dot(free[i], polyhedron.rows[working[j]]) / objective.curvature
+      matrix[i * size + j] = matrix[j * size + i] = dot(moving, polyhedron.rows[working[j]]) / objective.curvature
     }
   }
   const gradient = Float64Array.from(working, (row) => current.missing[row])
@@ -153,11 +153,14 @@ function stepFrom(
   )
 }
 
-/** The row with zeros where d does not move. */
+// The rows of millions of steps go through it, one after the other.
+let scratch = new Float64Array(0)
+
+/** The row with zeros where d does not move, until the next call. */
 function onlyFree(row: Float64Array, free: Uint8Array): Float64Array {
-  const part = new Float64Array(row.length)
-  for (let feature = 0; feature < row.length; feature++) if (free[feature]) part[feature] = row[feature]
-  return part
+  if (scratch.length !== row.length) scratch = new Float64Array(row.length)
+  for (let feature = 0; feature < row.length; feature++) scratch[feature] = free[feature] * row[feature]
+  return scratch
 }
 
 /** Armijo's search along the path from the multipliers in a direction, projected onto what may not be negative. */

@@ -128,6 +128,49 @@ describe.each(['l2', 'linf', 'l1'] as const)('linearRegion %s', (norm) => {
   })
 })
 
+/** The distance from (0, 0) to where 1 − y + Σ weight · relu(row · (x, y) + bias) is not above 0, by linearRegion without kicks. */
+async function distanceInPlane(units: readonly { row: [number, number]; bias: number; weight: number }[]) {
+  // relu(1 − y + 9) − 9 is 1 − y in the domain.
+  const model = await loadModel(
+    denseModel(
+      {
+        weights: [[0, -1], ...units.map(({ row }) => row)],
+        bias: [10, ...units.map(({ bias }) => bias)],
+        activation: 'Relu',
+      },
+      {
+        weights: [
+          [1, ...units.map(({ weight }) => weight)],
+          [0, ...units.map(() => 0)],
+        ],
+        bias: [-9, 0],
+      },
+    ),
+    { domain: [-3, 3] },
+  )
+  const inputs = { data: Float32Array.of(0, 0), shape: [1, 2] }
+  const { samples } = await attack(model, linearRegion({ starts: [deepFool()], kicks: 0 }), { inputs, seed })
+  await model.close()
+  return samples[0].distance!.l2
+}
+
+test('looks beyond faces that do not hold back the nearest solution so far', async () => {
+  // For x ≤ 0.3 the boundary is y = 1, nearest at (0, 1), where it and nothing else holds back. Beyond it is x + y = 1.3.
+  const distance = await distanceInPlane([{ row: [1, 0], bias: -0.3, weight: -1 }])
+  expect(Math.abs(distance / (1.3 / Math.SQRT2) - 1)).toBeLessThan(2e-5)
+})
+
+test('takes a tip that is not adversarial further out', async () => {
+  // Class 1 is the wedge between the rays from (0, 1) along (10, 1) and (10, 3): everything above the tip is of class 0.
+  const distance = await distanceInPlane([
+    { row: [0.1, 0], bias: 3, weight: 1 },
+    { row: [-0.4, 2], bias: -2, weight: 1 },
+    { row: [0, 0], bias: 3, weight: -1 },
+  ])
+  expect(distance).toBeGreaterThan(1 - 1e-6)
+  expect(distance).toBeLessThan(1 + 2e-4)
+})
+
 test('keeps what the starts found when the budget ends', async () => {
   const { model, inputs } = await randomNetwork(randomSource(seed), 12)
   const start = await attack(model, deepFool(), { inputs, seed })
@@ -181,7 +224,7 @@ describe('settings that make no sense are refused', () => {
       norm: 'l2',
       starts: 'deepFool, alma',
       exploration: 'descent',
-      kicks: 50,
+      kicks: 30,
       targetClasses: 9,
     })
     expect(linearRegion({ exploration: 'paper', target: 3 }).settings).toEqual({

@@ -1,10 +1,9 @@
 import type { Face, Question } from '../../regions/linear-regions.js'
 import { range } from '../../sampling/rows.js'
 import { dot } from '../../solvers/dot.js'
-import { solveInPlace } from '../../solvers/linear-system.js'
-import { checkGradients } from '../iteration/check-gradients.js'
+import { directionsTo } from './directions.js'
 import { sizeOf, unit } from './first-rows.js'
-import { nearestBeyond, type Solution } from './region-program.js'
+import { lengthOf, nearestBeyond, type Solution } from './region-program.js'
 import { type Search, sideBySide } from './side-by-side.js'
 import { addScaled, displaced, plus, scaled } from './vectors.js'
 import type { Visits } from './visits.js'
@@ -15,12 +14,20 @@ const alpha = 1.5
 const beyondFaces = 1e-3
 const outwards = [1e-3, 1e-2]
 const mostNeighbours = 24
+// Of the solutions found beyond other faces and by kicks, the shortest are followed.
+const mostLeads = 5
+// Minima longer than the shortest by this factor are not looked around, nor beyond faces farther away than this share of
+// their ℓ2 length, nor beyond more of them.
+const nearlyShortest = 1.05
+const mostAway = 0.5
+const mostOthers = 20
 const approachSteps = 8
+// Of the length of the best. A class that seems so far away may still be as near as it is, but one farther off hardly ever is.
+const farOff = 3
 // Of the domain: a step that ends an approach.
 const closeEnough = 1e-4
 const kicksAtATime = 20
 const kickRows = 5
-const leadsOfKicks = 5
 // Looked at where neither the start nor any approach found an adversarial point.
 const randomPoints = 100
 // Relative gains of length that are not worth another round.
@@ -28,8 +35,9 @@ const smallestGain = 1e-6
 
 /**
  * Solves the regions of the sample and of the start; approaches each class by projections of the sample onto its
- * linearised boundary; from every solution goes on to the neighbouring regions as long as they have shorter ones; then
- * does so from random points around the best, in directions that the first layer sees.
+ * linearised boundary; from every solution goes on to the neighbouring regions as long as they have shorter ones; looks
+ * beyond the other faces of the shortest; then does so from random points around the best, in directions that the first
+ * layer sees.
  */
 export function* descend(visits: Visits, kicks: number): Search<Question, Float32Array, 'finished'> {
   const { sample, classes } = visits.settings
@@ -38,9 +46,10 @@ export function* descend(visits: Visits, kicks: number): Search<Question, Float3
   const first = yield* visits.solve([own, ...starts], visits.length)
   const approached = yield* sideBySide(classes.map((wanted) => approach(visits, wanted)))
   const seconds = yield* sideBySide(
-    classes.map((wanted, index) =>
-      visits.solve([approached[index], ...ahead(approached[index])], alpha * visits.length, [wanted]),
-    ),
+    classes.flatMap((wanted, index) => {
+      const point = approached[index]
+      return point ? [visits.solve([point, ...ahead(point)], alpha * visits.length, [wanted])] : []
+    }),
   )
   const scattered = visits.best
     ? []
@@ -49,25 +58,57 @@ export function* descend(visits: Visits, kicks: number): Search<Question, Float3
         visits.length,
       )
   const leads = [first[0], ...seconds.map(([shortest]) => shortest), scattered[0]].filter((lead) => lead !== undefined)
-  yield* sideBySide(leads.filter(({ length }) => length < alpha * visits.length).map((lead) => follow(visits, lead)))
+  const close = leads.filter(({ length }) => length < alpha * visits.length)
+  yield* widen(visits, yield* sideBySide(close.map((lead) => follow(visits, lead))))
   for (let done = 0; done < kicks && visits.best; done += kicksAtATime) {
     yield* kick(visits, visits.best, Math.min(kicksAtATime, kicks - done))
   }
   return 'finished'
 }
 
-/** From a solution to the shortest of its neighbours, until there is none shorter. */
-function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array, void> {
+/** From a solution to the shortest of its neighbours, until there is none shorter: gives the last. */
+function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array, Solution> {
   let current = lead
   while (true) {
     const [shortest] = yield* visits.solve(neighbours(current), current.length * (1 - smallestGain))
-    if (!shortest) return
+    if (!shortest) return current
     current = shortest
   }
 }
 
-/** Projects the sample onto the linearised boundary of a class, each time at the last projection. */
-function* approach(visits: Visits, wanted: number): Search<Question, Float32Array, Float64Array> {
+/**
+ * The boundary may come nearer again further along it: looks beyond the faces that do not hold the shortest minima back, and
+ * goes on from what is shorter there, as long as there is something.
+ */
+function* widen(visits: Visits, minima: readonly Solution[]): Search<Question, Float32Array, void> {
+  let around = minima.filter(({ length }) => length < nearlyShortest * visits.length)
+  while (around.length > 0) {
+    const { length } = visits
+    const found = yield* visits.solve(around.flatMap(beyondOthers), length)
+    const reached = yield* sideBySide(found.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+    around = reached
+      .filter((minimum) => minimum.length < length * (1 - smallestGain))
+      .sort((left, right) => left.length - right.length)
+      .slice(0, 1)
+  }
+}
+
+/** Points beyond each of the nearest faces that do not hold a solution back. */
+function beyondOthers({ displacement, length, others }: Solution): Float64Array[] {
+  const size = Math.sqrt(dot(displacement, displacement))
+  return others
+    .map(({ normal, offset }) => ({ normal, away: dot(normal, displacement) - offset }))
+    .filter(({ away }) => away < mostAway * size)
+    .sort((left, right) => left.away - right.away)
+    .slice(0, mostOthers)
+    .map(({ normal, away }) => plus(displacement, normal, -(away + beyondFaces * length)))
+}
+
+/**
+ * Projects the sample onto the linearised boundary of a class, each time at the last projection; undefined where that leads
+ * far off.
+ */
+function* approach(visits: Visits, wanted: number): Search<Question, Float32Array, Float64Array | undefined> {
   const { regions, label, sample, norm } = visits.settings
   const { origin, lower, upper } = sample
   const boundary: Face = { plus: regions.logits + wanted, minus: regions.logits + label }
@@ -79,13 +120,13 @@ function* approach(visits: Visits, wanted: number): Search<Question, Float32Arra
       { about: 'values', point },
       { about: 'rows', point, faces: [boundary] },
     ]
-    checkGradients(gradient)
-    const size = Math.sqrt(dot(gradient, gradient))
+    const size = sizeOf(gradient)
     if (!(size > 0)) break
-    const normal = scaled(gradient, 1 / size)
+    const normal = unit(gradient, size)
     const lead = entries[boundary.plus] - entries[boundary.minus]
     const d = nearestBeyond(norm, { normal, offset: dot(normal, displacement) - lead / size }, sample)
     if (!d) break
+    if (lengthOf(norm, d) > farOff * visits.length) return undefined
     const change = plus(d, displacement, -1)
     displacement = d
     if (dot(change, change) < (closeEnough * farthest) ** 2) break
@@ -105,7 +146,7 @@ function* kick(visits: Visits, centre: Float64Array, count: number): Search<Ques
   })
   // Where nothing is shorter is soon seen, so that many kicks cost little.
   const found = yield* visits.solve(points, visits.length)
-  yield* sideBySide(found.slice(0, leadsOfKicks).map((lead) => follow(visits, lead)))
+  yield* sideBySide(found.slice(0, mostLeads).map((lead) => follow(visits, lead)))
 }
 
 /** Directions that the first layer sees. */
@@ -138,28 +179,6 @@ function neighbours({ displacement, length, active }: Solution): Float64Array[] 
   const sides = crossings.map((crossed) =>
     Float64Array.from(active, (_, face) => (face > 0 && (crossed < 0 || face === crossed) ? -1 : 1)),
   )
-  const beyond = directionsTo(active, sides).map((weights) => {
-    const point = displacement.slice()
-    active.forEach((normal, face) => {
-      addScaled(point, normal, beyondFaces * length * weights[face])
-    })
-    return point
-  })
+  const beyond = directionsTo(active, sides).map((direction) => plus(displacement, direction, beyondFaces * length))
   return [...beyond, ...ahead(displacement)]
-}
-
-/** For each list of sides of the faces, the unit direction that leads to them all, as evenly as it can: a sum of normals. */
-function directionsTo(active: readonly Float64Array[], sides: readonly Float64Array[]): Float64Array[] {
-  const size = active.length
-  const products = new Float64Array(size * size)
-  for (let i = 0; i < size; i++) {
-    for (let j = 0; j <= i; j++) products[i * size + j] = products[j * size + i] = dot(active[i], active[j])
-    products[i * size + i] += 1e-9
-  }
-  return sides.flatMap((wanted) => {
-    const weights = wanted.slice()
-    if (!solveInPlace(products.slice(), weights, size)) return []
-    const square = dot(weights, wanted)
-    return square > 0 ? [scaled(weights, 1 / Math.sqrt(square))] : []
-  })
 }

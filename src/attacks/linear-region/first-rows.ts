@@ -1,7 +1,7 @@
 import type { LinearRegions } from '../../regions/linear-regions.js'
 import { range } from '../../sampling/rows.js'
-import { dot } from '../../solvers/dot.js'
 import { checkGradients } from '../iteration/check-gradients.js'
+import { dotOfSingle } from './vectors.js'
 
 /** The gradient of an entry by its direction and its length; the opposite is there to save turning it around. */
 export interface Direction {
@@ -36,7 +36,7 @@ function directionOf(gradient: Float32Array): Direction | undefined {
 
 /** The length of a gradient; refuses one that is not finite. */
 export function sizeOf(gradient: Float32Array): number {
-  const squares = dot(gradient, gradient)
+  const squares = dotOfSingle(gradient, gradient)
   if (!Number.isFinite(squares)) checkGradients(gradient)
   return Math.sqrt(squares)
 }

@@ -18,11 +18,11 @@ export interface LinearRegionSettings {
    */
   readonly starts?: readonly Attack[]
   /**
-   * `descent` (default): the regions next to each solution, then those at random points around the best, as long as
-   * that helps. `paper`: the regions at random points alone.
+   * `descent` (default): the regions next to each solution, those beyond further faces of the shortest, then those at
+   * random points around the best, as long as that helps. `paper`: the regions at random points alone.
    */
   readonly exploration?: 'descent' | 'paper'
-  /** Of `descent`: random points around the best. Default 50. */
+  /** Of `descent`: random points around the best. Default 30. */
   readonly kicks?: number
   /** Of `paper`: size of the set of solutions that are explored around. Default 10. */
   readonly n1?: number
@@ -55,7 +55,7 @@ export function linearRegion({
   target,
   starts: given,
   exploration = 'descent',
-  kicks = 50,
+  kicks = 30,
   n1 = 10,
   n2 = 10,
   n3 = 5,

@@ -4,6 +4,7 @@ import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
 import { dot } from '../../solvers/dot.js'
 import { type FirstRows, sizeOf, unit } from './first-rows.js'
 import type { Search } from './side-by-side.js'
+import { dotOfSingle } from './vectors.js'
 
 /** One sample and where its perturbations may lead. */
 export interface Sample {
@@ -27,6 +28,8 @@ export interface Solution {
   readonly length: number
   /** Unit normals of the faces that hold it back, pointing into the region; the first is the decision boundary. */
   readonly active: readonly Float64Array[]
+  /** The faces that do not, as far as the program has met them. */
+  readonly others: readonly Row[]
 }
 
 export interface RegionProgram {
@@ -47,7 +50,7 @@ const missTolerance = 1e-6
 const rounding = 1e-9
 
 /** normal · displacement ≥ offset, with a normal of unit length. */
-interface Row {
+export interface Row {
   readonly normal: Float64Array
   readonly offset: number
 }
@@ -81,13 +84,13 @@ export function* solveRegion(
     wanted: readonly Face[],
     isWanted: (offset: number, index: number) => boolean,
   ): Search<Question, Float32Array, (Row | undefined)[]> {
-    const known = wanted.map((face) => (firstRows && isFirst(face, firstRows) ? firstRows : undefined))
-    const asked = wanted.filter((_, index) => !known[index])
+    const asked = wanted.filter((face) => !isKnown(face))
     const [gradients] = asked.length === 0 ? [] : yield [{ about: 'rows', point, faces: asked }]
     let next = 0
     return wanted.map((face, index) => {
-      const rows = known[index]
-      if (rows) return firstRow(face, rows, sample.entries, (offset) => isWanted(offset, index))
+      if (firstRows && isFirst(face, firstRows)) {
+        return firstRow(face, firstRows, sample.entries, (offset) => isWanted(offset, index))
+      }
       const gradient = gradients.subarray(next * n, ++next * n)
       return rowOf(gradient, there, differenceOf(face, entries), (offset) => isWanted(offset, index))
     })
@@ -95,7 +98,9 @@ export function* solveRegion(
   const canMatter = (offset: number) => offset > -reach
   const faces = regions.faces(entries)
   const isSmall = faces.length <= fewFaces
-  const rows = yield* rowsOf(isSmall ? [...boundaries, ...faces] : boundaries, (offset, index) =>
+  const isKnown = (face: Face) => firstRows !== undefined && isFirst(face, firstRows)
+  const atOnce = isSmall ? faces.filter(isKnown) : []
+  const rows = yield* rowsOf([...boundaries, ...atOnce], (offset, index) =>
     index < boundaries.length ? offset <= reach : canMatter(offset),
   )
   let within = rows.slice(boundaries.length).filter((row) => row !== undefined)
@@ -118,7 +123,8 @@ export function* solveRegion(
     const length = lengthOf(norm, displacement)
     if (length >= shortest) return
     const held = within.filter((_, face) => multipliers[face + 1] > 0)
-    best = { displacement, length, active: [boundary, ...held].map(({ normal }) => normal) }
+    const others = within.filter((_, face) => multipliers[face + 1] === 0)
+    best = { displacement, length, active: [boundary, ...held].map(({ normal }) => normal), others }
     shortest = length
   }
   // The boundary alone is often too far away.
@@ -133,7 +139,18 @@ export function* solveRegion(
     }
   }
   if (isSmall) {
-    for (const attempt of alone()) solve(attempt).forEach(keep)
+    const rest = faces.filter((face) => !isKnown(face))
+    if (rest.length === 0) {
+      for (const attempt of alone()) solve(attempt).forEach(keep)
+      return best
+    }
+    // Most regions have nothing of interest, which the rows at hand tell already.
+    const open = [...alone()].flatMap(solve)
+    if (open.length === 0) return undefined
+    const added = yield* rowsOf(rest, canMatter)
+    within = [...within, ...added.filter((row) => row !== undefined)]
+    if (within.some(({ offset }) => offset > reach)) return undefined
+    for (const attempt of open) solve(attempt).forEach(keep)
     return best
   }
   let open: readonly Attempt[] = [...alone()]
@@ -157,15 +174,18 @@ export function* solveRegion(
   return best
 }
 
+// Zeros.
+let origin = new Float64Array(0)
+
 /** The smallest displacement beyond one boundary, whatever region it leads to; undefined where the domain has none. */
 export function nearestBeyond(
   norm: 'linf' | 'l2' | 'l1',
   { normal, offset }: Row,
   room: Pick<Sample, 'lower' | 'upper'>,
 ): Float64Array | undefined {
-  const still = new Float64Array(normal.length)
-  if (offset <= 0) return still
-  const displacement = displacementToHyperplane(norm, still, { normal, offset }, room)
+  if (origin.length !== normal.length) origin = new Float64Array(normal.length)
+  if (offset <= 0) return origin.slice()
+  const displacement = displacementToHyperplane(norm, origin, { normal, offset }, room)
   return dot(displacement, normal) >= offset * (1 - rounding) ? displacement : undefined
 }
 
@@ -213,7 +233,7 @@ function rowOf(
 ): Row | undefined {
   const size = sizeOf(gradient)
   if (!(size > 0)) return undefined
-  const offset = (dot(gradient, there) - difference) / size
+  const offset = (dotOfSingle(gradient, there) - difference) / size
   return isWanted(offset) ? { normal: unit(gradient, size), offset } : undefined
 }
 

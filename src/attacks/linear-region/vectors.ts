@@ -24,3 +24,14 @@ export function displaced(origin: Float32Array, displacement: ArrayLike<number>)
   for (let index = 0; index < point.length; index++) point[index] = origin[index] + displacement[index]
   return point
 }
+
+/** Σ left · right, where `dot` is for double precision alone. */
+export function dotOfSingle(left: Float32Array, right: Float32Array | Float64Array): number {
+  let [even, odd] = [0, 0]
+  const whole = left.length - (left.length % 2)
+  for (let index = 0; index < whole; index += 2) {
+    even += left[index] * right[index]
+    odd += left[index + 1] * right[index + 1]
+  }
+  return whole < left.length ? even + odd + left[whole] * right[whole] : even + odd
+}

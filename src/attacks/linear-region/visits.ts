@@ -1,8 +1,9 @@
 import type { Question } from '../../regions/linear-regions.js'
 import type { RandomSource } from '../../sampling/random.js'
+import { directionsTo } from './directions.js'
 import { lengthOf, type RegionProgram, type Solution, solveRegion } from './region-program.js'
 import { type Search, sideBySide } from './side-by-side.js'
-import { displaced, scaled } from './vectors.js'
+import { displaced, plus, scaled } from './vectors.js'
 
 export interface ExplorationSettings extends RegionProgram {
   readonly label: number
@@ -13,8 +14,10 @@ export interface ExplorationSettings extends RegionProgram {
   readonly random: RandomSource
 }
 
-// A solution is on the boundary. What becomes the closest is to be adversarial so much further out.
+// A solution is on the boundary. What becomes the closest is to be adversarial so much further out, of its length, or else
+// further inside of the region, as there are tips that are not when pulled out.
 const push = 1e-5
+const inwards = [1e-5, 1e-4]
 
 /**
  * Where the exploration of one sample stands: the closest adversarial displacement, and the regions that it has been to. No
@@ -72,14 +75,32 @@ export class Visits {
   *#confirm(solutions: readonly Solution[]): Search<Question, Float32Array, void> {
     const shorter = solutions.filter(({ length }) => length < this.length)
     if (shorter.length === 0) return
-    const answers = yield shorter.map(({ displacement }) => ({
+    const { origin } = this.settings.sample
+    const displacements = shorter.flatMap((solution) => [solution.displacement, ...this.#inside(solution)])
+    const answers = yield displacements.map((displacement) => ({
       about: 'values',
-      point: displaced(this.settings.sample.origin, scaled(displacement, 1 + push)),
+      point: displaced(origin, scaled(displacement, 1 + push)),
     }))
-    const confirmed = shorter.find((_, index) => this.isAdversarial(answers[index]))
-    if (!confirmed) return
-    this.best = confirmed.displacement
-    this.length = confirmed.length
+    const adversarial = displacements.filter((_, index) => this.isAdversarial(answers[index]))
+    for (const displacement of adversarial) {
+      const length = lengthOf(this.settings.norm, displacement)
+      if (length >= this.length) continue
+      this.best = displacement
+      this.length = length
+    }
+  }
+
+  /** Points inside of the region next to a solution, which stay in the domain. */
+  #inside({ displacement, length, active }: Solution): Float64Array[] {
+    const { lower, upper } = this.settings.sample
+    const free = active.map((normal) =>
+      normal.map((entry, feature) => {
+        const step = displacement[feature]
+        return step > lower[feature] && step < upper[feature] ? entry : 0
+      }),
+    )
+    const [direction] = directionsTo(free, [new Float64Array(active.length).fill(1)])
+    return direction ? inwards.map((share) => plus(displacement, direction, share * length)) : []
   }
 
   /** Whether entries are those of an adversarial point. */

@@ -81,7 +81,10 @@ function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array,
  * goes on from what is shorter there, as long as there is something.
  */
 function* widen(visits: Visits, minima: readonly Solution[]): Search<Question, Float32Array, void> {
-  let around = minima.filter(({ length }) => length < nearlyShortest * visits.length)
+  // Several leads often end at the same minimum.
+  const isNew = (length: number, index: number) =>
+    !minima.slice(0, index).some((other) => Math.abs(other.length - length) < smallestGain * length)
+  let around = minima.filter(({ length }, index) => length < nearlyShortest * visits.length && isNew(length, index))
   while (around.length > 0) {
     const { length } = visits
     const found = yield* visits.solve(around.flatMap(beyondOthers), length)

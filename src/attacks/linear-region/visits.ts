@@ -75,19 +75,29 @@ export class Visits {
   *#confirm(solutions: readonly Solution[]): Search<Question, Float32Array, void> {
     const shorter = solutions.filter(({ length }) => length < this.length)
     if (shorter.length === 0) return
+    const beyond = yield* this.#areAdversarial(shorter.map(({ displacement }) => displacement))
+    const first = beyond.indexOf(true)
+    if (first >= 0) this.#keep(shorter[first].displacement)
+    const inside = (first < 0 ? shorter : shorter.slice(0, first)).flatMap((solution) => this.#inside(solution))
+    if (inside.length === 0) return
+    const areThey = yield* this.#areAdversarial(inside)
+    for (const displacement of inside.filter((_, index) => areThey[index])) this.#keep(displacement)
+  }
+
+  #keep(displacement: Float64Array): void {
+    const length = lengthOf(this.settings.norm, displacement)
+    if (length >= this.length) return
+    this.best = displacement
+    this.length = length
+  }
+
+  *#areAdversarial(displacements: readonly Float64Array[]): Search<Question, Float32Array, boolean[]> {
     const { origin } = this.settings.sample
-    const displacements = shorter.flatMap((solution) => [solution.displacement, ...this.#inside(solution)])
     const answers = yield displacements.map((displacement) => ({
       about: 'values',
       point: displaced(origin, scaled(displacement, 1 + push)),
     }))
-    const adversarial = displacements.filter((_, index) => this.isAdversarial(answers[index]))
-    for (const displacement of adversarial) {
-      const length = lengthOf(this.settings.norm, displacement)
-      if (length >= this.length) continue
-      this.best = displacement
-      this.length = length
-    }
+    return answers.map((entries) => this.isAdversarial(entries))
   }
 
   /** Points inside of the region next to a solution, which stay in the domain. */

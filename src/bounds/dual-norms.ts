@@ -6,7 +6,7 @@ import { dualNormGraph } from '../passes/linear-prefix.js'
 import { range } from '../sampling/rows.js'
 import type { BoundedModel } from './bounded-model.js'
 import { type FloatArray, floatArray } from './input-ball.js'
-import { croppedRows, type Rows, rowFeeds } from './rows.js'
+import { croppedRows, type Rows, rowFeeds, sidesOf } from './rows.js'
 import { rowsPerRun, stageOf } from './stage.js'
 
 const cache = new WeakMap<BoundedModel, Map<string, Promise<Tensor>>>()
@@ -19,8 +19,7 @@ export function dualNormsOf(model: BoundedModel, value: string, norm: Norm, prec
   const found = known.get(key)
   if (found) return found
   const shape = [1, ...featureShape(model.graph.values.get(value)!.shape)!]
-  const positions = range(elementCount(shape))
-  const rows = { sample: positions.map(() => 0), plus: positions, minus: positions.map(() => -1) }
+  const rows = sidesOf(range(elementCount(shape)), [], elementCount(shape))
   const norms = dualNorms(model, value, rows, norm, precision).then(
     (data): Tensor => ({ type: precision, shape, data }),
   )

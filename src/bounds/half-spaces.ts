@@ -57,7 +57,7 @@ export async function boundWithinHalfSpaces(
       if (round < rounds && found.functions) await cut(part, openHere, found.functions, round + 1)
     }
   }
-  const all = rows.sample.map((sample, row) => ({ row, sample }))
+  const all = Array.from(rows.sample, (sample, row) => ({ row, sample }))
   if (rounds > 0 && functions) await cut(refinement, all, functions, 1)
   return best
 }
@@ -83,9 +83,9 @@ function worthwhile(
 
 function selectedRows(rows: Rows, open: readonly OpenRow[]): Rows {
   return {
-    sample: open.map(({ sample }) => sample),
-    plus: open.map(({ row }) => rows.plus[row]),
-    minus: open.map(({ row }) => rows.minus[row]),
+    sample: Int32Array.from(open, ({ sample }) => sample),
+    plus: Int32Array.from(open, ({ row }) => rows.plus[row]),
+    minus: Int32Array.from(open, ({ row }) => rows.minus[row]),
   }
 }
 

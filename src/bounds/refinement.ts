@@ -18,23 +18,17 @@ import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
 import { halfSpaceNames, lineFunctionNames, lineFunctionsGraph, relaxationGraph } from '../passes/relaxation-graph.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
-import { range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
 import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
-import { croppedRows, groupRows, marginRows, marginsOf, type Rows, rowFeeds } from './rows.js'
+import { groupRows } from './row-groups.js'
+import { croppedRows, marginRows, marginsOf, type Rows, rowFeeds, sidesOf } from './rows.js'
 import { rowLimits, rowsPerRun, type Stage, stageOf } from './stage.js'
 
 /** Where there are this many coefficients to carry, leaving out some rows is worth another run. */
 const manyCoefficients = 2 ** 21
-
-/** A bound to tighten: of an element, counted over all samples, from below or from above. */
-interface Side {
-  readonly index: number
-  readonly isBelow: boolean
-}
 
 /** Bounds of a value, [n, …] each. */
 export interface ValueBounds {
@@ -199,29 +193,26 @@ export class Refinement {
       this.#know(value, bounds, lower.shape)
       if (isExact) continue
       const isOpen = (index: number) => !inherited || (bounds.lower[index] < 0 && bounds.upper[index] > 0)
-      const elements = range(loose.data.length).filter((index) => loose.data[index] && isOpen(index))
+      const elements = chosen(loose.data.length, (index) => Boolean(loose.data[index]) && isOpen(index))
       await this.#tightenAll(value, elements, iterations)
       if (inherited) this.#meet(this.#boundsOf(value), inherited)
     }
   }
 
   /** Bounds elements from both sides, as far as both matter. */
-  async #tightenAll(value: string, elements: readonly number[], iterations: number): Promise<void> {
-    const below = elements.map((index) => ({ index, isBelow: true }))
-    const above = elements.map((index) => ({ index, isBelow: false }))
+  async #tightenAll(value: string, elements: Int32Array, iterations: number): Promise<void> {
     if (2 * elements.length * this.#widest(value) < manyCoefficients) {
-      await this.#tighten(value, [...below, ...above], iterations)
+      await this.#tighten(value, elements, elements, iterations)
       return
     }
     // Often the bound of one side, the likelier one, shows that a unit is on or off, and the other one does not matter.
     const { lower, upper } = this.#boundsOf(value)
-    const isLikelyOn = elements.map((index) => lower[index] + upper[index] > 0)
-    const likely = elements.map((_, place) => (isLikelyOn[place] ? below : above)[place])
-    await this.#tighten(value, likely, iterations)
+    const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
+    const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
+    await this.#tighten(value, likelyOn, likelyOff, iterations)
     const { loose } = await this.#intervals(value, true)
-    const rest = elements.map((_, place) => (isLikelyOn[place] ? above : below)[place])
-    const open = rest.filter(({ index }) => loose.data[index])
-    await this.#tighten(value, open, iterations)
+    const stillLoose = (these: Int32Array) => these.filter((index) => loose.data[index])
+    await this.#tighten(value, stillLoose(likelyOff), stillLoose(likelyOn), iterations)
   }
 
   /** Most elements of a value that linear functions of `target` travel through. */
@@ -349,24 +340,22 @@ export class Refinement {
     return stage.run(this.#feeds)
   }
 
-  /** Bounds elements from below or above. */
-  async #tighten(value: string, sides: readonly Side[], iterations: number): Promise<void> {
+  /** Bounds elements, counted over all samples, from below and others from above. */
+  async #tighten(value: string, below: Int32Array, above: Int32Array, iterations: number): Promise<void> {
     const known = this.#boundsOf(value)
     const [lower, upper] = [known.lower.slice(), known.upper.slice()]
-    const width = lower.length / this.#count
-    const rows = {
-      sample: sides.map(({ index }) => Math.floor(index / width)),
-      plus: sides.map(({ index, isBelow }) => (isBelow ? index % width : -1)),
-      minus: sides.map(({ index, isBelow }) => (isBelow ? -1 : index % width)),
-    }
+    const rows = sidesOf(below, above, lower.length / this.#count)
     const { bounds } = await this.#bound(value, rows, 'input', iterations)
-    sides.forEach(({ index, isBelow }, row) => {
-      // A bound that is NaN is not larger, so that the interval stays.
-      if (isBelow && bounds[row] > lower[index]) lower[index] = bounds[row]
-      if (!isBelow && -bounds[row] < upper[index]) upper[index] = -bounds[row]
+    // A bound that is NaN is not larger, so that the interval stays.
+    below.forEach((index, row) => {
+      if (bounds[row] > lower[index]) lower[index] = bounds[row]
+    })
+    above.forEach((index, place) => {
+      const bound = -bounds[below.length + place]
+      if (bound < upper[index]) upper[index] = bound
     })
     // Only where rounding is ignored can the two bounds pass each other.
-    for (const { index } of sides) {
+    for (let index = 0; index < lower.length; index++) {
       if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]
     }
     this.#know(value, { lower, upper }, this.#feeds[lowerName(value)].shape)
@@ -402,6 +391,14 @@ export class Refinement {
   #tensor(data: FloatArray, shape: readonly number[]): Tensor {
     return { type: this.#settings.precision, shape, data }
   }
+}
+
+/** The indices below `count` that are wanted. */
+function chosen(count: number, isWanted: (index: number) => boolean): Int32Array {
+  const indices = new Int32Array(count)
+  let found = 0
+  for (let index = 0; index < count; index++) if (isWanted(index)) indices[found++] = index
+  return indices.subarray(0, found)
 }
 
 function describe({ norm, domain, rounding, precision }: BallSettings): string {

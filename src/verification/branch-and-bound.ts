@@ -100,9 +100,9 @@ function remaining(inquiry: Inquiry, parts: readonly Part[], rows: Rows, { bound
 function rowsOf(inquiry: Inquiry, parts: readonly Part[]): Rows {
   const rows = parts.flatMap((part, sample) => inquiry.rowsOf(part).map((row) => ({ ...row, sample })))
   return {
-    sample: rows.map(({ sample }) => sample),
-    plus: rows.map(({ plus }) => plus),
-    minus: rows.map(({ minus }) => minus),
+    sample: Int32Array.from(rows, ({ sample }) => sample),
+    plus: Int32Array.from(rows, ({ plus }) => plus),
+    minus: Int32Array.from(rows, ({ minus }) => minus),
   }
 }
 

@@ -26,7 +26,11 @@ export async function marginFunctions(
   const boxes = range(nodes.length)
   const rivals = nodes.map(({ rival }) => rival)
   // A margin is below minus what the opposite margin is above.
-  const rows = { sample: [...boxes, ...boxes], plus: [...labels, ...rivals], minus: [...rivals, ...labels] }
+  const rows = {
+    sample: Int32Array.of(...boxes, ...boxes),
+    plus: Int32Array.of(...labels, ...rivals),
+    minus: Int32Array.of(...rivals, ...labels),
+  }
   const functions = await refinement.logitFunctions(rows)
   if (budget.exhausted || functions.length === 0) return undefined
   const size = model.domain.lower.length

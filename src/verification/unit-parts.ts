@@ -128,9 +128,9 @@ export class BoundedParts {
   /** Undefined when the budget ended. */
   async look(questions: readonly RowQuestion[]): Promise<RowView[] | undefined> {
     const rows: Rows = {
-      sample: questions.map(({ part }) => part),
-      plus: questions.map(({ row }) => row.plus),
-      minus: questions.map(({ row }) => row.minus),
+      sample: Int32Array.from(questions, ({ part }) => part),
+      plus: Int32Array.from(questions, ({ row }) => row.plus),
+      minus: Int32Array.from(questions, ({ row }) => row.minus),
     }
     const [{ name: output }] = this.#graph.outputs
     const points = joinPoints(
@@ -156,9 +156,9 @@ async function splitCuts(
     const own = asked.filter(({ split }) => split.value === value)
     // Where a unit is on, minus its input is at most zero.
     const rows = {
-      sample: own.map(({ part }) => part),
-      plus: own.map(({ split: { unit, isOn } }) => (isOn ? -1 : unit)),
-      minus: own.map(({ split: { unit, isOn } }) => (isOn ? unit : -1)),
+      sample: Int32Array.from(own, ({ part }) => part),
+      plus: Int32Array.from(own, ({ split: { unit, isOn } }) => (isOn ? -1 : unit)),
+      minus: Int32Array.from(own, ({ split: { unit, isOn } }) => (isOn ? unit : -1)),
     }
     const at = joinPoints(
       own.map(({ part }) => points[part]),

@@ -1,0 +1,126 @@
+import type { Tensor } from '../graph/graph.js'
+import { groupNames, sampleOfRow, samplesInOrder } from '../passes/row-loop.js'
+import type { Rows } from './rows.js'
+import type { RowLimits } from './stage.js'
+
+/** Rows for one run of a graph that loops over groups of them. */
+export interface RowGroups {
+  readonly feeds: Readonly<Record<string, Tensor>>
+  /** The row in each place of [groups, rows], −1 where there is none. */
+  readonly rowAt: Int32Array
+}
+
+/** Rows of one sample that stand together: so many entries of an order of all rows. */
+interface Block {
+  readonly start: number
+  readonly length: number
+}
+
+/** Blocks that are counted as long as the first one, the longest. */
+type Group = readonly Block[]
+
+/** Rows in groups of at most `inGroup`, equally many of each sample in a group; about `inRun` of them in a run. */
+export function groupRows(rows: Rows, { inGroup, inRun }: RowLimits): RowGroups[] {
+  const { order, lengths } = orderBySample(rows.sample)
+  const groups = alike(blocksOf(lengths, inGroup), inGroup)
+  const inTurn = Math.max(1, Math.floor(inRun / inGroup))
+  const runs: RowGroups[] = []
+  for (let start = 0; start < groups.length; start += inTurn) {
+    runs.push(placed(groups.slice(start, start + inTurn), order, rows))
+  }
+  return runs
+}
+
+function placed(groups: readonly Group[], order: Int32Array, { sample, plus, minus }: Rows): RowGroups {
+  const counts = groups.map((group) => group.length * group[0].length)
+  const [most, width] = [Math.max(...groups.map(({ length }) => length)), Math.max(...counts)]
+  const places = groups.length * width
+  const rowAt = new Int32Array(places).fill(-1)
+  const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(places)]
+  groups.forEach((group, index) => {
+    group.forEach(({ start, length }, block) => {
+      rowAt.set(order.subarray(start, start + length), index * width + block * group[0].length)
+    })
+    for (let block = 0; block < most; block++) {
+      samples[index * most + block] = sample[order[(group[block] ?? group[0]).start]]
+    }
+    for (let place = 0; place < width; place++) slots[index * width + place] = Math.min(place, counts[index] - 1)
+  })
+  const [sampleAt, plusAt, minusAt] = [new Int32Array(places), new Int32Array(places), new Int32Array(places)]
+  for (let place = 0; place < places; place++) {
+    const row = rowAt[place]
+    if (row < 0) continue
+    sampleAt[place] = sample[row]
+    plusAt[place] = plus[row]
+    minusAt[place] = minus[row]
+  }
+  const perGroup = (data: Int32Array): Tensor => ({
+    type: 'int32',
+    shape: [groups.length, data.length / groups.length],
+    data,
+  })
+  const counted = (values: readonly number[]): Tensor => ({
+    type: 'int64',
+    shape: [groups.length, 1],
+    data: BigInt64Array.from(values, BigInt),
+  })
+  const feeds = {
+    plus: perGroup(plusAt),
+    minus: perGroup(minusAt),
+    [sampleOfRow]: perGroup(sampleAt),
+    [samplesInOrder]: perGroup(samples),
+    [groupNames.rows]: counted(counts),
+    [groupNames.samples]: counted(groups.map(({ length }) => length)),
+    [groupNames.slots]: perGroup(slots),
+  }
+  return { rowAt, feeds }
+}
+
+/** The rows, those of a sample together and in their order; and how many each sample has. */
+function orderBySample(sample: Int32Array): { order: Int32Array; lengths: Int32Array } {
+  let last = -1
+  for (const of of sample) last = Math.max(last, of)
+  const lengths = new Int32Array(last + 1)
+  for (const of of sample) lengths[of]++
+  const next = new Int32Array(last + 1)
+  for (let of = 0; of < last; of++) next[of + 1] = next[of] + lengths[of]
+  const order = new Int32Array(sample.length)
+  for (let row = 0; row < sample.length; row++) order[next[sample[row]]++] = row
+  return { order, lengths }
+}
+
+/** Blocks of at most `most` rows, those of a sample all about as long. */
+function blocksOf(lengths: Int32Array, most: number): Block[] {
+  const blocks: Block[] = []
+  let start = 0
+  for (const length of lengths) {
+    const end = start + length
+    const size = Math.ceil(length / Math.ceil(length / most))
+    while (start < end) {
+      blocks.push({ start, length: Math.min(size, end - start) })
+      start += size
+    }
+    start = end
+  }
+  return blocks
+}
+
+/** Rows that may stand in for none in a group, where blocks are not all as long as the longest one. */
+const mostIdle = { rows: 16, part: 0.1 }
+
+/** Blocks of about the same length in groups of at most `most` rows. */
+function alike(blocks: readonly Block[], most: number): Group[] {
+  const groups: Block[][] = []
+  let idle = 0
+  for (const block of blocks.toSorted((left, right) => right.length - left.length)) {
+    const group = groups.at(-1)
+    const rows = group ? (group.length + 1) * group[0].length : 0
+    idle += group ? group[0].length - block.length : 0
+    if (group && rows <= most && idle <= Math.max(mostIdle.rows, mostIdle.part * rows)) group.push(block)
+    else {
+      groups.push([block])
+      idle = 0
+    }
+  }
+  return groups
+}

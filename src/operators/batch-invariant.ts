@@ -12,6 +12,9 @@ export function emitRowSum(rows: string, length: number, builder: GraphBuilder):
 /** The operator that does so for numbers from 0 on, along any axes. */
 export const sumOfPositives = 'ReduceL1'
 
+/** The operator that does so for squares, along any axes. */
+export const sumOfSquares = 'ReduceSumSquare'
+
 /**
  * log of a column [rows, 1], rounded the same in batches of any size. Log is not: it has one kernel for eight values at a time
  * and another one for the rest.

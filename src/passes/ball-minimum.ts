@@ -1,9 +1,10 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
+import { sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
-import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
+import { emitBoxMinimum, type Minimum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
@@ -16,9 +17,10 @@ export interface Ball {
   readonly clipped: boolean
 }
 
-// Each step comes closer to the best multiplier; any of them gives a valid bound. A second one gains nothing to speak of.
-const multiplierSteps = 1
 const largestCoefficients = 16
+const leastReach = 1e-12
+// In smaller parts of a ball the box is what matters.
+const leastShare = 1 / 8
 
 /** A lower bound of what changes of the centre do, and changes that come close to it. */
 interface Changes {
@@ -43,45 +45,69 @@ export function emitBallMinimum(coefficients: string, ball: Ball, value: string,
 
 /**
  * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
- * Σ min_d (a·d + λd²) − λε² with d in the box around the centre.
+ * Σ min_d (a·d + λd²) − λε² with d in the box around the centre. With f = −a/(2λ), where a·d + λd² is smallest, and its
+ * distance from the box, that is λ·(Σ distance² − Σ f² − ε²).
  */
 function emitEuclidean(coefficients: string, ball: Ball, value: string, context: RowContext): Changes {
   const { builder, rounding, bySlice } = context
   const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
-  const gamma = rounding.gamma(context.sumRoundings([count]) + 24)
+  const gamma = rounding.gamma(count + context.sumRoundings([1]) + 24)
   const a = bySlice(coefficients, [count])
-  const sum = (left: string, right: string) => emitSum(builder.add('Mul', [left, right]), [count], context)
+  const vector = (numbers: string) => builder.add('Reshape', [numbers, builder.ints([-1])])
+  const squares = (numbers: string) => vector(builder.add(sumOfSquares, [numbers, builder.ints([2])]))
 
   const radius = context.numbers(ball.radius)
-  const squares = builder.add('Add', [sum(a, a), scalar(rounding.underflow)])
-  const length = builder.add('Mul', [builder.add('Sqrt', [squares]), scalar(1 + 2 * gamma)])
+  const norm = builder.add('Sqrt', [builder.add('Add', [squares(a), scalar(rounding.underflow)])])
+  const length = builder.add('Mul', [builder.add('Max', [norm, scalar(1e-15)]), scalar(1 + 2 * gamma)])
   const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
   const outwards = (bound: string, factor: number) => builder.add('Mul', [bound, scalar(1 + factor * gamma)])
   if (!ball.clipped) {
-    const share = builder.add('Neg', [builder.add('Div', [radius, builder.add('Max', [length, scalar(1e-30)])])])
+    const share = builder.add('Neg', [builder.add('Div', [radius, length])])
     return { bound: outwards(overBall, 2), nearest: builder.add('Mul', [a, bySlice(share, [1])]) }
   }
-  const { lower, upper } = changesWithinBox(ball, context.rounding, builder)
-  const [lowest, highest] = [lower, upper].map((change) => context.ofSlices(change, value, [1, count]))
-  const reach = builder.add('Max', [radius, scalar(1e-12)])
-  let multiplier = builder.add('Div', [length, builder.add('Mul', [reach, scalar(2)])])
-  let change = ''
-  for (let step = 0; step <= multiplierSteps; step++) {
-    if (step > 0) {
-      const norm = builder.add('Sqrt', [sum(change, change)])
-      multiplier = builder.add('Mul', [multiplier, builder.add('Div', [norm, reach])])
-    }
-    multiplier = builder.add('Max', [multiplier, scalar(1e-30)])
-    const free = builder.add('Mul', [a, bySlice(builder.add('Div', [scalar(-0.5), multiplier]), [1])])
-    change = builder.add('Min', [builder.add('Max', [free, lowest]), highest])
-  }
-  const least = builder.add('Add', [sum(a, change), builder.add('Mul', [multiplier, sum(change, change)])])
-  const penalty = builder.add('Mul', [multiplier, builder.add('Mul', [radius, radius])])
-  const overBoth = builder.add('Sub', [least, penalty])
-  // As λd² is at most half of −a·d, both together are at most three times as large as their sum.
+  const changes = changesWithinBox(ball, rounding, builder)
+  const [lowest, highest] = [changes.lower, changes.upper].map((change) => context.ofSlices(change, value, [1, count]))
+  const reach = builder.add('Max', [radius, scalar(leastReach)])
+  const steps = builder.add('Div', [
+    bySlice(builder.add('Div', [reach, length]), [1]),
+    emitReachableShare(changes, ball, value, context),
+  ])
+  const step = vector(steps)
+  const free = builder.add('Mul', [a, builder.add('Neg', [steps])])
+  const change = builder.add('Min', [builder.add('Max', [free, lowest]), highest])
+  const distances = squares(builder.add('Sub', [change, free]))
+  const lengthOfFree = builder.add('Mul', [length, step])
+  const parts = [
+    outwards(builder.add('Mul', [lengthOfFree, lengthOfFree]), 8),
+    builder.add('Add', [builder.add('Mul', [radius, radius]), scalar(rounding.underflow)]),
+  ]
+  const rest = builder.add('Sub', [builder.add('Add', parts), distances])
+  const overBoth = builder.add('Mul', [builder.add('Div', [scalar(-0.5), step]), rest])
   const bound = builder.add('Max', [outwards(overBall, 2), outwards(overBoth, 8)])
   return { bound: allowUnderflow(bound, context), nearest: change }
+}
+
+/**
+ * Of coefficients that are all alike, but of either sign: how far the minimiser over ball and box is from the centre, as a part of
+ * the radius, where the box only cuts off single coordinates of the minimiser over the ball. [slices, 1, 1].
+ */
+function emitReachableShare({ lower, upper }: Interval, ball: Ball, value: string, context: RowContext): string {
+  const { builder } = context
+  const shape = featureShape(context.samples.shape(value))!
+  const count = elementCount(featureShape(context.shape(value))!)
+  const scalar = (value: number) => builder.scalar(value)
+  const reach = builder.add('Max', [ball.radius, scalar(leastReach)])
+  const perRadius = builder.add('Div', [scalar(Math.sqrt(count)), reach])
+  const unit = builder.add('Reshape', [perRadius, builder.ints([-1, ...shape.map(() => 1)])])
+  const part = (room: string) => {
+    const moved = builder.add('Min', [builder.add('Mul', [room, unit]), scalar(1)])
+    return builder.add('Mul', [moved, moved])
+  }
+  const both = builder.add('Add', [part(upper), part(builder.add('Neg', [lower]))])
+  const parts = context.ofSlices(builder.add('Mul', [both, scalar(0.5 / count)]), value, [1, count])
+  const share = builder.add('Sqrt', [builder.add(sumOfPositives, [parts, builder.ints([2])])])
+  return builder.add('Max', [share, scalar(leastShare)])
 }
 
 /**

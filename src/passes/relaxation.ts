@@ -1,4 +1,5 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import { sumOfPositives } from '../operators/batch-invariant.js'
 import { emitIntercepts, emitNonNegative, emitParts } from '../operators/lines.js'
 import type {
   Interval,
@@ -14,7 +15,7 @@ import type {
 import { findOperator } from '../operators/registry.js'
 import { sampleShape } from '../operators/samples.js'
 import { emitMagnitude, emitSizes } from './interval.js'
-import { emitBoxMinimum, emitSum, type Minimum } from './row-sums.js'
+import { emitBoxMinimum, type Minimum } from './row-sums.js'
 import { emitAtSeeds, emitSeed, type SeedRows } from './seed.js'
 import { emitTranspose } from './transposed-rows.js'
 
@@ -282,7 +283,13 @@ function mayAddConstant(node: GraphNode, context: RowContext): boolean {
 function emitUnderflow(values: Iterable<string>, context: RowContext): string {
   const { builder, rounding, samples } = context
   const all = new Set([...values].map(context.whole.value))
-  const sums = [...all].map((value) => emitSum(emitMagnitude(value, samples), valueShape(value, samples), context))
+  const sums = [...all].flatMap((value) => {
+    const { lower, upper } = samples.interval(value)
+    const rows = builder.ints([-1, elementCount(valueShape(value, samples))])
+    return [lower, upper].map((end) => {
+      return builder.add(sumOfPositives, [builder.add('Reshape', [end, rows]), builder.ints([1])], { keepdims: 0 })
+    })
+  })
   const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
   return context.numbers(builder.add('Mul', [total, builder.scalar(2 * rounding.underflow)]))
 }

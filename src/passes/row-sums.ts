@@ -12,7 +12,7 @@ export interface Minimum {
 }
 
 /** Longer sums go in two steps, which round every number far fewer times than one long sum may. */
-const longestSum = 32
+const longestSum = 128
 /** Up to here the first step is a product with a matrix of ones and zeros, beyond it is one for each block. */
 const longestFolded = 1024
 

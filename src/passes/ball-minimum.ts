@@ -4,7 +4,7 @@ import { sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
-import { emitBoxMinimum, type Minimum } from './row-sums.js'
+import { emitBoxMinimum, emitMinimumAround, type Minimum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
@@ -31,14 +31,15 @@ interface Changes {
 /** Lower bound of Σ coefficients·x per row, where x is `value` and in the ball and its box; and a point that comes close to it. */
 export function emitBallMinimum(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
   const { builder } = context
-  const overBox = emitBoxMinimum(coefficients, ball.box, value, context)
-  const atCentre = emitBoxMinimum(coefficients, { lower: ball.centre, upper: ball.centre }, value, context)
+  const changes = changesWithinBox(ball, context.rounding, builder)
+  const atCentre = emitMinimumAround(coefficients, ball.centre, undefined, value, context)
+  const overBox = emitBoxMinimum(coefficients, changes, value, context)
   const { bound, nearest } =
     ball.norm === 'l2'
-      ? emitEuclidean(coefficients, ball, value, context)
-      : emitManhattan(coefficients, ball, value, context)
+      ? emitEuclidean(coefficients, ball, changes, value, context)
+      : emitManhattan(coefficients, ball, changes, value, context)
   return {
-    bound: builder.add('Max', [overBox, builder.add('Add', [atCentre, bound])]),
+    bound: builder.add('Add', [atCentre, builder.add('Max', [overBox, bound])]),
     point: context.combine('Add', value, [nearest], [ball.centre]),
   }
 }
@@ -48,7 +49,13 @@ export function emitBallMinimum(coefficients: string, ball: Ball, value: string,
  * Σ min_d (a·d + λd²) − λε² with d in the box around the centre. With f = −a/(2λ), where a·d + λd² is smallest, and its
  * distance from the box, that is λ·(Σ distance² − Σ f² − ε²).
  */
-function emitEuclidean(coefficients: string, ball: Ball, value: string, context: RowContext): Changes {
+function emitEuclidean(
+  coefficients: string,
+  ball: Ball,
+  changes: Interval,
+  value: string,
+  context: RowContext,
+): Changes {
   const { builder, rounding, bySlice } = context
   const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
@@ -66,7 +73,6 @@ function emitEuclidean(coefficients: string, ball: Ball, value: string, context:
     const share = builder.add('Neg', [builder.add('Div', [radius, length])])
     return { bound: outwards(overBall, 2), nearest: builder.add('Mul', [a, bySlice(share, [1])]) }
   }
-  const changes = changesWithinBox(ball, rounding, builder)
   const [lowest, highest] = [changes.lower, changes.upper].map((change) => context.ofSlices(change, value, [1, count]))
   const reach = builder.add('Max', [radius, scalar(leastReach)])
   const steps = builder.add('Div', [
@@ -114,7 +120,13 @@ function emitReachableShare({ lower, upper }: Interval, ball: Ball, value: strin
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(coefficients: string, ball: Ball, value: string, context: RowContext): Changes {
+function emitManhattan(
+  coefficients: string,
+  ball: Ball,
+  changes: Interval,
+  value: string,
+  context: RowContext,
+): Changes {
   const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
   const count = elementCount(shape)
@@ -134,7 +146,6 @@ function emitManhattan(coefficients: string, ball: Ball, value: string, context:
       nearest: builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill]),
     }
   }
-  const changes = changesWithinBox(ball, rounding, builder)
   const [lower, upper] = [changes.lower, changes.upper].map((change) => flat(context.rows(change, value)))
   const isPositive = builder.add('Greater', [a, scalar(0)])
   const room = builder.add('Where', [isPositive, builder.add('Neg', [lower]), upper])

@@ -114,23 +114,31 @@ function blockWidth(count: number): number {
 
 /** Lower bound of Σ coefficients·x per row, where x is `value` and in a box: Σ coefficients·middle − Σ |coefficients|·reach. */
 export function emitBoxMinimum(coefficients: string, box: Interval, value: string, context: RowContext): string {
-  const { builder, rounding } = context
   const { centre, reach } = emitCentreAndReach(box, context.samples)
+  return emitMinimumAround(coefficients, centre, reach, value, context)
+}
+
+/** The same where x is no farther from `centre` than `reach`; it is `centre` where that is undefined. */
+export function emitMinimumAround(
+  coefficients: string,
+  centre: string,
+  reach: string | undefined,
+  value: string,
+  context: RowContext,
+): string {
+  const { builder, rounding } = context
   const size = builder.once(`size of ${coefficients}`, () => builder.add('Abs', [coefficients]))
   const gamma = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 8)
   // What rounds is relative to both products; the last factor is for what is added here.
-  const magnitude = builder.add('Add', [builder.add('Abs', [centre]), reach])
-  const error = builder.add('Mul', [magnitude, builder.scalar(gamma * (1 + 2 * gamma))])
-  const wide = rounding.mode === 'covered' ? builder.add('Add', [reach, error]) : reach
-  const downwards = builder.add('Neg', [wide])
-  return emitSumOfProducts(
-    [
-      [coefficients, centre],
-      [size, downwards],
-    ],
-    value,
-    context,
-  )
+  const magnitude = builder.add('Abs', [centre])
+  const error = builder.add('Mul', [
+    reach ? builder.add('Add', [magnitude, reach]) : magnitude,
+    builder.scalar(gamma * (1 + 2 * gamma)),
+  ])
+  const covered = reach ? builder.add('Add', [reach, error]) : error
+  const wide = rounding.mode === 'covered' ? covered : reach
+  const parts = [[coefficients, centre] as const, ...(wide ? [[size, builder.add('Neg', [wide])] as const] : [])]
+  return emitSumOfProducts(parts, value, context)
 }
 
 /** Where Σ coefficients·x is smallest over x in a box, one row each. */

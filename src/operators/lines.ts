@@ -173,7 +173,7 @@ export function emitIntercepts(
   const most = emitParts(gradient, builder).negative ? above : undefined
   if (below === undefined && most === undefined) return undefined
   // Whatever was computed before rounds a few times, too.
-  const allowance = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 16)
+  const allowance = rounding.gamma(context.sumBySignRoundings(featureShape(context.shape(value))!) + 16)
   const wide = (intercept: string, operator: 'Add' | 'Sub') => {
     if (allowance === 0) return intercept
     const error = builder.add('Mul', [builder.add('Abs', [intercept]), builder.scalar(allowance)])

@@ -97,11 +97,13 @@ export interface RowContext extends RuleContext {
   sum(value: string, shape: readonly number[]): string
   /**
    * Sums coefficients over `value` times `below` where they are positive and times `above` where they are negative. These
-   * have one slice per sample; a missing one is zero.
+   * have one slice per sample, and are small next to the value; a missing one is zero.
    */
   sumBySign(coefficients: string, below: string | undefined, above: string | undefined, value: string): string
-  /** Most roundings of any number in one such sum and in what is added to it afterwards. */
+  /** Most roundings of any number in a `sum` and in what is added to it afterwards. */
   sumRoundings(shape: readonly number[]): number
+  /** The same in a `sumBySign`. */
+  sumBySignRoundings(shape: readonly number[]): number
   /** Whether the graph is a small part of a convolutional network. */
   readonly isCrop: boolean
   /** Factors of 0, one row each, where a crop reaches into the padding around a value; 1 elsewhere. */

@@ -3,7 +3,7 @@ import type { IntervalContext, RowContext } from '../operators/operator.js'
 import { ruleContext } from './context.js'
 import type { Crop } from './crop.js'
 import { emitCropped, emitMasks, emitSampleOfCrop } from './emit-crop.js'
-import { emitSum, emitSumBySign, sumRoundings } from './row-sums.js'
+import { emitSum, emitSumBySign, sumBySignRoundings, sumRoundings } from './row-sums.js'
 
 export interface RowLayout {
   /** Names an int32 vector with the slice of each row. */
@@ -71,6 +71,7 @@ export function rowContext(samples: IntervalContext, layout: RowLayout): RowCont
     },
     sum: (value, shape) => emitSum(value, shape, samples),
     sumRoundings: (shape) => sumRoundings(shape) + afterwards,
+    sumBySignRoundings: (shape) => sumBySignRoundings(shape) + afterwards,
   }
   return {
     ...context,

@@ -12,7 +12,9 @@ export interface Minimum {
 }
 
 /** Longer sums go in two steps, which round every number far fewer times than one long sum may. */
-const longestSum = 128
+const longestSum = 32
+/** The same for sums of what is small itself: for one column, onnxruntime multiplies in half the time of two. */
+const longestOfSmall = 128
 /** Up to here the first step is a product with a matrix of ones and zeros, beyond it is one for each block. */
 const longestFolded = 1024
 
@@ -55,10 +57,11 @@ function transposed(matrices: string, perm: readonly number[], builder: GraphBui
 }
 
 /** Sums coefficients over `value` times numbers with one slice per sample: all products of all pairs. */
-export function emitSumOfProducts(
+function emitSumOfProducts(
   pairs: readonly (readonly [coefficients: string, sliced: string])[],
   value: string,
   context: Omit<RowContext, 'sumBySign'>,
+  longest: number,
 ): string {
   const { builder } = context
   const shape = featureShape(context.shape(value))!
@@ -69,7 +72,7 @@ export function emitSumOfProducts(
     return emitSum(sumOf(products), shape, context)
   }
   // The matrix of a slice's rows times a column, or as many as there are partial sums.
-  const isFolded = count > longestSum
+  const isFolded = count > longest
   const products = pairs.map(([coefficients, sliced]) => {
     const rows = context.bySlice(coefficients, [count])
     if (!isFolded) return builder.add('MatMul', [rows, context.ofSlices(sliced, value, [count, 1])])
@@ -93,10 +96,16 @@ export function emitSumBySign(
 ): string {
   const { positive, negative } = emitParts(coefficients, context.builder)
   const pairs = [...(below ? [[positive, below] as const] : []), ...(above ? [[negative, above] as const] : [])]
-  return emitSumOfProducts(pairs, value, context)
+  return emitSumOfProducts(pairs, value, context, longestOfSmall)
 }
 
-/** Most roundings that the sums above do to any summand, the product and the sum of both signs included. */
+/** Most roundings that {@link emitSumBySign} does to any summand. */
+export function sumBySignRoundings(shape: readonly number[]): number {
+  const count = elementCount(shape)
+  return count <= longestOfSmall ? count + 2 : sumRoundings(shape)
+}
+
+/** Most roundings that the other sums do to any summand, the product and the sum of two included. */
 export function sumRoundings(shape: readonly number[]): number {
   const count = elementCount(shape)
   if (count <= longestSum) return count + 2
@@ -126,19 +135,31 @@ export function emitMinimumAround(
   value: string,
   context: RowContext,
 ): string {
-  const { builder, rounding } = context
+  const { builder } = context
   const size = builder.once(`size of ${coefficients}`, () => builder.add('Abs', [coefficients]))
-  const gamma = rounding.gamma(context.sumRoundings(featureShape(context.shape(value))!) + 8)
-  // What rounds is relative to both products; the last factor is for what is added here.
-  const magnitude = builder.add('Abs', [centre])
-  const error = builder.add('Mul', [
-    reach ? builder.add('Add', [magnitude, reach]) : magnitude,
-    builder.scalar(gamma * (1 + 2 * gamma)),
-  ])
-  const covered = reach ? builder.add('Add', [reach, error]) : error
-  const wide = rounding.mode === 'covered' ? covered : reach
-  const parts = [[coefficients, centre] as const, ...(wide ? [[size, builder.add('Neg', [wide])] as const] : [])]
-  return emitSumOfProducts(parts, value, context)
+  const atCentre = emitSumOfProducts([[coefficients, centre]], value, context, longestSum)
+  const downwards = emitDownwards(centre, reach, value, context)
+  if (downwards === undefined) return atCentre
+  return builder.add('Add', [atCentre, emitSumOfProducts([[size, downwards]], value, context, longestOfSmall)])
+}
+
+/** Minus what each coefficient, times its sign, may take away from the product with the centre. */
+function emitDownwards(
+  centre: string,
+  reach: string | undefined,
+  value: string,
+  context: RowContext,
+): string | undefined {
+  const { builder, rounding } = context
+  const times = (numbers: string, factor: number) => builder.add('Mul', [numbers, builder.scalar(-factor)])
+  if (rounding.mode === 'ignored') return reach && times(reach, 1)
+  const shape = featureShape(context.shape(value))!
+  // Of the four roundings more, three are of what is computed here; the last factor is for what is added here.
+  const [ofCentre, ofReach] = [context.sumRoundings(shape), context.sumBySignRoundings(shape)].map((roundings) =>
+    rounding.gamma(roundings + 4),
+  )
+  const error = times(builder.add('Abs', [centre]), ofCentre * (1 + 2 * ofReach))
+  return reach ? builder.add('Add', [times(reach, 1 + ofReach * (1 + 2 * ofReach)), error]) : error
 }
 
 /** Where Σ coefficients·x is smallest over x in a box, one row each. */

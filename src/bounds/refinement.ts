@@ -407,5 +407,5 @@ function describe({ norm, domain, rounding, precision }: BallSettings): string {
 
 /** How many samples to bound together: more of them pay off for small models only. */
 export function samplesPerRun(model: BoundedModel): number {
-  return Math.max(1, Math.min(100, Math.floor(2 ** 16 / elementsPerSample(model.graph))))
+  return Math.max(1, Math.min(100, Math.floor(2 ** 17 / elementsPerSample(model.graph))))
 }

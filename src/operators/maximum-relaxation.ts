@@ -215,12 +215,18 @@ function intervalUnderWindows(value: string, pools: Pools, context: IntervalCont
 function underWindows(value: string, { channels, geometry }: Pools, missing: number, { builder }: RuleContext): string {
   const { inputSizes, kernel } = geometry
   if (areTiles(geometry)) {
+    const outputs = elementCount(inputSizes) / elementCount(kernel)
+    const layout = builder.ints([0, elementCount(kernel), channels * outputs])
+    if (kernel.length === 2 && kernel[0] === kernel[1]) {
+      // Several times as fast as Transpose.
+      const image = builder.add('Reshape', [value, builder.ints([0, channels, ...inputSizes])])
+      return builder.add('Reshape', [builder.add('SpaceToDepth', [image], { blocksize: kernel[0] }), layout])
+    }
     const split = inputSizes.flatMap((size, axis) => [size / kernel[axis], kernel[axis]])
     const tiles = builder.add('Reshape', [value, builder.ints([0, channels, ...split])])
     const perm = [0, ...kernel.map((_, axis) => 2 * axis + 3), 1, ...kernel.map((_, axis) => 2 * axis + 2)]
     const elementsFirst = builder.add('Transpose', [tiles], { perm })
-    const outputs = elementCount(inputSizes) / elementCount(kernel)
-    return builder.add('Reshape', [elementsFirst, builder.ints([0, elementCount(kernel), channels * outputs])])
+    return builder.add('Reshape', [elementsFirst, layout])
   }
   const { taps, outputs, elements } = tapsByElement(geometry)
   const flat = builder.add('Reshape', [value, builder.ints([0, channels, elementCount(inputSizes)])])

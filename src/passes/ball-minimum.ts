@@ -4,7 +4,7 @@ import { sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
-import { emitBoxMinimum, emitMinimumAround, type Minimum } from './row-sums.js'
+import { emitMinimumAround, emitSmallBoxMinimum, type Minimum } from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
@@ -19,6 +19,7 @@ export interface Ball {
 
 const largestCoefficients = 16
 const leastReach = 1e-12
+const leastSquare = 2 ** -100
 // In smaller parts of a ball the box is what matters.
 const leastShare = 1 / 8
 
@@ -33,7 +34,7 @@ export function emitBallMinimum(coefficients: string, ball: Ball, value: string,
   const { builder } = context
   const changes = changesWithinBox(ball, context.rounding, builder)
   const atCentre = emitMinimumAround(coefficients, ball.centre, undefined, value, context)
-  const overBox = emitBoxMinimum(coefficients, changes, value, context)
+  const overBox = emitSmallBoxMinimum(coefficients, changes, value, context)
   const { bound, nearest } =
     ball.norm === 'l2'
       ? emitEuclidean(coefficients, ball, changes, value, context)
@@ -59,51 +60,44 @@ function emitEuclidean(
   const { builder, rounding, bySlice } = context
   const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
+  const product = (left: string, right: string) => builder.add('Mul', [left, right])
   const gamma = rounding.gamma(count + context.sumRoundings([1]) + 24)
   const a = bySlice(coefficients, [count])
-  const vector = (numbers: string) => builder.add('Reshape', [numbers, builder.ints([-1])])
-  const squares = (numbers: string) => vector(builder.add(sumOfSquares, [numbers, builder.ints([2])]))
+  const squares = (numbers: string) => builder.add(sumOfSquares, [numbers, builder.ints([2])])
+  const vector = (numbers: string) => allowUnderflow(builder.add('Reshape', [numbers, builder.ints([-1])]), context)
 
-  const radius = context.numbers(ball.radius)
-  const norm = builder.add('Sqrt', [builder.add('Add', [squares(a), scalar(rounding.underflow)])])
-  const length = builder.add('Mul', [builder.add('Max', [norm, scalar(1e-15)]), scalar(1 + 2 * gamma)])
-  const overBall = builder.add('Neg', [builder.add('Mul', [radius, length])])
-  const outwards = (bound: string, factor: number) => builder.add('Mul', [bound, scalar(1 + factor * gamma)])
+  // No less than what underflows, for any radius.
+  const reach = builder.add('Max', [ball.radius, scalar(leastReach)])
+  const radius = bySlice(context.numbers(reach), [1])
+  const norm = builder.add('Sqrt', [builder.add('Add', [squares(a), scalar(leastSquare)])])
+  const length = product(norm, scalar(1 + 2 * gamma))
+  const overBall = product(product(radius, length), scalar(-1 - 2 * gamma))
   if (!ball.clipped) {
     const share = builder.add('Neg', [builder.add('Div', [radius, length])])
-    return { bound: outwards(overBall, 2), nearest: builder.add('Mul', [a, bySlice(share, [1])]) }
+    return { bound: vector(overBall), nearest: product(a, share) }
   }
   const [lowest, highest] = [changes.lower, changes.upper].map((change) => context.ofSlices(change, value, [1, count]))
-  const reach = builder.add('Max', [radius, scalar(leastReach)])
-  const steps = builder.add('Div', [
-    bySlice(builder.add('Div', [reach, length]), [1]),
-    emitReachableShare(changes, ball, value, context),
-  ])
-  const step = vector(steps)
-  const free = builder.add('Mul', [a, builder.add('Neg', [steps])])
+  const share = emitReachableShare(changes, reach, value, context)
+  const lengthOfFree = builder.add('Div', [radius, share])
+  const step = builder.add('Div', [builder.add('Neg', [lengthOfFree]), length])
+  const free = product(a, step)
   const change = builder.add('Min', [builder.add('Max', [free, lowest]), highest])
   const distances = squares(builder.add('Sub', [change, free]))
-  const lengthOfFree = builder.add('Mul', [length, step])
-  const parts = [
-    outwards(builder.add('Mul', [lengthOfFree, lengthOfFree]), 8),
-    builder.add('Add', [builder.add('Mul', [radius, radius]), scalar(rounding.underflow)]),
-  ]
-  const rest = builder.add('Sub', [builder.add('Add', parts), distances])
-  const overBoth = builder.add('Mul', [builder.add('Div', [scalar(-0.5), step]), rest])
-  const bound = builder.add('Max', [outwards(overBall, 2), outwards(overBoth, 8)])
-  return { bound: allowUnderflow(bound, context), nearest: change }
+  const both = builder.add('Add', [product(lengthOfFree, lengthOfFree), product(radius, radius)])
+  const rest = builder.add('Sub', [product(both, scalar(1 + 8 * gamma)), distances])
+  const overBoth = product(builder.add('Div', [scalar(0.5 + 4 * gamma), step]), rest)
+  return { bound: vector(builder.add('Max', [overBall, overBoth])), nearest: change }
 }
 
 /**
  * Of coefficients that are all alike, but of either sign: how far the minimiser over ball and box is from the centre, as a part of
  * the radius, where the box only cuts off single coordinates of the minimiser over the ball. [slices, 1, 1].
  */
-function emitReachableShare({ lower, upper }: Interval, ball: Ball, value: string, context: RowContext): string {
+function emitReachableShare({ lower, upper }: Interval, reach: string, value: string, context: RowContext): string {
   const { builder } = context
   const shape = featureShape(context.samples.shape(value))!
   const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
-  const reach = builder.add('Max', [ball.radius, scalar(leastReach)])
   const perRadius = builder.add('Div', [scalar(Math.sqrt(count)), reach])
   const unit = builder.add('Reshape', [perRadius, builder.ints([-1, ...shape.map(() => 1)])])
   const part = (room: string) => {

@@ -14,7 +14,7 @@ export interface Minimum {
 /** Longer sums go in two steps, which round every number far fewer times than one long sum may. */
 const longestSum = 32
 /** The same for sums of what is small itself: for one column, onnxruntime multiplies in half the time of two. */
-const longestOfSmall = 128
+const longestOfSmall = 4096
 /** Up to here the first step is a product with a matrix of ones and zeros, beyond it is one for each block. */
 const longestFolded = 1024
 
@@ -61,7 +61,6 @@ function emitSumOfProducts(
   pairs: readonly (readonly [coefficients: string, sliced: string])[],
   value: string,
   context: Omit<RowContext, 'sumBySign'>,
-  longest: number,
 ): string {
   const { builder } = context
   const shape = featureShape(context.shape(value))!
@@ -72,7 +71,7 @@ function emitSumOfProducts(
     return emitSum(sumOf(products), shape, context)
   }
   // The matrix of a slice's rows times a column, or as many as there are partial sums.
-  const isFolded = count > longest
+  const isFolded = count > longestSum
   const products = pairs.map(([coefficients, sliced]) => {
     const rows = context.bySlice(coefficients, [count])
     if (!isFolded) return builder.add('MatMul', [rows, context.ofSlices(sliced, value, [count, 1])])
@@ -86,6 +85,22 @@ function emitSumOfProducts(
     : builder.add('Reshape', [sumOf(products), builder.ints([-1])])
 }
 
+/** The same for numbers that are small next to `value`: the rounding of their sum matters little. */
+function emitSumOfSmall(
+  pairs: readonly (readonly [coefficients: string, sliced: string])[],
+  value: string,
+  context: Omit<RowContext, 'sumBySign'>,
+): string {
+  const { builder } = context
+  const count = elementCount(featureShape(context.shape(value))!)
+  if (count > longestOfSmall) return emitSumOfProducts(pairs, value, context)
+  const products = pairs.map(([coefficients, sliced]) =>
+    builder.add('MatMul', [context.bySlice(coefficients, [count]), context.ofSlices(sliced, value, [count, 1])]),
+  )
+  const sum = products.reduce((total, product) => builder.add('Add', [total, product]))
+  return builder.add('Reshape', [sum, builder.ints([-1])])
+}
+
 /** See {@link RowContext}. */
 export function emitSumBySign(
   coefficients: string,
@@ -96,7 +111,7 @@ export function emitSumBySign(
 ): string {
   const { positive, negative } = emitParts(coefficients, context.builder)
   const pairs = [...(below ? [[positive, below] as const] : []), ...(above ? [[negative, above] as const] : [])]
-  return emitSumOfProducts(pairs, value, context, longestOfSmall)
+  return emitSumOfSmall(pairs, value, context)
 }
 
 /** Most roundings that {@link emitSumBySign} does to any summand. */
@@ -127,6 +142,21 @@ export function emitBoxMinimum(coefficients: string, box: Interval, value: strin
   return emitMinimumAround(coefficients, centre, reach, value, context)
 }
 
+/** The same for a box whose ends are small next to `value`. */
+export function emitSmallBoxMinimum(coefficients: string, box: Interval, value: string, context: RowContext): string {
+  const { builder, rounding } = context
+  const { centre, reach } = emitCentreAndReach(box, context.samples)
+  const gamma = rounding.gamma(context.sumBySignRoundings(featureShape(context.shape(value))!) + 8)
+  const size = builder.add('Add', [builder.add('Abs', [centre]), reach])
+  const error = builder.add('Mul', [size, builder.scalar(gamma * (1 + 2 * gamma))])
+  const wide = rounding.mode === 'covered' ? builder.add('Add', [reach, error]) : reach
+  const pairs = [
+    [coefficients, centre] as const,
+    [emitSize(coefficients, builder), builder.add('Neg', [wide])] as const,
+  ]
+  return emitSumOfSmall(pairs, value, context)
+}
+
 /** The same where x is no farther from `centre` than `reach`; it is `centre` where that is undefined. */
 export function emitMinimumAround(
   coefficients: string,
@@ -136,11 +166,14 @@ export function emitMinimumAround(
   context: RowContext,
 ): string {
   const { builder } = context
-  const size = builder.once(`size of ${coefficients}`, () => builder.add('Abs', [coefficients]))
-  const atCentre = emitSumOfProducts([[coefficients, centre]], value, context, longestSum)
+  const atCentre = emitSumOfProducts([[coefficients, centre]], value, context)
   const downwards = emitDownwards(centre, reach, value, context)
   if (downwards === undefined) return atCentre
-  return builder.add('Add', [atCentre, emitSumOfProducts([[size, downwards]], value, context, longestOfSmall)])
+  return builder.add('Add', [atCentre, emitSumOfSmall([[emitSize(coefficients, builder), downwards]], value, context)])
+}
+
+function emitSize(coefficients: string, builder: GraphBuilder): string {
+  return builder.once(`size of ${coefficients}`, () => builder.add('Abs', [coefficients]))
 }
 
 /** Minus what each coefficient, times its sign, may take away from the product with the centre. */

@@ -1,5 +1,4 @@
 import type { Budget } from '../budget.js'
-import type { Results } from '../engine/engine.js'
 import { floatTensor, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Graph, type Tensor } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
@@ -175,6 +174,7 @@ export class Refinement {
    */
   async refine(iterations = 0): Promise<void> {
     const { graph } = this.#model
+    let exact: string[] = []
     for (const value of nonlinearInputs(graph)) {
       if (!(await this.#budget.next())) return
       // In a half-space no interval is exact.
@@ -187,16 +187,22 @@ export class Refinement {
       }
       // No line comes before it, and no other bound.
       if (isLinear && iterations > 0 && this.#known.has(value)) continue
-      const { lower, upper, loose } = await this.#intervals(value, !isExact)
-      const bounds = { lower: lower.data as FloatArray, upper: upper.data as FloatArray }
+      if (isExact && !inherited) {
+        // Those of the next value take them along.
+        exact.push(value)
+        continue
+      }
+      const loose = await this.#takeIntervals([...exact, value], isExact ? undefined : value)
+      exact = []
+      const bounds = this.#boundsOf(value)
       if (inherited) this.#meet(bounds, inherited)
-      this.#know(value, bounds, lower.shape)
-      if (isExact) continue
+      if (!loose) continue
       const isOpen = (index: number) => !inherited || (bounds.lower[index] < 0 && bounds.upper[index] > 0)
       const elements = chosen(loose.data.length, (index) => Boolean(loose.data[index]) && isOpen(index))
       await this.#tightenAll(value, elements, iterations)
       if (inherited) this.#meet(this.#boundsOf(value), inherited)
     }
+    await this.#takeIntervals(exact)
   }
 
   /** Bounds elements from both sides, as far as both matter. */
@@ -210,8 +216,8 @@ export class Refinement {
     const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
     const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
     await this.#tighten(value, likelyOn, likelyOff, iterations)
-    const { loose } = await this.#intervals(value, true)
-    const stillLoose = (these: Int32Array) => these.filter((index) => loose.data[index])
+    const loose = await this.#takeIntervals([], value)
+    const stillLoose = (these: Int32Array) => these.filter((index) => loose!.data[index])
     await this.#tighten(value, stillLoose(likelyOff), stillLoose(likelyOn), iterations)
   }
 
@@ -224,10 +230,7 @@ export class Refinement {
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
   async refineLinear(): Promise<void> {
     const { graph } = this.#model
-    for (const value of lastLinearValues(graph).filter((value) => hasDualNorms(graph, value, this.#settings))) {
-      const { lower, upper } = await this.#intervals(value, false)
-      this.#know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
-    }
+    await this.#takeIntervals(lastLinearValues(graph).filter((value) => hasDualNorms(graph, value, this.#settings)))
   }
 
   /**
@@ -322,22 +325,29 @@ export class Refinement {
     this.#known.add(value)
   }
 
-  async #intervals(value: string, selects: boolean): Promise<Results> {
+  /**
+   * Bounds those of the values that nothing is known of by intervals, and gives which elements of `selected` are worth bounding
+   * more tightly.
+   */
+  async #takeIntervals(of: readonly string[], selected?: string): Promise<Tensor | undefined> {
     const { graph } = this.#model
-    if (hasDualNorms(graph, value, this.#settings)) {
-      this.#feeds[dualNormsName(value)] = await dualNormsOf(
-        this.#model,
-        value,
-        this.#settings.norm,
-        this.#settings.precision,
-      )
+    const { norm, precision } = this.#settings
+    const values = of.filter((value) => !this.#known.has(value))
+    if (values.length === 0 && selected === undefined) return undefined
+    for (const value of values.filter((value) => hasDualNorms(graph, value, this.#settings))) {
+      this.#feeds[dualNormsName(value)] = await dualNormsOf(this.#model, value, norm, precision)
     }
     const known = [...this.#known].join()
-    const key = `interval ${selects ? 'and loose ' : ''}${value} ${describe(this.#settings)} given ${known}`
+    const key = `intervals ${values} loose ${selected} ${describe(this.#settings)} given ${known}`
     const stage = await stageOf(this.#model, key, () =>
-      intervalGraph(graph, value, this.#known, this.#settings, selects),
+      intervalGraph(graph, values, selected, this.#known, this.#settings),
     )
-    return stage.run(this.#feeds)
+    const results = await stage.run(this.#feeds)
+    for (const value of values) {
+      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[name])
+      this.#know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
+    }
+    return results.loose
   }
 
   /** Bounds elements, counted over all samples, from below and others from above. */
@@ -347,13 +357,13 @@ export class Refinement {
     const rows = sidesOf(below, above, lower.length / this.#count)
     const { bounds } = await this.#bound(value, rows, 'input', iterations)
     // A bound that is NaN is not larger, so that the interval stays.
-    below.forEach((index, row) => {
-      if (bounds[row] > lower[index]) lower[index] = bounds[row]
-    })
-    above.forEach((index, place) => {
+    for (let row = 0; row < below.length; row++) {
+      if (bounds[row] > lower[below[row]]) lower[below[row]] = bounds[row]
+    }
+    for (let place = 0; place < above.length; place++) {
       const bound = -bounds[below.length + place]
-      if (bound < upper[index]) upper[index] = bound
-    })
+      if (bound < upper[above[place]]) upper[above[place]] = bound
+    }
     // Only where rounding is ignored can the two bounds pass each other.
     for (let index = 0; index < lower.length; index++) {
       if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]

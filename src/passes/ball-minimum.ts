@@ -1,10 +1,16 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
-import { sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
+import { sumOfPositives } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
-import { emitMinimumAround, emitSmallBoxMinimum, type Minimum } from './row-sums.js'
+import {
+  emitMinimumAround,
+  emitSmallBoxMinimum,
+  emitSumOfSquares,
+  type Minimum,
+  sumOfSquaresRoundings,
+} from './row-sums.js'
 
 /** The inputs that a bound ranges over: names in the built graph, one slice per sample. */
 export interface Ball {
@@ -61,12 +67,12 @@ function emitEuclidean(
   const count = elementCount(featureShape(context.shape(value))!)
   const scalar = (value: number) => builder.scalar(value)
   const product = (left: string, right: string) => builder.add('Mul', [left, right])
-  const gamma = rounding.gamma(count + context.sumRoundings([1]) + 24)
+  const gamma = rounding.gamma(sumOfSquaresRoundings(count) + context.sumRoundings([1]) + 24)
   const a = bySlice(coefficients, [count])
-  const squares = (numbers: string) => builder.add(sumOfSquares, [numbers, builder.ints([2])])
+  const squares = (perRow: string) => emitSumOfSquares(perRow, count, context)
   const vector = (numbers: string) => allowUnderflow(builder.add('Reshape', [numbers, builder.ints([-1])]), context)
 
-  // No less than what underflows, for any radius.
+  // Large enough that no square of it underflows.
   const reach = builder.add('Max', [ball.radius, scalar(leastReach)])
   const radius = bySlice(context.numbers(reach), [1])
   const norm = builder.add('Sqrt', [builder.add('Add', [squares(a), scalar(leastSquare)])])

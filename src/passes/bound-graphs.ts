@@ -17,26 +17,28 @@ export const dualNormsName = (value: string) => `bound:dual norms ${value}`
 export type Known = ReadonlySet<string>
 
 /**
- * A graph from bounds of the input and of `known` values to interval bounds `lower` and `upper` of `value` and, with
- * `selects`, to `loose`: the elements of it that are worth bounding more tightly.
+ * A graph from bounds of the input and of `known` values to interval bounds of `values`, under the names of inputs that hold
+ * them, and to `loose`: the elements of `selected` that are worth bounding more tightly.
  */
 export function intervalGraph(
   graph: TypedGraph,
-  value: string,
+  values: readonly string[],
+  selected: string | undefined,
   known: Known,
   settings: BallSettings,
-  selects: boolean,
 ): Graph {
   const builder = new GraphBuilder(graph.opset, settings.precision)
   const declared = declareKnown(graph, builder, known)
-  const isTarget = (name: string) => name === value && !known.has(name) && hasDualNorms(graph, value, settings)
+  const isTarget = (name: string) => values.includes(name) && !known.has(name) && hasDualNorms(graph, name, settings)
   const context: IntervalContext = intervalContext(graph, builder, roundingOf(settings.rounding), (name) =>
     isTarget(name) ? emitPrefixInterval(name, graph, builder, declared, settings) : declared(name),
   )
-  const { lower, upper } = context.interval(value)
-  builder.output('lower', lower)
-  builder.output('upper', upper)
-  if (selects) builder.output('loose', emitLoose(value, context))
+  for (const value of values) {
+    const { lower, upper } = context.interval(value)
+    builder.output(lowerName(value), lower)
+    builder.output(upperName(value), upper)
+  }
+  if (selected !== undefined) builder.output('loose', emitLoose(selected, context))
   return builder.build()
 }
 

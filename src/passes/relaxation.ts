@@ -184,9 +184,10 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
   }
   const atInput = gradients.get(graph.inputs[0].name)
   const minimum = atInput === undefined ? undefined : minimize(atInput)
+  // The seed is no product.
+  const values = [...gradients.keys()].filter((value) => value !== target)
   const exact = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
-  const constant =
-    rounding.mode === 'covered' ? builder.add('Sub', [exact, emitUnderflow(gradients.keys(), context)]) : exact
+  const constant = rounding.mode === 'covered' ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
   const bound = minimum ? builder.add('Add', [constant, minimum.bound]) : constant
   return { bound, constant, minimiser: minimum?.point, gradients, relaxed, taken, contextWith }
 }
@@ -280,9 +281,9 @@ function mayAddConstant(node: GraphNode, context: RowContext): boolean {
 }
 
 /** Products of coefficients that underflow lose at most this much of each value that they multiply. */
-function emitUnderflow(values: Iterable<string>, context: RowContext): string {
+function emitUnderflow(values: readonly string[], context: RowContext): string {
   const { builder, rounding, samples } = context
-  const all = new Set([...values].map(context.whole.value))
+  const all = new Set(values.map(context.whole.value))
   const sums = [...all].flatMap((value) => {
     const { lower, upper } = samples.interval(value)
     const rows = builder.ints([-1, elementCount(valueShape(value, samples))])

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
-import { emitRowSum } from '../operators/batch-invariant.js'
+import { emitRowSum, sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
 import { emitParts } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 import { emitCentreAndReach } from '../operators/ranges.js'
@@ -40,6 +40,24 @@ export function emitSum(
   const width = blockWidth(count)
   const partial = emitRowSum(rowsOf(value, width), width, builder)
   return vector(emitRowSum(rowsOf(partial, count / width), count / width, builder))
+}
+
+/** Sums the squares of numbers with one row each, `count` of them: [slices, rows of a slice, 1]. */
+export function emitSumOfSquares(
+  perRow: string,
+  count: number,
+  { builder, bySlice }: Pick<RowContext, 'builder' | 'bySlice'>,
+): string {
+  const squares = (numbers: string) => builder.add(sumOfSquares, [numbers, builder.ints([2])])
+  if (count <= longestFolded) return squares(bySlice(perRow, [count]))
+  const width = blockWidth(count)
+  const partial = squares(bySlice(perRow, [width]))
+  return builder.add(sumOfPositives, [bySlice(partial, [count / width]), builder.ints([2])])
+}
+
+/** Most roundings that it does to any square. */
+export function sumOfSquaresRoundings(count: number): number {
+  return count <= longestFolded ? count + 1 : sumRoundings([count])
 }
 
 /** A matrix [partial sums, count] that adds up every so many numbers. What it multiplies by 0 changes no sum. */

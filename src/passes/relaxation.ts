@@ -187,7 +187,8 @@ export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, ou
   // The seed is no product.
   const values = [...gradients.keys()].filter((value) => value !== target)
   const exact = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
-  const constant = rounding.mode === 'covered' ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
+  const covers = rounding.mode === 'covered' && values.length > 0
+  const constant = covers ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
   const bound = minimum ? builder.add('Add', [constant, minimum.bound]) : constant
   return { bound, constant, minimiser: minimum?.point, gradients, relaxed, taken, contextWith }
 }

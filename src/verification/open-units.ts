@@ -1,5 +1,5 @@
 import type { Refinement, ValueBounds } from '../bounds/refinement.js'
-import { type Rows, rowFeeds } from '../bounds/rows.js'
+import { type Rows, rowFeeds, sidesOf } from '../bounds/rows.js'
 import { rowsPerRun, stageOf } from '../bounds/stage.js'
 import { floatTensor } from '../graph/builder.js'
 import { featureShape, type Tensor } from '../graph/graph.js'
@@ -57,13 +57,16 @@ export async function openUnitsOf(
   for (const value of values) {
     const { lower, upper } = bounds.get(value)!
     const own = openOf({ lower, upper })
-    const none = own.map(() => -1)
-    const inputs = await functionsOf(model, value, { sample: own.map(() => 0), plus: own, minus: none }, open, feeds)
+    const inputs = await functionsOf(model, value, sidesOf(own, [], lower.length), open, feeds)
     own.forEach((unit, index) => {
       units.push({ input: inputs[index], lower: lower[unit], upper: upper[unit] })
     })
   }
-  const rows = { sample: rivals.map(() => 0), plus: rivals.map(() => label), minus: rivals }
+  const rows = {
+    sample: new Int32Array(rivals.length),
+    plus: new Int32Array(rivals.length).fill(label),
+    minus: Int32Array.from(rivals),
+  }
   return { units, margins: await functionsOf(model, graph.outputs[0].name, rows, open, feeds) }
 }
 

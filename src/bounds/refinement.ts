@@ -4,6 +4,7 @@ import { elementCount, featureShape, type Graph, type Tensor } from '../graph/gr
 import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
+  found,
   hasDualNorms,
   intervalGraph,
   isExactInterval,
@@ -344,7 +345,7 @@ export class Refinement {
     )
     const results = await stage.run(this.#feeds)
     for (const value of values) {
-      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[name])
+      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
       this.#know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
     }
     return results.loose

@@ -16,9 +16,12 @@ export const dualNormsName = (value: string) => `bound:dual norms ${value}`
 /** What a bound graph is given: bounds of these values, besides those of the model's input. */
 export type Known = ReadonlySet<string>
 
+/** Name of the output that holds what {@link intervalGraph} found. */
+export const found = (input: string) => `found ${input}`
+
 /**
- * A graph from bounds of the input and of `known` values to interval bounds of `values`, under the names of inputs that hold
- * them, and to `loose`: the elements of `selected` that are worth bounding more tightly.
+ * A graph from bounds of the input and of `known` values to interval bounds of `values`, named by {@link found} after the inputs
+ * that hold them, and to `loose`: the elements of `selected` that are worth bounding more tightly.
  */
 export function intervalGraph(
   graph: TypedGraph,
@@ -35,8 +38,8 @@ export function intervalGraph(
   )
   for (const value of values) {
     const { lower, upper } = context.interval(value)
-    builder.output(lowerName(value), lower)
-    builder.output(upperName(value), upper)
+    builder.output(found(lowerName(value)), lower)
+    builder.output(found(upperName(value)), upper)
   }
   if (selected !== undefined) builder.output('loose', emitLoose(selected, context))
   return builder.build()

@@ -4,7 +4,7 @@ import { largeNetwork } from './large-networks/load.mjs'
 import { publishedAttacks } from './published-attacks.mjs'
 import { printTable } from './table.mjs'
 
-const { attack, carliniWagner, deepFool, linearRegion } = unfooled
+const { alma, attack, boundaryProjection, carliniWagner, deepFool, linearRegion } = unfooled
 
 const count = Number(process.env.UNFOOLED_SAMPLES ?? 50)
 // Of CW for each constant; the paper has 10 000.
@@ -12,11 +12,15 @@ const steps = Number(process.env.UNFOOLED_STEPS ?? 1000)
 const only = process.env.UNFOOLED_NETWORK
 const seed = 1
 
-/** Mean ratio and improvement rate in per cent, as printed. Deep networks are searched for one class, as in the paper. */
+// Regions of deep networks are so small that descending from one to the next leads nowhere: what counts is the start. As
+// in the paper, one class is looked for there.
+const deep = { targetClasses: 1, starts: [boundaryProjection({ norm: 'l2' }), alma({ steps: 1000 })] }
+
+/** Mean ratio and improvement rate in per cent, as printed. */
 const networks = {
-  '1x1024_plain': { printed: { CW: [1.029, 94.4], DeepFool: [1.157, 99.9] }, targetClasses: 9 },
-  '1x1024_at': { printed: { CW: [1.066, 83.3], DeepFool: [2.107, 100] }, targetClasses: 9 },
-  '5x1024_plain': { printed: { CW: [1.021, 89.3], DeepFool: [1.12, 100] }, targetClasses: 1 },
+  '1x1024_plain': { printed: { CW: [1.029, 94.4], DeepFool: [1.157, 99.9] }, settings: {} },
+  '1x1024_at': { printed: { CW: [1.066, 83.3], DeepFool: [2.107, 100] }, settings: {} },
+  '5x1024_plain': { printed: { CW: [1.021, 89.3], DeepFool: [1.12, 100] }, settings: deep },
 }
 
 const own = {
@@ -33,10 +37,10 @@ export async function reproduceWide() {
   const inputs = { data: samples.inputs.data.slice(0, count * 784), shape: [count, 1, 28, 28] }
   const request = { inputs, labels: samples.labels.slice(0, count) }
   const rows = []
-  for (const [name, { printed, targetClasses }] of Object.entries(networks)) {
+  for (const [name, { printed, settings }] of Object.entries(networks)) {
     if (only && name !== only) continue
     const model = await largeNetwork(name, { domain: [0, 1] })
-    const best = await timed(() => attack(model, linearRegion({ targetClasses }), { ...request, seed }))
+    const best = await timed(() => attack(model, linearRegion(settings), { ...request, seed }))
     const eligible = [...best.result.samples.keys()].filter((index) => best.result.samples[index].eligible)
     const distancesOf = ({ samples }) => samples.map(({ distance }) => distance?.l2 ?? Number.POSITIVE_INFINITY)
     const shortest = distancesOf(best.result)

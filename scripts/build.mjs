@@ -1,4 +1,5 @@
-// Builds dist/esm (tsc: code and declarations) and dist/cjs (esbuild, file by file, for Jest and require()).
+// Builds dist/esm (tsc: code and declarations; esbuild takes the comments out of the code, which declarations have too) and
+// dist/cjs (esbuild, file by file, for Jest and require()).
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -16,21 +17,25 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/pack
 const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
 if (status !== 0) process.exit(1)
 
-await build({
+const fileByFile = {
   entryPoints: readdirSync(esm, { recursive: true })
     .filter((file) => file.endsWith('.js'))
     .map((file) => join(esm, file)),
-  outdir: cjs,
   outbase: esm,
-  format: 'cjs',
   platform: 'node',
   target: 'node20',
   logLevel: 'warning',
+}
+await build({
+  ...fileByFile,
+  outdir: cjs,
+  format: 'cjs',
   define: { 'import.meta.url': 'importMetaUrl' },
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href" },
   // Jest runs CommonJS without import().
   supported: { 'dynamic-import': false },
 })
+await build({ ...fileByFile, outdir: esm, format: 'esm', allowOverwrite: true })
 cpSync(esm, cjs, { recursive: true, filter: (source) => !source.endsWith('.js') })
 writeFileSync(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
 for (const folder of [esm, cjs]) copyFileSync(join(root, worker), join(folder, worker))

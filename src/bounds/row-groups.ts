@@ -16,8 +16,17 @@ interface Block {
   readonly length: number
 }
 
-/** Blocks that are counted as long as the first one, the longest. */
+/** Blocks of rows, the longest first. */
 type Group = readonly Block[]
+
+// onnxruntime rounds products with one column otherwise where less than four rows are left. So that what a row gives does not
+// depend on the others, it has three with it.
+const multiple = 4
+
+/** The places that each block of a group has. */
+function placesOf([longest]: Group): number {
+  return Math.ceil(longest.length / multiple) * multiple
+}
 
 /** Rows in groups of at most `inGroup`, equally many of each sample in a group; about `inRun` of them in a run. */
 export function groupRows(rows: Rows, { inGroup, inRun }: RowLimits): RowGroups[] {
@@ -32,14 +41,14 @@ export function groupRows(rows: Rows, { inGroup, inRun }: RowLimits): RowGroups[
 }
 
 function placed(groups: readonly Group[], order: Int32Array, { sample, plus, minus }: Rows): RowGroups {
-  const counts = groups.map((group) => group.length * group[0].length)
+  const counts = groups.map((group) => group.length * placesOf(group))
   const [most, width] = [Math.max(...groups.map(({ length }) => length)), Math.max(...counts)]
   const places = groups.length * width
   const rowAt = new Int32Array(places).fill(-1)
   const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(places)]
   groups.forEach((group, index) => {
     group.forEach(({ start, length }, block) => {
-      rowAt.set(order.subarray(start, start + length), index * width + block * group[0].length)
+      rowAt.set(order.subarray(start, start + length), index * width + block * placesOf(group))
     })
     for (let block = 0; block < most; block++) {
       samples[index * most + block] = sample[order[(group[block] ?? group[0]).start]]

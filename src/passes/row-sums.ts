@@ -13,8 +13,11 @@ export interface Minimum {
 
 /** Longer sums go in two steps, which round every number far fewer times than one long sum may. */
 const longestSum = 32
-/** The same for sums of what is small itself: for one column, onnxruntime multiplies in half the time of two. */
-const longestOfSmall = 4096
+/**
+ * The same for sums of what is small itself: for one column, onnxruntime multiplies in half the time of two. Longer ones it
+ * may cut into parts for several threads, at whose ends it rounds otherwise.
+ */
+const longestOfSmall = 128
 /** Up to here the first step is a product with a matrix of ones and zeros, beyond it is one for each block. */
 const longestFolded = 1024
 

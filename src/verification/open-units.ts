@@ -1,5 +1,5 @@
 import type { Refinement, ValueBounds } from '../bounds/refinement.js'
-import { type Rows, rowFeeds, sidesOf } from '../bounds/rows.js'
+import { marginRows, type Rows, rowFeeds, sidesOf } from '../bounds/rows.js'
 import { rowsPerRun, stageOf } from '../bounds/stage.js'
 import { floatTensor } from '../graph/builder.js'
 import { featureShape, type Tensor } from '../graph/graph.js'
@@ -27,7 +27,7 @@ export interface OpenUnit {
 export interface OpenUnits {
   /** In the order of the model. */
   readonly units: readonly OpenUnit[]
-  /** Margins over the rivals. */
+  /** Margins over all other classes, in their order. */
   readonly margins: readonly BetweenUnits[]
 }
 
@@ -42,7 +42,6 @@ export async function openUnitsOf(
   bounds: Refinement['bounds'],
   sample: Float64Array,
   label: number,
-  rivals: readonly number[],
 ): Promise<OpenUnits> {
   const { graph, featureShape: features } = model
   const values = [...unitInputs(graph).keys()]
@@ -62,11 +61,7 @@ export async function openUnitsOf(
       units.push({ input: inputs[index], lower: lower[unit], upper: upper[unit] })
     })
   }
-  const rows = {
-    sample: new Int32Array(rivals.length),
-    plus: new Int32Array(rivals.length).fill(label),
-    minus: Int32Array.from(rivals),
-  }
+  const rows = marginRows([label], model.classes)
   return { units, margins: await functionsOf(model, graph.outputs[0].name, rows, open, feeds) }
 }
 

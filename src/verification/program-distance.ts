@@ -87,12 +87,11 @@ class Search {
   /** Until the distance is known, the budget ends, or there is no ball with few enough open units. */
   async run(): Promise<void> {
     const { model } = this.#context
-    const rivals = range(model.classes).filter((other) => other !== this.#label)
     const { sample, room } = this.#nearest
     while (this.#lower < this.#nearest.limit) {
       const ball = await this.#nextBall()
       if (!ball) return
-      const open = await openUnitsOf(model, ball.bounds, sample, this.#label, rivals)
+      const open = await openUnitsOf(model, ball.bounds, sample, this.#label)
       const program = new BallProgram(this.#norm, open, room)
       const before = this.#nearest.reach
       const lower = await this.#explore(program, ball.radius)

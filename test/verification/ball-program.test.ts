@@ -52,7 +52,7 @@ async function programOf(norm: 'linf' | 'l1', radius: number) {
   const [logits] = await logitsInFloat64(model, [sample])
   const label = logits.indexOf(Math.max(...logits))
   const rivals = range(3).filter((other) => other !== label)
-  const open = await openUnitsOf(model, refinement.bounds, sample, label, rivals)
+  const open = await openUnitsOf(model, refinement.bounds, sample, label)
   const program = new BallProgram(norm, open, room)
   /** A displacement of the ball. */
   const draw = () => {

@@ -1,7 +1,7 @@
 import type { BudgetSettings } from '../src/budget.js'
-import type { Evidence, ShardOfSamples } from '../src/evidence.js'
-import { shardAlone } from '../src/reasons.js'
-import { holds, passes } from '../src/verdict.js'
+import type { Evidence, ShardOfSamples } from '../src/checks/evidence.js'
+import { shardAlone } from '../src/checks/reasons.js'
+import { holds, passes } from '../src/checks/verdict.js'
 import { failureMessage, triedAgain } from './message.js'
 import type { BaselinePlace } from './to-match-robustness-baseline.js'
 

@@ -1,4 +1,3 @@
-import type { Comparison, PairedComparison } from '../src/baseline/compare.js'
 import type {
   AttackEvidence,
   AttackFinding,
@@ -14,9 +13,10 @@ import type {
   PropertyFinding,
   RegressionAttackEvidence,
   RegressionFinding,
-} from '../src/evidence.js'
+} from '../src/checks/evidence.js'
+import { beyond, decibels } from '../src/checks/reasons.js'
 import { formatCount, formatNumber, formatPercent } from '../src/format.js'
-import { beyond, decibels } from '../src/reasons.js'
+import type { Comparison, PairedComparison } from '../src/measures/compare-outcomes.js'
 import type { Interval } from '../src/statistics/binomial.js'
 
 /** How many samples a message shows before it only counts the rest. */

@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 // Not the global ones, which tests replace.
 import { clearInterval, setInterval } from 'node:timers'
-import { describeProgress, type Progress, watchProgress } from '../src/progress.js'
+import { describeProgress, type Progress, watchProgress } from '../src/checks/progress.js'
 
 /** Checks that are done before it are not worth a line. */
 const milliseconds = 5000

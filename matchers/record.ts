@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import { type Evidence, encodeEvidence } from '../src/evidence.js'
+import { type Evidence, encodeEvidence } from '../src/checks/evidence.js'
 
 interface Task {
   readonly meta: object

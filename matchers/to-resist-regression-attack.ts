@@ -1,4 +1,3 @@
-import { analyse } from '../src/analysis.js'
 import type {
   AttackedRegressionSample,
   OutputError,
@@ -7,21 +6,22 @@ import type {
 } from '../src/attacks/regression/regression-attack.js'
 import { attackRegressor } from '../src/attacks/regression/run-regression-attack.js'
 import type { BudgetRequest } from '../src/budget.js'
-import { SettingsError } from '../src/errors.js'
+import { analyse } from '../src/checks/analysis.js'
 import {
   describeCheck,
   type ErrorLimit,
   type RegressionAttackEvidence,
   type RegressionFinding,
-} from '../src/evidence.js'
-import { judgeRegression } from '../src/judgement.js'
+} from '../src/checks/evidence.js'
+import { judgeRegression } from '../src/checks/judgement.js'
+import { takePictures } from '../src/checks/pictures.js'
+import { largestErrors } from '../src/checks/telling-samples.js'
+import { SettingsError } from '../src/errors.js'
 import type { Regressor } from '../src/model/regressor.js'
-import { takePictures } from '../src/pictures.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
-import { largestErrors } from '../src/telling-samples.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vitest'
+import type { Evidence } from '../src/checks/evidence.js'
 import { engine } from '../src/engine/engine.js'
-import type { Evidence } from '../src/evidence.js'
 import type { RunningTest } from './assertion.js'
 import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
 import { keepRecords, recordInFile, recordInTask, recordsOf } from './record.js'

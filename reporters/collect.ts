@@ -1,5 +1,5 @@
-import { decodeEvidence, type RecordedCheck } from '../src/evidence.js'
-import type { JsonSafe } from '../src/json-safe.js'
+import { decodeEvidence, type RecordedCheck } from '../src/checks/evidence.js'
+import type { JsonSafe } from '../src/checks/json-safe.js'
 import type { ModelDescription } from '../src/model/model.js'
 import { location } from './location.js'
 

@@ -1,4 +1,4 @@
-import type { Evidence, RecordedCheck } from '../src/evidence.js'
+import type { Evidence, RecordedCheck } from '../src/checks/evidence.js'
 import type { Norm } from '../src/geometry/norm.js'
 import { median } from '../src/statistics/median.js'
 

@@ -1,5 +1,5 @@
+import { type GateSettings, gate } from '../src/checks/gate.js'
 import { formatCount } from '../src/format.js'
-import { type GateSettings, gate } from '../src/gate.js'
 import type { Report } from './report.js'
 
 /** Whether the gate lets a run pass, and what to print about it. */

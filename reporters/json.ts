@@ -1,5 +1,5 @@
-import { encodeEvidence } from '../src/evidence.js'
-import { encodeJson } from '../src/json-safe.js'
+import { encodeEvidence } from '../src/checks/evidence.js'
+import { encodeJson } from '../src/checks/json-safe.js'
 import type { Report } from './report.js'
 
 /** The report as JSON text, described by report.schema.json: a summary of every model, and the complete evidence of every check. */

@@ -1,4 +1,4 @@
-import type { Evidence, Method, SampleEvidence } from '../src/evidence.js'
+import type { Evidence, Method, SampleEvidence } from '../src/checks/evidence.js'
 
 /** The attack, bound or property that a check is about. */
 export function methodOf(evidence: SampleEvidence): Omit<Method, 'kind'>

@@ -1,4 +1,4 @@
-import type { AttackEvidence, Evidence, RecordedCheck } from '../src/evidence.js'
+import type { AttackEvidence, Evidence, RecordedCheck } from '../src/checks/evidence.js'
 import { formatCount } from '../src/format.js'
 
 /** Attacks that any other must beat: random ones, and single steps. */

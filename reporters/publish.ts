@@ -1,7 +1,7 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
+import type { GateSettings } from '../src/checks/gate.js'
 import { SettingsError } from '../src/errors.js'
-import type { GateSettings } from '../src/gate.js'
 import { renderAnnotations } from './annotations.js'
 import type { EncodedCheck } from './collect.js'
 import { defaultFormats, type Format, type Formats, renderers } from './formats.js'

@@ -1,4 +1,4 @@
-import type { RecordedCheck } from '../src/evidence.js'
+import type { RecordedCheck } from '../src/checks/evidence.js'
 import { collect, type EncodedCheck } from './collect.js'
 import { type ModelSummary, summarize } from './summary.js'
 

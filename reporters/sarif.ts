@@ -1,4 +1,4 @@
-import type { Verdict } from '../src/verdict.js'
+import type { Verdict } from '../src/checks/verdict.js'
 import { attention } from './attention.js'
 import { describeCheck } from './columns.js'
 import { inRepository } from './location.js'

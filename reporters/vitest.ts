@@ -8,7 +8,7 @@ import type {
   TestSuite,
   Vitest,
 } from 'vitest/node'
-import type { JsonSafe } from '../src/json-safe.js'
+import type { JsonSafe } from '../src/checks/json-safe.js'
 import type { EncodedCheck } from './collect.js'
 import { quote, testCommand } from './command.js'
 import { defaultFormats } from './formats.js'

@@ -87,6 +87,7 @@ export { taylor } from './bounds/lipschitz/taylor.js'
 export { publishedPeck } from './bounds/published/published-bound.js'
 export { bound, marginBounds } from './bounds/run-bound.js'
 export type { Budget, BudgetRequest, BudgetSettings } from './budget.js'
+export type { Verdict } from './checks/verdict.js'
 export type { Device } from './engine/device.js'
 export {
   EngineError,
@@ -130,7 +131,6 @@ export { firstSamples, type Inputs, type PartOfSet, type Samples } from './sampl
 export { type NestedNumbers, type SampleArrays, samplesFrom } from './sampling/samples-from.js'
 export type { Interval } from './statistics/binomial.js'
 export type { Distribution } from './statistics/distribution.js'
-export type { Verdict } from './verdict.js'
 export { type CompleteSettings, complete } from './verification/complete.js'
 export { type ExactSettings, exact } from './verification/exact.js'
 export { type VerificationRequest, type VerificationResult, verifyProperty } from './verification/verify-property.js'

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { failureMessage } from '../matchers/message.js'
 import { attackWarningRules } from '../src/attacks/warnings.js'
-import type { Evidence } from '../src/evidence.js'
+import type { Evidence } from '../src/checks/evidence.js'
 import * as unfooled from '../src/index.js'
 import { attackList } from './attack-list.mjs'
 import {

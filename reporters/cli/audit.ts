@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
+import { encodeEvidence } from '../../src/checks/evidence.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'
-import { encodeEvidence } from '../../src/evidence.js'
 import { checkInputs, checkLabels } from '../../src/model/check-inputs.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { loadTfjsModel } from '../../src/model/tensorflow/load-tfjs-model.js'

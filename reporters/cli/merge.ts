@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
+import { decodeEvidence, encodeEvidence } from '../../src/checks/evidence.js'
 import { SettingsError } from '../../src/errors.js'
-import { decodeEvidence, encodeEvidence } from '../../src/evidence.js'
 import { mergeShards } from '../../src/merge/merge-shards.js'
 import { createReport } from '../report.js'
 import { readReports } from './read-reports.js'

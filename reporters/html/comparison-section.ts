@@ -1,4 +1,4 @@
-import type { RecordedCheck } from '../../src/evidence.js'
+import type { RecordedCheck } from '../../src/checks/evidence.js'
 import { formatCount, formatPercent } from '../../src/format.js'
 import { type Distribution, describeDistribution } from '../../src/statistics/distribution.js'
 import { short } from '../columns.js'

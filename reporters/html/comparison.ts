@@ -1,7 +1,7 @@
-import type { Evidence, RecordedCheck, SampleEvidence } from '../../src/evidence.js'
+import type { Evidence, RecordedCheck, SampleEvidence } from '../../src/checks/evidence.js'
+import { beyond } from '../../src/checks/reasons.js'
 import type { AttackNorm } from '../../src/geometry/norm.js'
 import { type BoundDeviation, boundDeviation } from '../../src/measures/bound-deviation.js'
-import { beyond } from '../../src/reasons.js'
 import { certifiedRadii } from '../gap.js'
 import { methodOf } from '../method.js'
 

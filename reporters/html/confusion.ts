@@ -1,4 +1,4 @@
-import type { RecordedCheck } from '../../src/evidence.js'
+import type { RecordedCheck } from '../../src/checks/evidence.js'
 import { confusionChart } from './charts.js'
 import { figure } from './comparison-section.js'
 import { type HtmlElement, table } from './element.js'

@@ -1,4 +1,4 @@
-import type { RecordedCheck } from '../../src/evidence.js'
+import type { RecordedCheck } from '../../src/checks/evidence.js'
 import { binomialInterval } from '../../src/statistics/binomial.js'
 import type { Comparison, Reach } from './comparison.js'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import type { Picture } from '../../src/checks/pictures.js'
 import { formatCount } from '../../src/format.js'
-import type { Picture } from '../../src/pictures.js'
 import { attention, count, headline } from '../attention.js'
 import { columnsFor, legendFor, mark } from '../columns.js'
 import type { ModelReport, Report } from '../report.js'

@@ -1,6 +1,6 @@
-import type { Evidence, RecordedCheck } from '../../src/evidence.js'
+import type { Evidence, RecordedCheck } from '../../src/checks/evidence.js'
+import type { Picture } from '../../src/checks/pictures.js'
 import { formatNumber } from '../../src/format.js'
-import type { Picture } from '../../src/pictures.js'
 import { describeCheck, short } from '../columns.js'
 import { methodOf } from '../method.js'
 import type { ModelReport } from '../report.js'

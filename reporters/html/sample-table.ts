@@ -1,4 +1,4 @@
-import type { SampleEvidence } from '../../src/evidence.js'
+import type { SampleEvidence } from '../../src/checks/evidence.js'
 import { describeCheck, short } from '../columns.js'
 import { certifiedRadii } from '../gap.js'
 import type { ModelReport } from '../report.js'

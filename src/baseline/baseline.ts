@@ -1,4 +1,4 @@
-import type { Method } from '../evidence.js'
+import type { Method } from '../checks/evidence.js'
 
 /** What a check found on every sample, stored to be compared with later runs of the same check. */
 export interface Baseline {

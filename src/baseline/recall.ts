@@ -1,4 +1,4 @@
-import * as reasons from '../reasons.js'
+import * as reasons from '../checks/reasons.js'
 import type { Baseline } from './baseline.js'
 import { BaselineError } from './baseline-error.js'
 import { differences } from './setting.js'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Method, SampleSet } from '../evidence.js'
+import type { Method, SampleSet } from '../checks/evidence.js'
 import type { Domain } from '../geometry/domain.js'
 import type { PerSample } from '../sampling/per-sample.js'
 import type { Baseline, Setting } from './baseline.js'

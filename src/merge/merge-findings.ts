@@ -1,4 +1,3 @@
-import { comparePaired, compareUnpaired } from '../baseline/compare.js'
 import type {
   AttackFinding,
   BaselineEvidence,
@@ -7,10 +6,11 @@ import type {
   ErrorLimit,
   LowerBoundFinding,
   RegressionFinding,
-} from '../evidence.js'
+} from '../checks/evidence.js'
+import { closestOfEachClass, largestErrors } from '../checks/telling-samples.js'
+import { comparePaired, compareUnpaired } from '../measures/compare-outcomes.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
-import { closestOfEachClass, largestErrors } from '../telling-samples.js'
 import { interleaveAll } from './interleave.js'
 import { mergePictures } from './merge-pictures.js'
 

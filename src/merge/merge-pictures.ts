@@ -1,4 +1,4 @@
-import { mostPictures, type Picture } from '../pictures.js'
+import { mostPictures, type Picture } from '../checks/pictures.js'
 
 /** Of the pictures that shards took of their own samples, the first few in the order of all samples. */
 export function mergePictures(

@@ -6,7 +6,7 @@ import type {
   LowerBoundEvidence,
   RegressionAttackEvidence,
   SampleEvidence,
-} from '../evidence.js'
+} from '../checks/evidence.js'
 import {
   type Judgement,
   judgeAttack,
@@ -14,7 +14,7 @@ import {
   judgeBoundValidity,
   judgeLowerBound,
   judgeRegression,
-} from '../judgement.js'
+} from '../checks/judgement.js'
 import { interleave } from './interleave.js'
 import {
   mergeAttackFindings,

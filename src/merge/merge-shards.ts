@@ -1,8 +1,8 @@
+import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../checks/evidence.js'
+import { encodeJson } from '../checks/json-safe.js'
+import { passes } from '../checks/verdict.js'
 import { UnfooledError } from '../errors.js'
-import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../evidence.js'
-import { encodeJson } from '../json-safe.js'
 import { shardIndices } from '../sampling/shard.js'
-import { passes } from '../verdict.js'
 import { type MergeRules, mergeRules } from './merge-rules.js'
 
 /** Shards that do not make up a whole check: some are missing, or there more than once. */

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createMatchers } from '../../matchers/matchers.js'
 import type { BaselinePlace } from '../../matchers/to-match-robustness-baseline.js'
-import type { Evidence } from '../../src/evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 
 type Matchers = ReturnType<typeof createMatchers>
 

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vi
 import type { BaselinePlace } from '../../matchers/to-match-robustness-baseline.js'
 import type { Attack } from '../../src/attacks/attack.js'
 import type { Bound } from '../../src/bounds/bound.js'
-import type { BaselineEvidence } from '../../src/evidence.js'
+import type { BaselineEvidence } from '../../src/checks/evidence.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'

@@ -7,8 +7,8 @@ import type {
   RegressionAttack,
   RegressionCandidates,
 } from '../../src/attacks/regression/regression-attack.js'
+import { decodeEvidence, encodeEvidence } from '../../src/checks/evidence.js'
 import { UnsupportedOperatorError } from '../../src/errors.js'
-import { decodeEvidence, encodeEvidence } from '../../src/evidence.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadRegressor } from '../../src/model/load-regressor.js'
 import type { Regressor } from '../../src/model/regressor.js'

@@ -8,7 +8,7 @@ import {
   type LowerBoundEvidence,
   type PropertyEvidence,
   type RegressionAttackEvidence,
-} from '../../src/evidence.js'
+} from '../../src/checks/evidence.js'
 import type { ModelDescription } from '../../src/model/model.js'
 import { binomialInterval } from '../../src/statistics/binomial.js'
 

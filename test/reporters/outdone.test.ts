@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { outdone } from '../../reporters/outdone.js'
-import type { AttackEvidence } from '../../src/evidence.js'
+import type { AttackEvidence } from '../../src/checks/evidence.js'
 import { attackEvidence } from './evidence.js'
 
 const none = Number.NaN

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createReport } from '../../reporters/report.js'
 import { renderTerminal } from '../../reporters/terminal.js'
-import type { Evidence } from '../../src/evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 import { binomialInterval } from '../../src/statistics/binomial.js'
 import {
   attackEvidence,

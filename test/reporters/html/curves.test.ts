@@ -14,7 +14,7 @@ import {
   certifiedCurve,
   largestRadius,
 } from '../../../reporters/html/curves.js'
-import type { Evidence } from '../../../src/evidence.js'
+import type { Evidence } from '../../../src/checks/evidence.js'
 import { binomialInterval } from '../../../src/statistics/binomial.js'
 import { seed } from '../../seed.js'
 import {

@@ -2,7 +2,7 @@ import { parseHTML } from 'linkedom'
 import { describe, expect, test } from 'vitest'
 import { renderHtml } from '../../../reporters/html/page.js'
 import { createReport } from '../../../reporters/report.js'
-import type { Evidence } from '../../../src/evidence.js'
+import type { Evidence } from '../../../src/checks/evidence.js'
 import {
   attackEvidence,
   baselineEvidence,

@@ -1,4 +1,4 @@
-import { UnfooledError } from './errors.js'
+import { UnfooledError } from '../errors.js'
 import { couldNotRun } from './reasons.js'
 
 /** What an analysis found, or why it could not run. */

@@ -1,12 +1,12 @@
+import type { Attack, AttackResult } from '../attacks/attack.js'
+import { attack as runAttack } from '../attacks/run-attack.js'
+import type { BudgetRequest } from '../budget.js'
+import type { Classifier } from '../model/classifier.js'
+import type { Samples } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
-import type { Attack, AttackResult } from './attacks/attack.js'
-import { attack as runAttack } from './attacks/run-attack.js'
-import type { BudgetRequest } from './budget.js'
 import { type AttackEvidence, type AttackFinding, describeCheck } from './evidence.js'
 import { judgeAttack } from './judgement.js'
-import type { Classifier } from './model/classifier.js'
 import { mostPictures, takePictures } from './pictures.js'
-import type { Samples } from './sampling/samples.js'
 import { amongClosestOfClass, closestOfEachClass } from './telling-samples.js'
 
 /** Attacks the model and compares the fooling ratio with the limit. An attack that cannot run is inconclusive. */

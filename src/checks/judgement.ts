@@ -1,4 +1,5 @@
-import { comparePaired, compareUnpaired, isRegression } from './baseline/compare.js'
+import { comparePaired, compareUnpaired, isRegression } from '../measures/compare-outcomes.js'
+import { binomialInterval, type Interval } from '../statistics/binomial.js'
 import type {
   AttackEvidence,
   AttackFinding,
@@ -14,7 +15,6 @@ import type {
   RegressionFinding,
 } from './evidence.js'
 import * as reasons from './reasons.js'
-import { binomialInterval, type Interval } from './statistics/binomial.js'
 import type { Verdict } from './verdict.js'
 
 /** A verdict, and why there is no other one where it is `inconclusive`. */

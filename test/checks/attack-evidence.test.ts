@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { loadFixture } from '../fixtures/index.js'
-import { attackEvidence } from '../src/attack-evidence.js'
-import { deepFool } from '../src/attacks/perturbation-analysis/deep-fool.js'
-import { loadModel } from '../src/model/load-model.js'
-import { firstSamples } from '../src/sampling/samples.js'
-import { seed } from './seed.js'
+import { loadFixture } from '../../fixtures/index.js'
+import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
+import { attackEvidence } from '../../src/checks/attack-evidence.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { firstSamples } from '../../src/sampling/samples.js'
+import { seed } from '../seed.js'
 
 async function attacked(name: 'digits_cnn' | 'iris_mlp') {
   const { modelPath, samples, domain } = await loadFixture(name)

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest'
-import { decodeEvidence, describeCheck, type Evidence, EvidenceError, encodeEvidence } from '../src/evidence.js'
-import type { JsonSafe } from '../src/json-safe.js'
-import { attackEvidence, lowerBoundEvidence, regressionEvidence, validityEvidence } from './reporters/evidence.js'
+import {
+  decodeEvidence,
+  describeCheck,
+  type Evidence,
+  EvidenceError,
+  encodeEvidence,
+} from '../../src/checks/evidence.js'
+import type { JsonSafe } from '../../src/checks/json-safe.js'
+import { attackEvidence, lowerBoundEvidence, regressionEvidence, validityEvidence } from '../reporters/evidence.js'
 
 test.each([
   ['an attack', attackEvidence()],

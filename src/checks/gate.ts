@@ -1,5 +1,5 @@
+import { formatCount } from '../format.js'
 import type { Evidence, RecordedCheck } from './evidence.js'
-import { formatCount } from './format.js'
 import { holds } from './verdict.js'
 
 /** What a run recorded. */

@@ -1,9 +1,9 @@
 import { PNG } from 'pngjs'
-import type { Domain } from './geometry/domain.js'
-import type { Model } from './model/model.js'
-import { type PixelLayout, pixelLayout } from './sampling/pixel-layout.js'
-import { rowOf } from './sampling/rows.js'
-import type { Inputs } from './sampling/samples.js'
+import type { Domain } from '../geometry/domain.js'
+import type { Model } from '../model/model.js'
+import { type PixelLayout, pixelLayout } from '../sampling/pixel-layout.js'
+import { rowOf } from '../sampling/rows.js'
+import type { Inputs } from '../sampling/samples.js'
 
 /** One adversarial example to look at: three images of the same size, as PNG files in Base64. */
 export interface Picture {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
-import { attack } from '../src/attacks/run-attack.js'
-import { bound } from '../src/bounds/run-bound.js'
-import { describeProgress, type Progress, watchProgress } from '../src/progress.js'
-import { exactBound, fools, samplesBelow, thresholdModel } from './matchers/subject.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { bound } from '../../src/bounds/run-bound.js'
+import { describeProgress, type Progress, watchProgress } from '../../src/checks/progress.js'
+import { exactBound, fools, samplesBelow, thresholdModel } from '../matchers/subject.js'
 
 function told() {
   const seen: (Progress | undefined)[] = []

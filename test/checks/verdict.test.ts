@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { passes } from '../src/verdict.js'
+import { passes } from '../../src/checks/verdict.js'
 
 test.each(['resists', 'certified', 'valid'] as const)('%s passes, and fails its negation', (verdict) => {
   expect([passes(verdict, false), passes(verdict, true)]).toEqual([true, false])

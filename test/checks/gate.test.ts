@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import type { Evidence } from '../src/evidence.js'
-import { gate } from '../src/gate.js'
-import { attackEvidence, baselineEvidence } from './reporters/evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
+import { gate } from '../../src/checks/gate.js'
+import { attackEvidence, baselineEvidence } from '../reporters/evidence.js'
 
 const passed = { negated: false, passed: true }
 const good = attackEvidence({ verdict: 'resists', assertion: passed })

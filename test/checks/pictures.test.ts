@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createDomain } from '../src/geometry/domain.js'
-import { type Picture, takePictures } from '../src/pictures.js'
-import { decodePng } from '../src/sampling/formats/png.js'
+import { type Picture, takePictures } from '../../src/checks/pictures.js'
+import { createDomain } from '../../src/geometry/domain.js'
+import { decodePng } from '../../src/sampling/formats/png.js'
 
 /** Pixels row by row. */
 function decode(png: string) {

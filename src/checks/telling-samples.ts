@@ -1,6 +1,6 @@
-import type { AttackedSample } from './attacks/attack.js'
+import type { AttackedSample } from '../attacks/attack.js'
+import type { AttackNorm } from '../geometry/norm.js'
 import type { AttackFinding, ErrorLimit, RegressionFinding } from './evidence.js'
-import type { AttackNorm } from './geometry/norm.js'
 
 /** Fooled samples, the closest of each class first, then the second closest of each, and so on. */
 export function closestOfEachClass({ fooled, labels, distances }: AttackFinding['perSample']): number[] {

@@ -1,9 +1,9 @@
-import type { UnfooledError } from './errors.js'
+import type { UnfooledError } from '../errors.js'
+import { formatCount, formatDuration, formatNumber, formatPercent } from '../format.js'
+import type { Shard } from '../sampling/shard.js'
+import type { Interval } from '../statistics/binomial.js'
+import { fewestDiscordantPairs } from '../statistics/mcnemar.js'
 import type { AttackFinding, BoundValidityFinding, ErrorLimit, RegressionFinding } from './evidence.js'
-import { formatCount, formatDuration, formatNumber, formatPercent } from './format.js'
-import type { Shard } from './sampling/shard.js'
-import type { Interval } from './statistics/binomial.js'
-import { fewestDiscordantPairs } from './statistics/mcnemar.js'
 
 // Reasons for an inconclusive verdict: what is missing, and what to do about it.
 

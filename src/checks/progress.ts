@@ -1,6 +1,6 @@
-import type { AttackContext } from './attacks/attack.js'
-import type { BoundContext } from './bounds/bound.js'
-import { formatDuration, formatPercent } from './format.js'
+import type { AttackContext } from '../attacks/attack.js'
+import type { BoundContext } from '../bounds/bound.js'
+import { formatDuration, formatPercent } from '../format.js'
 
 /** How far the work of an attack or a bound is. */
 export interface Progress {

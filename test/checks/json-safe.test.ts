@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeJson, encodeJson, type JsonSafe } from '../src/json-safe.js'
-import { seed } from './seed.js'
+import { decodeJson, encodeJson, type JsonSafe } from '../../src/checks/json-safe.js'
+import { seed } from '../seed.js'
 
 const overTheWire = (value: unknown) => decodeJson(JSON.parse(JSON.stringify(encodeJson(value))) as JsonSafe)
 

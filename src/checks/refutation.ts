@@ -1,12 +1,12 @@
-import type { Attack } from './attacks/attack.js'
-import { attack as runAttack } from './attacks/run-attack.js'
-import { Budget, type BudgetSettings } from './budget.js'
-import { SettingsError } from './errors.js'
-import { distance, type Norm } from './geometry/norm.js'
-import type { Classifier } from './model/classifier.js'
-import { predictClasses } from './model/predict-classes.js'
-import { perturb, perturbations } from './sampling/perturbation.js'
-import type { Inputs, PartOfSet } from './sampling/samples.js'
+import type { Attack } from '../attacks/attack.js'
+import { attack as runAttack } from '../attacks/run-attack.js'
+import { Budget, type BudgetSettings } from '../budget.js'
+import { SettingsError } from '../errors.js'
+import { distance, type Norm } from '../geometry/norm.js'
+import type { Classifier } from '../model/classifier.js'
+import { predictClasses } from '../model/predict-classes.js'
+import { perturb, perturbations } from '../sampling/perturbation.js'
+import type { Inputs, PartOfSet } from '../sampling/samples.js'
 
 /** Samples with certified radii that are to be refuted. */
 export interface RadiusClaims {

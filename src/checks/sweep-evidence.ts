@@ -1,12 +1,12 @@
+import type { Attack } from '../attacks/attack.js'
+import type { EpsilonSweep } from '../measures/epsilon-sweep.js'
+import type { Classifier } from '../model/classifier.js'
+import type { Samples } from '../sampling/samples.js'
+import { binomialInterval } from '../statistics/binomial.js'
+import { median } from '../statistics/median.js'
 import { describeAttack } from './attack-evidence.js'
-import type { Attack } from './attacks/attack.js'
 import { type AttackEvidence, type AttackFinding, describeCheck } from './evidence.js'
 import { judgeAttack } from './judgement.js'
-import type { EpsilonSweep } from './measures/epsilon-sweep.js'
-import type { Classifier } from './model/classifier.js'
-import type { Samples } from './sampling/samples.js'
-import { binomialInterval } from './statistics/binomial.js'
-import { median } from './statistics/median.js'
 
 /**
  * What an ε sweep found, as one check for each radius: a sample counts as fooled at a radius when the sweep fooled it there

@@ -1,15 +1,15 @@
+import type { Attack } from '../attacks/attack.js'
+import { deepFool } from '../attacks/perturbation-analysis/deep-fool.js'
+import { pgd } from '../attacks/perturbation-analysis/pgd.js'
+import type { Bound, BoundResult } from '../bounds/bound.js'
+import { bound as runBound } from '../bounds/run-bound.js'
+import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../budget.js'
+import type { Classifier } from '../model/classifier.js'
+import { type Samples, takePart } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
-import type { Attack } from './attacks/attack.js'
-import { deepFool } from './attacks/perturbation-analysis/deep-fool.js'
-import { pgd } from './attacks/perturbation-analysis/pgd.js'
-import type { Bound, BoundResult } from './bounds/bound.js'
-import { bound as runBound } from './bounds/run-bound.js'
-import { type BudgetRequest, type BudgetSettings, budgetSettings } from './budget.js'
 import { type BoundValidityEvidence, type BoundValidityFinding, describeCheck } from './evidence.js'
 import { judgeBoundValidity } from './judgement.js'
-import type { Classifier } from './model/classifier.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
-import { type Samples, takePart } from './sampling/samples.js'
 
 /** How violations are looked for. */
 export interface RefutationSettings {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { engine } from '../../src/engine/engine.js'
 import { distance } from '../../src/geometry/norm.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -78,8 +78,13 @@ describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen })
   test.each(cases)('$name $norm keeps to domain and ball, and its successes are real', async ({ norm, make }) => {
     const epsilon = epsilons[norm]!
     const method = make({ norm, epsilon, quick: true, model })
+    const predict = vi.spyOn(model, 'predict')
     const result = await attack(model, method, { inputs, seed })
+    const asked = predict.mock.calls.reduce((sum, [{ shape }]) => sum + shape[0], 0)
+    predict.mockRestore()
     expect(result.eligible).toBe(count)
+    // All but the predictions that an attack is given, and the check of what it proposes.
+    expect(result.forwardQueries).toBeGreaterThanOrEqual(asked - 2 * count)
     const again = await attack(model, method, { inputs, seed })
     for (const [index, sample] of result.samples.entries()) {
       expect(again.samples[index].adversarial).toEqual(sample.adversarial)

@@ -1,6 +1,7 @@
 import type { Attack } from '../attack.js'
 import { checkCount, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
+import { unchanged } from '../iteration/run-loop.js'
 import { type ApgdSettings, checkApgd } from './apgd.js'
 import { runApgd } from './run-apgd.js'
 
@@ -40,7 +41,9 @@ export function apgdTargeted({
     epsilon,
     settings: { ...settings, epsilon: recorded(epsilon), targets },
     async run(context) {
-      return runApgd(context, settings, await likelyRivals(context, targets))
+      const candidates = unchanged(context)
+      const rivals = await likelyRivals(context, targets, candidates.forwardQueries)
+      return runApgd(context, candidates, settings, rivals)
     },
   }
 }

@@ -3,6 +3,7 @@ import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { unchanged } from '../iteration/run-loop.js'
 import type { ApgdLoss } from './apgd-graph.js'
 import { runApgd } from './run-apgd.js'
 
@@ -54,7 +55,7 @@ export function apgd({
     epsilon,
     target,
     settings: { ...settings, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) => runApgd(context, settings),
+    run: (context) => runApgd(context, unchanged(context), settings),
   }
 }
 

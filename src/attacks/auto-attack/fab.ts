@@ -4,6 +4,7 @@ import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
+import { unchanged } from '../iteration/run-loop.js'
 import { runFab } from './run-fab.js'
 
 export interface FabSettings {
@@ -45,8 +46,10 @@ export function fab({ target, ...given }: FabSettings = {}): Attack {
     settings: { ...settings, ...(target !== undefined && { target: recorded(target) }) },
     async run(context) {
       const { model, inputs, labels, targets } = context
-      const rivals = await likelyRivals({ model, inputs, labels: targets ?? labels }, model.classes - 1)
-      return runFab(context, settings, [rivals])
+      const candidates = unchanged(context)
+      const around = { model, inputs, labels: targets ?? labels }
+      const rivals = await likelyRivals(around, model.classes - 1, candidates.forwardQueries)
+      return runFab(context, candidates, settings, [rivals])
     },
   }
 }
@@ -73,9 +76,11 @@ export function fabTargeted({ targets = 9, ...given }: FabTargetedSettings = {})
     norm,
     settings: { ...settings, targets },
     async run(context) {
-      const rivals = await likelyRivals(context, targets)
+      const candidates = unchanged(context)
+      const rivals = await likelyRivals(context, targets, candidates.forwardQueries)
       return runFab(
         context,
+        candidates,
         settings,
         rivals.map((rival) => [rival]),
       )

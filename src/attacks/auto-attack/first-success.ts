@@ -61,7 +61,7 @@ async function run(context: AttackContext, attacks: readonly Attack[]): Promise<
       forwardQueries[sample] += found.forwardQueries?.[row] ?? 0
       if (found.gradientQueries[row] > 0 && !found.vanishedGradients?.[row]) vanishedGradients[sample] = 0
     })
-    const left = new Set(await stillStanding(context, adversarial, standing))
+    const left = new Set(await stillStanding(context, adversarial, standing, forwardQueries))
     for (const sample of standing) if (!left.has(sample)) foundBy[sample] = method.name
     standing = [...left]
     if (found.interrupted) return { ...candidates, foundBy, interrupted: true }

@@ -7,7 +7,7 @@ import { batches, range, takeSamples } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 import { ballFeeds } from '../iteration/ball-feeds.js'
 import { perturbAtRandom } from '../iteration/perturb.js'
-import { runLoop, unchanged } from '../iteration/run-loop.js'
+import { type LoopCandidates, runLoop } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { type ApgdGraphSettings, apgdGraph, apgdSchedules } from './apgd-graph.js'
 
@@ -25,6 +25,7 @@ const copies = 2
  */
 export async function runApgd(
   context: AttackContext,
+  candidates: LoopCandidates,
   settings: ApgdRun,
   directions?: readonly Int32Array[],
 ): Promise<AttackCandidates> {
@@ -34,8 +35,7 @@ export async function runApgd(
   const graph = await model.compile(`apgd ${norm} ${loss} ${steps} ${rho} ${aim}`, () =>
     apgdGraph(model.graph, { norm, loss, steps, rho, aim }),
   )
-  const candidates = unchanged(context)
-  const { adversarial } = candidates
+  const { adversarial, forwardQueries } = candidates
   const runs = (directions ?? [undefined]).flatMap((towards) => range(restarts).map(() => towards))
   let standing = range(labels.length)
   for (const [run, towards] of runs.entries()) {
@@ -49,7 +49,7 @@ export async function runApgd(
       const { finished } = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
       if (!finished) return { ...candidates, interrupted: true }
     }
-    if (run + 1 < runs.length) standing = await stillStanding(context, adversarial, standing)
+    if (run + 1 < runs.length) standing = await stillStanding(context, adversarial, standing, forwardQueries)
   }
   return candidates
 }

@@ -11,7 +11,7 @@ import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 import { checkGradients } from '../iteration/check-gradients.js'
 import { moveToBoundary } from '../iteration/move-to-boundary.js'
-import { type LoopCandidates, unchanged } from '../iteration/run-loop.js'
+import type { LoopCandidates } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { type FabStepSettings, fabStep } from './fab-step.js'
 
@@ -53,6 +53,7 @@ const tolerance = 2 ** -12
  */
 export async function runFab(
   context: AttackContext,
+  candidates: LoopCandidates,
   settings: FabRun,
   directions: readonly RivalClasses[],
 ): Promise<AttackCandidates> {
@@ -62,7 +63,6 @@ export async function runFab(
   const graph = await model.compile(`nearest margin ${norm} ${ahead ? 'ahead' : 'around'}`, () =>
     nearestMarginGraph(model.graph, norm, ahead),
   )
-  const candidates = unchanged(context)
   const distances = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
   const search: Search = { context, settings, graph, candidates, distances }
   const runs = directions.flatMap((rivals) => range(settings.restarts).map((restart) => ({ rivals, restart })))
@@ -148,10 +148,9 @@ async function advance(
     fabStep(point, origin, { margin, gradient: rowOf(gradients, size, index) }, settings, model.domain)
     candidates.steps[sample]++
     candidates.gradientQueries[sample]++
-    candidates.forwardQueries[sample]++
     if (Number(results.slope.data[index]) !== 0) candidates.vanishedGradients[sample] = 0
   })
-  const standing = new Set(await stillStanding(context, points, samples))
+  const standing = new Set(await stillStanding(context, points, samples, candidates.forwardQueries))
   for (const sample of samples) {
     if (standing.has(sample)) continue
     const [origin, point] = [inputs.data, points].map((all) => rowOf(all, size, sample))

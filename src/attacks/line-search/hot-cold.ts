@@ -44,8 +44,7 @@ async function run(context: AttackContext, hotClasses: number): Promise<AttackCa
   const candidates = unchanged(context)
   const { steps, gradientQueries, forwardQueries, vanishedGradients } = candidates
   if (!(await budget.next())) return { ...candidates, interrupted: true }
-  const hot = targets ? [targets] : await likelyRivals(context, hotClasses)
-  if (!targets) forwardQueries.fill(1)
+  const hot = targets ? [targets] : await likelyRivals(context, hotClasses, forwardQueries)
   const parts = batches(range(labels.length), largestBatch(model, hot.length + 1))
   for (const [index, samples] of parts.entries()) {
     if (!(await budget.next())) return { ...candidates, interrupted: true }

@@ -72,8 +72,7 @@ async function run(context: AttackContext, stepSize: number, most: number): Prom
       })
       context.progress((index + (step + 1) / most) / parts.length)
     }
-    for (const sample of samples) forwardQueries[sample]++
-    const standing = await stillStanding(context, adversarial, samples)
+    const standing = await stillStanding(context, adversarial, samples, forwardQueries)
     const fooled = samples.filter((sample) => !standing.includes(sample))
     if (!(await moveToBoundary(context, adversarial, fooled, tolerance, forwardQueries))) {
       return { ...candidates, interrupted: true }

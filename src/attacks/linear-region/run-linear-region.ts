@@ -22,7 +22,7 @@ export async function runLinearRegion(context: AttackContext, run: LinearRegionR
   const { model, inputs, labels, targets, random } = context
   const regions = new LinearRegions(model)
   let firstRows: FirstRows | undefined
-  const rivals = targets ? [] : await likelyRivals(context, targetClasses)
+  let rivals: readonly Int32Array[] | undefined
   return improveStarts(context, {
     norm,
     starts,
@@ -30,10 +30,11 @@ export async function runLinearRegion(context: AttackContext, run: LinearRegionR
       const { candidates } = state
       const origins = samples.map((sample) => rowOf(inputs.data, model.domain.lower.length, sample))
       firstRows ??= await firstRowsOf(regions, origins[0])
+      rivals ??= targets ? [] : await likelyRivals(context, targetClasses, candidates.forwardQueries)
       const entries = await regions.answer(origins.map((point) => ({ about: 'values', point })))
       const explored = samples.map((sample, index) => {
         const label = labels[sample]
-        const classes = targets ? [targets[sample]] : rivals.map((ofRank) => ofRank[sample])
+        const classes = targets ? [targets[sample]] : rivals!.map((ofRank) => ofRank[sample])
         const settings = {
           regions,
           firstRows,

@@ -41,7 +41,7 @@ export async function searchConstants(context: AttackContext, search: ConstantSe
   const candidates = unchanged(context)
   const aims = targets
     ? { rivals: [targets], queries: 0 }
-    : await nearestRivals(context, norm, 1, Math.floor(steps / 10))
+    : await nearestRivals(context, norm, 1, Math.floor(steps / 10), candidates.forwardQueries)
   const graph = await search.graph(targets !== undefined)
   candidates.gradientQueries.fill(aims.queries)
   const parts = batches(range(labels.length), largestBatch(model, copies))

@@ -105,7 +105,7 @@ async function adopt(
 ): Promise<void> {
   const { model, inputs } = context
   const size = model.domain.lower.length
-  const standing = new Set(await stillStanding(context, points, samples))
+  const standing = new Set(await stillStanding(context, points, samples, candidates.forwardQueries))
   for (const sample of samples) {
     const [origin, point] = [inputs.data, points].map((data) => rowOf(data, size, sample))
     const length = distance(origin, point)[norm]
@@ -136,9 +136,8 @@ async function settle(
         point[feature] = origin[feature] + (1 + push) * step
       })
       clipToDomain(point, model.domain)
-      candidates.forwardQueries[sample]++
     })
-    standing = await stillStanding(context, points, standing)
+    standing = await stillStanding(context, points, standing, candidates.forwardQueries)
   }
   const left = new Set(standing)
   const fooled = moved.filter((sample) => !left.has(sample))

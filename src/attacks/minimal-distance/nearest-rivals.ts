@@ -28,15 +28,17 @@ const mostCandidates = 10
 /**
  * The `count` classes besides the label whose boundaries, linearised at the unperturbed samples, are nearest. The
  * gradients of the likeliest classes are looked at, at most `most` of them.
+ * @param forwardQueries Counts the forward passes of each sample.
  */
 export async function nearestRivals(
   context: AttackContext,
   norm: AttackNorm,
   count: number,
   most: number,
+  forwardQueries: Int32Array,
 ): Promise<NearestRivals> {
   const { model, inputs, labels } = context
-  const likely = await likelyRivals(context, Math.max(count, Math.min(most, mostCandidates)))
+  const likely = await likelyRivals(context, Math.max(count, Math.min(most, mostCandidates)), forwardQueries)
   if (likely.length <= 1 || likely.length > most) return { rivals: likely.slice(0, count), queries: 0 }
   const graph = await model.compile(`rival distances ${norm}`, () =>
     rivalDistancesGraph(model.graph, norm, model.domain),

@@ -33,13 +33,13 @@ export async function restoreFeatures(
     for (const { sample, origin, order, next, group } of open) {
       const point = rowOf(trial, size, sample)
       for (const feature of order.slice(next, next + group)) point[feature] = origin[feature]
-      forwardQueries[sample]++
     }
     const standing = new Set(
       await stillStanding(
         context,
         trial,
         open.map(({ sample }) => sample),
+        forwardQueries,
       ),
     )
     for (const search of open) {

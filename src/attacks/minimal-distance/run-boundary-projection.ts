@@ -49,6 +49,7 @@ async function margins({ context, candidates }: ImprovementState, samples: reado
   const size = model.domain.lower.length
   const graph = await model.compile('class margin', () => classMarginGraph(model.graph))
   const wanted = await predictClasses(model, takeSamples({ ...inputs, data: candidates.adversarial }, samples))
+  for (const sample of samples) candidates.forwardQueries[sample]++
   return async (displacements: readonly Float64Array[], rows: readonly number[]): Promise<LinearisedMargin[]> => {
     const points = takeSamples(
       inputs,

@@ -37,7 +37,7 @@ export async function runClosest(context: AttackContext, run: ClosestRun): Promi
   const candidates = unchanged(context)
   const aims = targets
     ? { rivals: [targets], queries: 0 }
-    : await nearestRivals(context, run.norm, run.targetClasses, Math.floor(run.steps / 10))
+    : await nearestRivals(context, run.norm, run.targetClasses, Math.floor(run.steps / 10), candidates.forwardQueries)
   const steps = Math.max(1, Math.floor((run.steps - aims.queries) / aims.rivals.length))
   const graph = await run.graph(steps, targets !== undefined)
   candidates.gradientQueries.fill(aims.queries)

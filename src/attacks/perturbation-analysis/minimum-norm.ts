@@ -76,7 +76,7 @@ async function run(
   const targeted = targets !== undefined
   // A single margin needs no list of classes.
   const single = targeted || Math.min(most, model.classes - 1) === 1
-  const rivals = single ? [] : await likelyRivals(context, most)
+  const rivals = single ? [] : await likelyRivals(context, most, forwardQueries)
   const copies = single ? 2 : 2 * rivals.length + 1
   const parts = batches(range(labels.length), largestBatch(model, copies))
   for (const [index, samples] of parts.entries()) {
@@ -94,7 +94,7 @@ async function run(
       const feeds = feedsFor(context, standing, rivals)
       const outcome = await runLoop(context, candidates, { graph, samples: standing, feeds, steps, copies, report })
       finished = outcome.finished
-      standing = await stillStanding(context, adversarial, standing)
+      standing = await stillStanding(context, adversarial, standing, forwardQueries)
     }
     const fooled = samples.filter((sample) => !standing.includes(sample))
     const atBoundary = await moveToBoundary(context, adversarial, fooled, tolerance, forwardQueries)

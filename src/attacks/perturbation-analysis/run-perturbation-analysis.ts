@@ -10,7 +10,7 @@ import { batches, range, takeSamples } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 import { ballFeeds } from '../iteration/ball-feeds.js'
 import { type DrawPerturbation, perturbAtRandom } from '../iteration/perturb.js'
-import { runLoop, unchanged } from '../iteration/run-loop.js'
+import { type LoopCandidates, runLoop, unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import type { Subsets } from './best-subset.js'
 import { identify } from './identify.js'
@@ -39,12 +39,16 @@ export async function runPerturbationAnalysis(
   const candidates = await run(context, settings)
   if (!settings.surrogates) return candidates
   // The model under test runs forwards only.
-  const { gradientQueries } = candidates
+  const { gradientQueries, forwardQueries } = candidates
   const { length } = settings.surrogates
-  return { ...candidates, forwardQueries: gradientQueries, gradientQueries: gradientQueries.map((n) => n * length) }
+  return {
+    ...candidates,
+    forwardQueries: forwardQueries.map((checks, sample) => checks + gradientQueries[sample]),
+    gradientQueries: gradientQueries.map((steps) => steps * length),
+  }
 }
 
-async function run(context: AttackContext, settings: PerturbationAnalysisRun): Promise<AttackCandidates> {
+async function run(context: AttackContext, settings: PerturbationAnalysisRun): Promise<LoopCandidates> {
   const { model, labels } = context
   const { norm, steps, restarts, randomStart, surrogates = [] } = settings
   const graph = await compile(context, settings)
@@ -53,7 +57,7 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
   const copies = 2 * models.length
   const largest = Math.min(...models.map((each) => largestBatch(each, copies)))
   const candidates = unchanged(context)
-  const { adversarial } = candidates
+  const { adversarial, forwardQueries } = candidates
   let standing = range(labels.length)
   for (let restart = 0; restart < restarts && standing.length > 0; restart++) {
     const parts = batches(standing, largest)
@@ -81,7 +85,7 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
         done += length
       }
     }
-    if (restart + 1 < restarts) standing = await stillStanding(context, adversarial, standing)
+    if (restart + 1 < restarts) standing = await stillStanding(context, adversarial, standing, forwardQueries)
   }
   return candidates
 }

@@ -49,9 +49,9 @@ async function run(context: AttackContext, norm: Norm, repeats: number): Promise
       perturbAtRandom(context, norm, perturbationOnSphere, sample, adversarial)
       steps[sample]++
     }
+    if (repeat + 1 < repeats) standing = await stillStanding(context, adversarial, standing, forwardQueries)
     // The last noise is classified when the candidates are re-checked.
-    for (const sample of standing) forwardQueries[sample]++
-    if (repeat + 1 < repeats) standing = await stillStanding(context, adversarial, standing)
+    else for (const sample of standing) forwardQueries[sample]++
     context.progress((repeat + 1) / repeats)
   }
   return { ...candidates, interrupted: false }

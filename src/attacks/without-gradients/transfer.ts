@@ -68,12 +68,12 @@ async function run(
     samples.forEach((sample, index) => {
       steps[sample] += found.steps[index]
       gradientQueries[sample] += found.gradientQueries[index]
-      forwardQueries[sample] += (found.forwardQueries?.[index] ?? 0) + 1
+      forwardQueries[sample] += found.forwardQueries?.[index] ?? 0
       const [center, point] = [inputs.data, proposed].map((data) => rowOf(data, size, sample))
       point.set(rowOf(found.adversarial, size, index))
       if (epsilons) projectOntoBall(point, { norm: attack.norm, center, radius: epsilons[sample] }, domain)
     })
-    const standing = new Set(await stillStanding(context, proposed, samples))
+    const standing = new Set(await stillStanding(context, proposed, samples, forwardQueries))
     for (const sample of samples) {
       if (standing.has(sample)) continue
       const point = rowOf(proposed, size, sample)

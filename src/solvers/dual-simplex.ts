@@ -1,5 +1,5 @@
+import { BasisInverse, type Column } from './basis-inverse.js'
 import { dot } from './dot.js'
-import { solveInPlace } from './linear-system.js'
 
 /** Σ values · v[columns] = right, for the variables v. */
 export interface Equation {
@@ -22,8 +22,8 @@ const leastPivot = 1e-9
 const sameTime = 1e-12
 // By how much two ways to compute a pivot may differ.
 const pivotError = 1e-6
-// The inverse is computed anew after so many steps, or as many as it has rows.
-const mostUpdates = 100
+// The inverse is computed anew after so many exchanges, or as many as it has rows.
+const mostExchanges = 100
 // Steps of a program, per equation.
 const mostSteps = 20
 // What the objective gains by more than rounding, as a share of it.
@@ -35,6 +35,8 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2
 const farBeyond = 2 ** 20
 // How often the objective is compared with the limit, and with what it was.
 const between = 16
+// Entries of the inverse that are updated between two questions whether to go on: some hundredths of a second.
+const entriesAtOnce = 2 ** 24
 
 /**
  * Linear programs with the same equations: minimises a cost over variables between bounds, all finite, by the dual
@@ -55,17 +57,14 @@ export class DualSimplex {
   /** After {@link minimise}: those that attain the minimum, if it was found. */
   readonly values: Float64Array
   readonly #equations: readonly Equation[]
-  readonly #columns: readonly { readonly rows: Int32Array; readonly values: Float64Array }[]
+  readonly #columns: readonly Column[]
   /** The variable of each row of the inverse; and the row of each variable, −1 for those at a bound. */
   readonly #basis: Int32Array
   readonly #rowOf: Int32Array
   readonly #first: Int32Array
-  readonly #inverse: Float64Array
-  /** Squared lengths of the rows of the inverse. */
-  readonly #lengths: Float64Array
+  readonly #inverse: BasisInverse
   readonly #multipliers: Float64Array
   #slopes: Float64Array
-  #updates = 0
 
   /** @param basis One variable per equation: their columns are to make a regular matrix. */
   constructor(equations: readonly Equation[], lower: Float64Array, upper: Float64Array, basis: ArrayLike<number>) {
@@ -81,25 +80,31 @@ export class DualSimplex {
     this.#basis = this.#first.slice()
     this.#rowOf = new Int32Array(variables)
     this.#take(this.#first)
-    this.#lengths = new Float64Array(rows)
     this.#multipliers = new Float64Array(rows)
     this.#slopes = new Float64Array(variables)
-    this.#inverse = new Float64Array(rows * rows)
+    this.#inverse = new BasisInverse(rows)
     this.#invert()
   }
 
   /**
    * `solved`: the values attain the minimum. `beyond`: it was seen on the way that the minimum is above the limit, or that nothing meets the
    * equations. `stalled`: neither is known. What {@link reduced} says holds in any case.
+   * @param goOn Asked from time to time; where it says no, the program stays as it is, stalled.
    */
-  minimise(limit: number): 'solved' | 'beyond' | 'stalled' {
+  async minimise(limit: number, goOn: () => Promise<boolean>): Promise<'solved' | 'beyond' | 'stalled'> {
     const size = this.#basis.length
     this.#costs.set(this.cost)
     this.#price()
     let isFresh = true
     let last = Number.NEGATIVE_INFINITY
+    let updated = 0
     for (let step = 0; step < mostSteps * (size + between); step++) {
-      if (this.#updates >= Math.max(mostUpdates, size)) this.#restart()
+      updated += size * size
+      if (updated > entriesAtOnce) {
+        updated = 0
+        if (!(await goOn())) break
+      }
+      if (this.#inverse.exchanges >= Math.max(mostExchanges, size)) this.#restart()
       const isTurn = step % between === 0
       const objective = isTurn ? this.#objective() : last
       if (isTurn && step > 0 && objective <= last + leastGain * Math.abs(last)) this.#moveCosts()
@@ -171,28 +176,13 @@ export class DualSimplex {
   }
 
   #invert(): void {
-    const size = this.#basis.length
-    const matrix = new Float64Array(size * size)
-    this.#basis.forEach((variable, place) => {
-      const { rows, values } = this.#columns[variable]
-      for (let index = 0; index < rows.length; index++) matrix[rows[index] * size + place] = values[index]
-    })
-    this.#inverse.fill(0)
-    for (let row = 0; row < size; row++) this.#inverse[row * (size + 1)] = 1
-    if (!solveInPlace(matrix, this.#inverse, size, size)) {
-      this.#take(this.#first)
-      this.#invert()
-      return
-    }
-    for (let row = 0; row < size; row++) this.#lengths[row] = this.#lengthOf(row)
-    this.#updates = 0
+    if (this.#inverse.invert(this.#basisColumns())) return
+    this.#take(this.#first)
+    this.#inverse.invert(this.#basisColumns())
   }
 
-  #lengthOf(row: number): number {
-    const size = this.#basis.length
-    let sum = 0
-    for (let index = row * size; index < (row + 1) * size; index++) sum += this.#inverse[index] ** 2
-    return sum
+  #basisColumns(): Column[] {
+    return Array.from(this.#basis, (variable) => this.#columns[variable])
   }
 
   /** The multipliers of the basis. */
@@ -202,7 +192,8 @@ export class DualSimplex {
     for (let row = 0; row < size; row++) {
       const cost = this.#costs[this.#basis[row]]
       if (cost === 0) continue
-      for (let index = 0; index < size; index++) this.#multipliers[index] += cost * this.#inverse[row * size + index]
+      const factors = this.#inverse.row(row)
+      for (let index = 0; index < size; index++) this.#multipliers[index] += cost * factors[index]
     }
   }
 
@@ -232,16 +223,8 @@ export class DualSimplex {
       return sum
     })
     this.#basis.forEach((variable, row) => {
-      this.values[variable] = this.#times(row, missing)
+      this.values[variable] = this.#inverse.rowTimes(row, missing)
     })
-  }
-
-  /** A row of the inverse times a vector. */
-  #times(row: number, vector: Float64Array): number {
-    const size = vector.length
-    let sum = 0
-    for (let index = 0; index < size; index++) sum += this.#inverse[row * size + index] * vector[index]
-    return sum
   }
 
   /** The row whose variable is farthest from its bounds, per length of its edge; −1 where all keep to them. */
@@ -251,44 +234,34 @@ export class DualSimplex {
       const value = this.values[variable]
       const missed = Math.max(this.lower[variable] - value, value - this.upper[variable])
       if (missed <= feasibility) return
-      const score = (missed * missed) / this.#lengths[row]
+      const score = (missed * missed) / this.#inverse.lengths[row]
       if (score > most) [best, most] = [row, score]
     })
     return best
   }
 
   #step(row: number, limit: number): 'done' | 'infeasible' | 'stalled' {
-    const size = this.#basis.length
-    const inverse = this.#inverse
+    const factors = this.#inverse.row(row)
     const leaving = this.#basis[row]
     const isLow = this.values[leaving] < this.lower[leaving]
     const bound = isLow ? this.lower[leaving] : this.upper[leaving]
     // The slopes change by −time · sign · pivots.
     const sign = isLow ? -1 : 1
     const pivots = new Float64Array(this.values.length)
-    for (let index = 0; index < size; index++) {
-      const factor = inverse[row * size + index]
-      if (factor === 0) continue
+    factors.forEach((factor, index) => {
+      if (factor === 0) return
       const { columns, values } = this.#equations[index]
       for (let place = 0; place < columns.length; place++) pivots[columns[place]] += factor * values[place]
-    }
+    })
     const { entering, flipped, gain, time } = this.#entering(pivots, sign, Math.abs(this.values[leaving] - bound))
     if (entering === undefined) {
       // The objective grows without end along these multipliers: so far beyond the limit that they tell little else.
       const far = time + (farBeyond * (1 + Math.max(limit - this.#objective(), 0))) / gain
       this.#multiply()
-      for (let index = 0; index < size; index++) {
-        this.#multipliers[index] += sign * far * inverse[row * size + index]
-      }
+      for (let index = 0; index < factors.length; index++) this.#multipliers[index] += sign * far * factors[index]
       return 'infeasible'
     }
-    const { rows, values } = this.#columns[entering]
-    const direction = new Float64Array(size)
-    for (let index = 0; index < size; index++) {
-      for (let place = 0; place < rows.length; place++) {
-        direction[index] += inverse[index * size + rows[place]] * values[place]
-      }
-    }
+    const direction = this.#inverse.times(this.#columns[entering])
     const pivot = direction[row]
     if (!(Math.abs(pivot) > leastPivot && Math.abs(pivot - pivots[entering]) <= pivotError * Math.abs(pivot))) {
       return 'stalled'
@@ -309,7 +282,7 @@ export class DualSimplex {
     this.#basis[row] = entering
     this.#rowOf[entering] = row
     this.#rowOf[leaving] = -1
-    this.#updateInverse(row, direction)
+    this.#inverse.exchange(row, direction)
     return 'done'
   }
 
@@ -363,32 +336,12 @@ export class DualSimplex {
       this.values[variable] = to
     }
     this.#basis.forEach((variable, row) => {
-      this.values[variable] -= this.#times(row, moved)
+      this.values[variable] -= this.#inverse.rowTimes(row, moved)
     })
-  }
-
-  #updateInverse(row: number, direction: Float64Array): void {
-    const size = this.#basis.length
-    const inverse = this.#inverse
-    // Many entries are zero, and stay so.
-    const places: number[] = []
-    for (let place = 0; place < size; place++) {
-      if (inverse[row * size + place] === 0) continue
-      inverse[row * size + place] /= direction[row]
-      places.push(place)
-    }
-    for (let other = 0; other < size; other++) {
-      const factor = direction[other]
-      if (other === row || factor === 0) continue
-      for (const place of places) inverse[other * size + place] -= factor * inverse[row * size + place]
-      this.#lengths[other] = this.#lengthOf(other)
-    }
-    this.#lengths[row] = this.#lengthOf(row)
-    this.#updates++
   }
 }
 
-function columnsOf(equations: readonly Equation[], variables: number) {
+function columnsOf(equations: readonly Equation[], variables: number): Column[] {
   const counts = new Int32Array(variables)
   for (const { columns } of equations) for (const variable of columns) counts[variable]++
   const all = Array.from(counts, (count) => ({ rows: new Int32Array(count), values: new Float64Array(count) }))

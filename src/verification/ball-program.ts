@@ -1,3 +1,4 @@
+import type { Budget } from '../budget.js'
 import { displacementToHyperplane } from '../geometry/hyperplane.js'
 import { distance } from '../geometry/norm.js'
 import { range } from '../sampling/rows.js'
@@ -44,17 +45,19 @@ export class BallProgram {
   readonly #norm: 'linf' | 'l1'
   readonly #margins: readonly BetweenUnits[]
   readonly #room: Room
+  readonly #budget: Budget
   readonly #simplex: DualSimplex
   /** Positions of the first part above zero, of the first one below, and of the first slack of a chord. */
   readonly #above: number
   readonly #below: number
   readonly #slack: number
 
-  constructor(norm: 'linf' | 'l1', { units, margins }: OpenUnits, room: Room) {
+  constructor(norm: 'linf' | 'l1', { units, margins }: OpenUnits, room: Room, budget: Budget) {
     this.#norm = norm
     this.units = units
     this.#margins = margins
     this.#room = room
+    this.#budget = budget
     const features = room.lower.length
     // In ℓ1 there are d's parts above and below zero, and a sum of all of them, the last variable.
     this.#above = norm === 'l1' ? 2 * features : features
@@ -71,7 +74,7 @@ export class BallProgram {
   }
 
   /** The margin over a rival on a part, within a radius. */
-  view(rival: number, sides: Sides, radius: number): PartView {
+  async view(rival: number, sides: Sides, radius: number): Promise<PartView> {
     const margin = this.#margins[rival]
     this.#bound(sides, radius)
     const { cost, values, lower, upper } = this.#simplex
@@ -80,7 +83,7 @@ export class BallProgram {
     this.#spread(margin.coefficients, 1, (column, coefficient) => {
       cost[column] = coefficient
     })
-    const status = this.#simplex.minimise(-margin.constant)
+    const status = await this.#simplex.minimise(-margin.constant, () => this.#budget.next())
     const { slopes, offset } = this.#simplex.reduced()
     const features = this.#room.lower.length
     // What the sum costs is left out again: here nothing is known of d.
@@ -110,11 +113,15 @@ export class BallProgram {
    * The margin over a rival on a part, within the smallest radius where relaxed it can be zero or less, and where it is smallest a little
    * farther away; undefined where that radius is not below the limit.
    */
-  nearest(rival: number, sides: Sides, limit: number): (PartView & { readonly behind: Float64Array }) | undefined {
-    let view = this.view(rival, sides, limit)
+  async nearest(
+    rival: number,
+    sides: Sides,
+    limit: number,
+  ): Promise<(PartView & { readonly behind: Float64Array }) | undefined> {
+    let view = await this.view(rival, sides, limit)
     let [radius, least, slack] = [view.distance, view.distance, leastGain]
-    for (let round = 0; round < mostRounds && least < limit; round++) {
-      view = this.view(rival, sides, radius)
+    for (let round = 0; round < mostRounds && least < limit && !this.#budget.exhausted; round++) {
+      view = await this.view(rival, sides, radius)
       const isGain = view.distance > least * (1 + leastGain)
       if (!isGain && view.isSolved) break
       // Nearer there is nothing, and there the multipliers are others; but a ball with next to no points may as well have none.
@@ -123,7 +130,8 @@ export class BallProgram {
       if (!isGain) slack *= 2
     }
     if (least >= limit) return undefined
-    return { ...view, distance: least, behind: this.view(rival, sides, radius * (1 + beyond)).d }
+    const farther = await this.view(rival, sides, radius * (1 + beyond))
+    return { ...view, distance: least, behind: farther.d }
   }
 
   /** Inputs of the open units at a displacement within the ball, and the margins there. */

@@ -92,7 +92,7 @@ class Search {
       const ball = await this.#nextBall()
       if (!ball) return
       const open = await openUnitsOf(model, ball.bounds, sample, this.#label)
-      const program = new BallProgram(this.#norm, open, room)
+      const program = new BallProgram(this.#norm, open, room, this.#context.budget)
       const before = this.#nearest.reach
       const lower = await this.#explore(program, ball.radius)
       // A point that could not be told apart would be found again.
@@ -140,7 +140,7 @@ class Search {
     const open: Part[] = []
     for (const rival of range(model.classes - 1)) {
       const isInTime = await budget.next()
-      const near = isInTime ? program.nearest(rival, sides, Math.min(radius, nearest.reach)) : undefined
+      const near = isInTime ? await program.nearest(rival, sides, Math.min(radius, nearest.reach)) : undefined
       open.push({ rival, sides, distance: near ? near.distance : isInTime ? radius : 0 })
     }
     // How near parts reach that do not matter, or could not be split.
@@ -185,12 +185,12 @@ class Search {
   /** What is known of a part, where its relaxation is not exact if there is such a point; tries adversarial points on the way. */
   async #look(program: BallProgram, part: Part, within: number): Promise<PartView> {
     const { rival, sides } = part
-    const view = program.view(rival, sides, within)
+    const view = await program.view(rival, sides, within)
     if (view.distance >= within) return view
     await this.#descend(program, view, part)
     if (unitToSplit(view) !== undefined) return view
     // Exact where the margin is smallest, the relaxation may still be too low nearer to the sample.
-    const near = program.nearest(rival, sides, within)
+    const near = await program.nearest(rival, sides, within)
     if (!near) return { ...view, distance: within }
     await this.#propose(near.d, near.behind)
     return near
@@ -209,7 +209,7 @@ class Search {
       const isAdversarial = margins[least] <= 0
       if (!isAdversarial && (step > 0 || sides.some((side) => side !== 'either'))) return
       const region = Array.from(inputs, (input) => (input > 0 ? 'on' : 'off'))
-      const found = program.nearest(isAdversarial ? least : rival, region, nearest.reach)
+      const found = await program.nearest(isAdversarial ? least : rival, region, nearest.reach)
       if (!found) return
       const before = nearest.reach
       await this.#propose(found.d, found.behind)

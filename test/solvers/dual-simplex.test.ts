@@ -12,9 +12,13 @@ interface Program {
   readonly cost: Float64Array
 }
 
+const goOn = async () => true
+
 /** With a slack for each equation, the last variables. */
-function randomProgram(random: RandomSource): Program {
-  const [rows, columns] = [1 + Math.floor(6 * random.uniform()), 2 + Math.floor(8 * random.uniform())]
+function randomProgram(
+  random: RandomSource,
+  [rows, columns] = [1 + Math.floor(6 * random.uniform()), 2 + Math.floor(8 * random.uniform())],
+): Program {
   const variables = columns + rows
   const equations = range(rows).map((row): Equation => {
     const used = range(columns).filter(() => random.uniform() < 0.7)
@@ -64,7 +68,7 @@ function lowerBound({ lower, upper }: Program, solver: DualSimplex): number {
 async function checkSolved(program: Program, solver: DualSimplex): Promise<void> {
   const { equations, lower, upper, cost } = program
   const expected = await minimumByHighs(program)
-  const status = solver.minimise(1e6)
+  const status = await solver.minimise(1e6, goOn)
   if (expected === undefined) {
     expect(status).toBe('beyond')
     expect(lowerBound(program, solver)).toBeGreaterThan(1e6)
@@ -112,14 +116,30 @@ describe('DualSimplex', () => {
       const expected = await minimumByHighs(program)
       if (expected === undefined) continue
       const above = solverOf(program)
-      above.minimise(expected - 0.1)
+      await above.minimise(expected - 0.1, goOn)
       expect(lowerBound(program, above)).toBeGreaterThan(expected - 0.1)
       expect(lowerBound(program, above)).toBeLessThan(expected + 1e-6)
-      expect(solverOf(program).minimise(expected + 0.1)).toBe('solved')
+      expect(await solverOf(program).minimise(expected + 0.1, goOn)).toBe('solved')
     }
   })
 
-  test('takes variables from bound to bound where no equation is in the way', () => {
+  test('stops in the middle when it is told to, with multipliers that hold', async () => {
+    const random = randomSource(seed)
+    const size = 250
+    // Zero for all but the slacks is a solution.
+    const upper = Float64Array.from({ length: 2 * size }, (_, variable) => (variable < size ? random.uniform() : 3))
+    const program = { ...randomProgram(random, [size, size]), lower: upper.map((high) => -high), upper }
+    const solved = solverOf(program)
+    let asked = 0
+    expect(await solved.minimise(1e9, async () => ++asked > 0)).toBe('solved')
+    expect(asked).toBeGreaterThan(0)
+    const stopped = solverOf(program)
+    expect(await stopped.minimise(1e9, async () => false)).toBe('stalled')
+    expect(lowerBound(program, stopped)).toBeLessThan(lowerBound(program, solved))
+    expect(lowerBound(program, stopped)).toBeGreaterThan(Number.NEGATIVE_INFINITY)
+  })
+
+  test('takes variables from bound to bound where no equation is in the way', async () => {
     const equations = [{ columns: Int32Array.of(0, 1, 2), values: Float64Array.of(1, 1, 1), right: 2 }]
     const program = {
       equations,
@@ -128,11 +148,11 @@ describe('DualSimplex', () => {
       cost: Float64Array.of(-2, 1, 0),
     }
     const solver = solverOf(program)
-    expect(solver.minimise(0)).toBe('solved')
+    expect(await solver.minimise(0, goOn)).toBe('solved')
     expect([...solver.values]).toEqual([1, -1, 2])
     // Now the slack may not be more than 1/2.
     solver.upper[2] = 0.5
-    expect(solver.minimise(0)).toBe('solved')
+    expect(await solver.minimise(0, goOn)).toBe('solved')
     expect([...solver.values]).toEqual([1, 0.5, 0.5])
   })
 })

@@ -45,7 +45,8 @@ async function programOf(norm: 'linf' | 'l1', radius: number) {
   const data = Float32Array.from({ length: 16 }, () => 1.8 * random.uniform() - 0.9)
   const inputs = { data, shape: [1, ...model.featureShape] }
   const settings = { norm, domain: 'intersect', rounding: 'ignored', precision: 'float64' } as const
-  const refinement = Refinement.around(model, inputs, [radius], settings, new Budget(undefined))
+  const budget = new Budget()
+  const refinement = Refinement.around(model, inputs, [radius], settings, budget)
   await refinement.refine()
   const sample = Float64Array.from(data)
   const room = { lower: sample.map((value) => -1 - value), upper: sample.map((value) => 1 - value) }
@@ -53,7 +54,7 @@ async function programOf(norm: 'linf' | 'l1', radius: number) {
   const label = logits.indexOf(Math.max(...logits))
   const rivals = range(3).filter((other) => other !== label)
   const open = await openUnitsOf(model, refinement.bounds, sample, label)
-  const program = new BallProgram(norm, open, room)
+  const program = new BallProgram(norm, open, room, budget)
   /** A displacement of the ball. */
   const draw = () => {
     const towards = displacementToHyperplane(
@@ -110,7 +111,7 @@ describe.each(['linf', 'l1'] as const)('%s', (norm) => {
         sides[Math.floor(random.uniform() * sides.length)] = random.uniform() < 0.5 ? 'on' : 'off'
       }
       for (const rival of [0, 1]) {
-        const { distance } = program.view(rival, sides, radius)
+        const { distance } = await program.view(rival, sides, radius)
         for (const { d, inputs, margins } of steps) {
           const isInside = sides.every((side, unit) => side === 'either' || (side === 'on') === inputs[unit] > 0)
           if (!isInside || margins[rival] > 0) continue
@@ -131,7 +132,7 @@ describe.each(['linf', 'l1'] as const)('%s', (norm) => {
       .map((d) => ({ d, ...program.at(d) }))) {
       if (!(here.margins[0] <= 0)) continue
       const sides = Array.from(here.inputs, (input) => (input > 0 ? 'on' : 'off') as 'on' | 'off')
-      const { d: nearest } = program.nearest(0, sides, radius)!
+      const { d: nearest } = (await program.nearest(0, sides, radius))!
       const { inputs, margins } = program.at(nearest)
       expect(margins[0]).toBeLessThan(1e-7)
       sides.forEach((side, unit) => expect(side === 'on' ? inputs[unit] : -inputs[unit]).toBeGreaterThan(-1e-7))
@@ -139,7 +140,7 @@ describe.each(['linf', 'l1'] as const)('%s', (norm) => {
         norm === 'linf' ? Math.max(...of.map(Math.abs)) : of.reduce((sum, step) => sum + Math.abs(step), 0)
       expect(lengthOf(nearest)).toBeLessThanOrEqual(lengthOf(d) * (1 + 1e-9))
       const nearer = lengthOf(nearest) * (1 - 1e-7)
-      expect(program.view(0, sides, nearer).distance).toBeGreaterThanOrEqual(nearer)
+      expect((await program.view(0, sides, nearer)).distance).toBeGreaterThanOrEqual(nearer)
       found++
     }
     expect(found).toBeGreaterThan(3)

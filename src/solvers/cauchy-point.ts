@@ -1,3 +1,4 @@
+import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
 import type { Box } from './lbfgsb.js'
 import type { LimitedMemory } from './limited-memory.js'
@@ -61,8 +62,4 @@ export function cauchyPoint(x: Float64Array, gradient: Float64Array, box: Box, m
     }
   }
   return { point, coordinates }
-}
-
-function addScaled(sum: Float64Array, vector: Float64Array, factor: number): void {
-  for (let index = 0; index < sum.length; index++) sum[index] += factor * vector[index]
 }

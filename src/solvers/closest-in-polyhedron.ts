@@ -1,4 +1,5 @@
 import { displacementToHyperplane } from '../geometry/hyperplane.js'
+import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
 import { type Minimum, minimumInPolyhedron, type Polyhedron } from './dual-newton.js'
 
@@ -92,7 +93,7 @@ function smallestMaximum({ rows, offsets, lower, upper }: Polyhedron, limit: num
     multipliers.forEach((multiplier, index) => {
       if (multiplier === 0) return
       offset += multiplier * offsets[index]
-      for (let feature = 0; feature < sum.length; feature++) sum[feature] += multiplier * rows[index][feature]
+      addScaled(sum, rows[index], multiplier)
     })
     const next = reach(sum, offset)
     if (!(next > least)) return { status: 'stalled', d, multipliers }

@@ -1,3 +1,4 @@
+import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
 import { solveInPlace } from './linear-system.js'
 
@@ -96,10 +97,7 @@ function evaluate(
   const n = lower.length
   const d = new Float64Array(n)
   for (let row = 0; row < multipliers.length; row++) {
-    const multiplier = multipliers[row]
-    if (multiplier === 0) continue
-    const normal = rows[row]
-    for (let feature = 0; feature < n; feature++) d[feature] += multiplier * normal[feature]
+    if (multipliers[row] !== 0) addScaled(d, rows[row], multipliers[row])
   }
   const free = new Uint8Array(n)
   let value = 0

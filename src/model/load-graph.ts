@@ -1,6 +1,7 @@
 import { moveBatchFirst } from '../decompositions/batch-first.js'
 import { rewriteGraph } from '../decompositions/rewrite.js'
-import { chooseDevice, type Device } from '../engine/device.js'
+import { chooseDevice } from '../engine/choose-device.js'
+import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
 import { featureShape, type Graph, isBatch, type TypedGraph } from '../graph/graph.js'

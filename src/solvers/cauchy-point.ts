@@ -1,6 +1,6 @@
 import { addScaled } from './add-scaled.js'
+import type { Box } from './box.js'
 import { dot } from './dot.js'
-import type { Box } from './lbfgsb.js'
 import type { LimitedMemory } from './limited-memory.js'
 
 export interface CauchyPoint {

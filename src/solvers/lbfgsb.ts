@@ -1,14 +1,9 @@
+import type { Box } from './box.js'
 import { cauchyPoint } from './cauchy-point.js'
 import { dot } from './dot.js'
 import { LimitedMemory } from './limited-memory.js'
 import { type LinePoint, lineSearch } from './line-search.js'
 import { subspaceMinimum } from './subspace-minimum.js'
-
-/** Bounds of every coordinate; equal ones fix it. */
-export interface Box {
-  readonly lower: ArrayLike<number>
-  readonly upper: ArrayLike<number>
-}
 
 /** A function and its gradient at one point. */
 export interface Evaluation {

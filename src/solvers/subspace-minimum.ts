@@ -1,6 +1,6 @@
+import type { Box } from './box.js'
 import type { CauchyPoint } from './cauchy-point.js'
 import { dot } from './dot.js'
-import type { Box } from './lbfgsb.js'
 import type { LimitedMemory } from './limited-memory.js'
 import { solveInPlace } from './linear-system.js'
 

@@ -1,10 +1,10 @@
 import type { Budget } from '../budget.js'
+import type { Float64Box } from '../geometry/half-space.js'
 import { displacementToHyperplane } from '../geometry/hyperplane.js'
 import { distance } from '../geometry/norm.js'
 import { range } from '../sampling/rows.js'
 import { dot } from '../solvers/dot.js'
 import { DualSimplex, type Equation } from '../solvers/dual-simplex.js'
-import type { Room } from './nearest-point.js'
 import type { BetweenUnits, OpenUnit, OpenUnits } from './open-units.js'
 
 /** On which side of zero the input of each open unit is; `either` where a part has both. */
@@ -44,7 +44,7 @@ export class BallProgram {
   readonly units: readonly OpenUnit[]
   readonly #norm: 'linf' | 'l1'
   readonly #margins: readonly BetweenUnits[]
-  readonly #room: Room
+  readonly #room: Float64Box
   readonly #budget: Budget
   readonly #simplex: DualSimplex
   /** Positions of the first part above zero, of the first one below, and of the first slack of a chord. */
@@ -52,7 +52,7 @@ export class BallProgram {
   readonly #below: number
   readonly #slack: number
 
-  constructor(norm: 'linf' | 'l1', { units, margins }: OpenUnits, room: Room, budget: Budget) {
+  constructor(norm: 'linf' | 'l1', { units, margins }: OpenUnits, room: Float64Box, budget: Budget) {
     this.#norm = norm
     this.units = units
     this.#margins = margins

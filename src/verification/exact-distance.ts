@@ -7,28 +7,12 @@ import { nodeLabel } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
+import type { DistanceInterval } from './distance-interval.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
 import { programDistances } from './program-distance.js'
 import { unitDistances } from './unit-distance.js'
 import { otherThanUnits } from './unit-parts.js'
-
-/** What is known of the distance of a sample to the nearest input of another class, in input units. */
-export interface DistanceInterval {
-  /** No input of the domain that is nearer is classified otherwise; Infinity where none is at all. */
-  readonly lower: number
-  /** Distance of `nearest`, Infinity without one. */
-  readonly upper: number
-  /** An input, in float64, that is classified otherwise. */
-  readonly nearest: Float64Array | undefined
-  /** The distance is known: `lower` is at most 1e-9 of it below `upper`, 1e-6 where units were split. */
-  readonly proved: boolean
-  /** Boxes, or parts by their units, that were bounded. */
-  readonly boxes: number
-  /** What the attack that the search starts from came to, and its cost. */
-  readonly start: Float32Array
-  readonly gradientQueries: number
-}
 
 // More features than this would have to be halved too often.
 const mostFeatures = 16

@@ -6,7 +6,8 @@ import { clipToDomain } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSources } from '../sampling/random.js'
 import { range } from '../sampling/rows.js'
-import { type DistanceInterval, exactDistances } from './exact-distance.js'
+import type { DistanceInterval } from './distance-interval.js'
+import { exactDistances } from './exact-distance.js'
 
 export interface ExactSettings {
   readonly norm: Norm

@@ -1,14 +1,9 @@
 import type { Attack, AttackContext } from '../attacks/attack.js'
+import type { Float64Box } from '../geometry/half-space.js'
 import { distance, type Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { range, rowOf } from '../sampling/rows.js'
 import { logitsInFloat64 } from './margin-functions.js'
-
-/** Displacements that stay in the domain. */
-export interface Room {
-  readonly lower: Float64Array
-  readonly upper: Float64Array
-}
 
 // How much nearer than the nearest known point others must be to matter, as a share of the distance.
 const tolerance = 1e-6
@@ -20,7 +15,8 @@ export class NearestPoint {
   point: Float64Array | undefined
   /** Distance of the point, or more than any in the domain. */
   reach: number
-  readonly room: Room
+  /** Displacements that stay in the domain. */
+  readonly room: Float64Box
   readonly sample: Float64Array
   readonly #norm: Norm
   readonly #label: number

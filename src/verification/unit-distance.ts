@@ -5,7 +5,7 @@ import { Refinement } from '../bounds/refinement.js'
 import type { TypedGraph } from '../graph/graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
 import { closestInPolyhedron } from '../solvers/closest-in-polyhedron.js'
-import type { DistanceInterval } from './exact-distance.js'
+import type { DistanceInterval } from './distance-interval.js'
 import { type NearestPoint, nearestByAttack, propose } from './nearest-point.js'
 import {
   BoundedParts,

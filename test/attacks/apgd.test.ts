@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apgd } from '../../src/attacks/auto-attack/apgd.js'
-import { checkpointPeriods } from '../../src/attacks/auto-attack/apgd-schedule.js'
 import { apgdTargeted } from '../../src/attacks/auto-attack/apgd-targeted.js'
+import { checkpointPeriods } from '../../src/attacks/auto-attack/checkpoint-periods.js'
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'

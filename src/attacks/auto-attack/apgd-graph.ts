@@ -3,10 +3,10 @@ import type { GraphBuilder } from '../../graph/builder.js'
 import type { Graph, TypedGraph } from '../../graph/graph.js'
 import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type Loss } from '../../passes/losses.js'
-import type { AscentStep } from '../iteration/ascent.js'
 import { type Carried, loopGraph } from '../iteration/loop-graph.js'
 import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
 import { momentumSchedule } from './apgd-momentum.js'
+import type { ApgdSchedule } from './apgd-schedule.js'
 import { sparseSchedule } from './apgd-sparse.js'
 
 export type ApgdLoss = 'cross-entropy' | 'dlr' | 'margin'
@@ -23,33 +23,6 @@ export interface ApgdGraphSettings {
   readonly aim: 'untargeted' | 'targeted' | 'towards'
 }
 
-/** What is known in one iteration: names in the body of the loop. Numbers per sample have axes of size 1 for the features. */
-export interface ApgdIteration {
-  readonly norm: Norm
-  readonly steps: number
-  readonly rho: number
-  readonly ball: Omit<AscentStep, 'size'>
-  readonly point: string
-  readonly uphill: string
-  readonly loss: string
-  /** The point with the largest loss so far, the gradient there and the loss. */
-  readonly highest: string
-  readonly highestGradient: string
-  readonly highestLoss: string
-  readonly iteration: string
-  /** What the iteration before carried on. */
-  readonly before: Readonly<Record<string, string>>
-}
-
-/** How the size of the steps follows the progress. */
-export interface ApgdSchedule {
-  /** Points that it carries on; each starts as the starting point. */
-  readonly points: readonly string[]
-  /** Numbers per sample that it carries on, and what they start as. */
-  memory(epsilon: number, features: number): Readonly<Record<string, number>>
-  advance(builder: GraphBuilder, iteration: ApgdIteration): { point: string; carried: Readonly<Record<string, string>> }
-}
-
 export const apgdSchedules: Record<Norm, ApgdSchedule> = {
   linf: momentumSchedule,
   l2: momentumSchedule,
@@ -59,7 +32,7 @@ export const apgdSchedules: Record<Norm, ApgdSchedule> = {
 /**
  * Auto-PGD as a {@link loopGraph}. It carries `highest` (the point with the largest loss) and `highestGradient`, both shaped
  * like a sample, `highestLoss` (float32) and `iteration` (int64), and what its schedule does. Its further inputs: `origin`,
- * `lower`, `upper` and `epsilon` as in {@link AscentStep}.
+ * `lower`, `upper` and `epsilon` as in {@link Ball}.
  */
 export function apgdGraph(model: TypedGraph, settings: ApgdGraphSettings): Graph {
   const { norm, loss: lossName, steps, rho, aim } = settings

@@ -2,8 +2,8 @@ import { elementTypeNumbers } from '../../graph/element-types.js'
 import { emitAscent } from '../iteration/ascent.js'
 import { emitProjection } from '../iteration/emit-projection.js'
 import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
-import type { ApgdSchedule } from './apgd-graph.js'
-import { checkpointPeriods } from './apgd-schedule.js'
+import type { ApgdSchedule } from './apgd-schedule.js'
+import { checkpointPeriods } from './checkpoint-periods.js'
 
 // Weight of the new step against the previous one.
 const momentum = 0.75

@@ -6,7 +6,7 @@ import { emitRanked } from '../iteration/emit-ranked.js'
 import { emitSign } from '../iteration/emit-sign.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
-import type { ApgdSchedule } from './apgd-graph.js'
+import type { ApgdSchedule } from './apgd-schedule.js'
 
 // Shares of all steps between checkpoints, and of all features that the first steps change.
 const period = 0.04

@@ -2,22 +2,15 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import { elementCount } from '../../graph/graph.js'
 import { emitNorm } from './emit-norm.js'
-import { emitProjection } from './emit-projection.js'
+import { type Ball, emitProjection } from './emit-projection.js'
 import { emitSign } from './emit-sign.js'
 import { emitFeasible, emitFreeDirections } from './free-directions.js'
 import { emitSteepest } from './steepest.js'
 
 /** Names of what a step needs to know, in the graph being built. */
-export interface AscentStep {
-  readonly origin: string
-  /** Bounds of every coordinate: the domain, for ℓ∞ within the ball. */
-  readonly lower: string
-  readonly upper: string
-  /** Radius of the ball around the origin, per sample. */
-  readonly epsilon: string
+export interface AscentStep extends Ball {
   /** Norm of the step, per sample. */
   readonly size: string
-  readonly featureShape: readonly number[]
 }
 
 /**

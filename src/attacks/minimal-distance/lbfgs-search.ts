@@ -1,4 +1,5 @@
-import { type Box, type Evaluation, lbfgsb, type Minimum } from '../../solvers/lbfgsb.js'
+import type { Box } from '../../solvers/box.js'
+import { type Evaluation, lbfgsb, type Minimum } from '../../solvers/lbfgsb.js'
 
 // A closer minimum takes many more iterations, for which the distance changes in its fourth digit.
 const tolerance = 1e-4

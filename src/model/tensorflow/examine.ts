@@ -2,9 +2,9 @@ import { ModelError, SettingsError } from '../../errors.js'
 import type { Inputs } from '../../sampling/samples.js'
 import { areProbabilities } from '../probabilities.js'
 import { checkActivation } from './compare.js'
-import type { TfjsModelSettings } from './load-tfjs-model.js'
 import { type NativeModel, runNative } from './native.js'
 import type { TfjsLibrary } from './tfjs.js'
+import type { TfjsModelSettings } from './tfjs-model-settings.js'
 
 /** @throws ModelError unless the input is float32, of a known shape, with any number of samples or one at a time. */
 export function checkInput({ input }: NativeModel, { featureShape: given, batchSize: most = 64 }: TfjsModelSettings) {

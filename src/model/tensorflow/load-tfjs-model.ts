@@ -8,7 +8,6 @@ import { gradientError, gradientTolerance, printGradientError } from '../check-g
 import type { Classifier } from '../classifier.js'
 import { hostedGraph } from '../hosted-graph.js'
 import { inferTypes } from '../infer-types.js'
-import type { ModelSettings } from '../model-settings.js'
 import { OnnxClassifier } from '../onnx-classifier.js'
 import { prependPreprocessing } from '../preprocessing.js'
 import { probabilityWarning } from '../probabilities.js'
@@ -22,16 +21,10 @@ import { UntranslatableError } from './layers/layer.js'
 import { openLayersModel } from './layers-model.js'
 import { type NativeModel, runGradient, runNative } from './native.js'
 import { readArtifacts } from './read-artifacts.js'
-import type { GraphModel, LayersModel, Tfjs, TfjsArtifacts, TfjsLibrary, TfjsModel } from './tfjs.js'
+import type { GraphModel, LayersModel, TfjsArtifacts, TfjsLibrary, TfjsModel } from './tfjs.js'
 import { TfjsClassifier } from './tfjs-classifier.js'
+import type { TfjsModelSettings } from './tfjs-model-settings.js'
 import { translateLayers } from './translate.js'
-
-export interface TfjsModelSettings extends Omit<ModelSettings, 'device'> {
-  /** The TensorFlow.js that runs the model. Default: the fastest that is installed. */
-  readonly tf?: Tfjs
-  /** Most samples that TensorFlow.js is given at once. Default 64. */
-  readonly batchSize?: number
-}
 
 /**
  * Loads a TensorFlow.js classifier, a layers model or a graph model: its model.json, or the model that TensorFlow.js has

@@ -8,7 +8,7 @@ import type { CheckSummary } from '../summary.js'
 import { element, type HtmlElement } from './element.js'
 
 /** Of all pictures of a report, in characters: they are most of what a file with many of them weighs. */
-export const pictureRoom = 600_000
+const pictureRoom = 600_000
 
 type Illustrated = Extract<Evidence, { kind: 'attack' | 'regression-attack' }>
 

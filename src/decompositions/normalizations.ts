@@ -3,7 +3,7 @@ import { elementCount, featureShape, floatAttribute, type GraphNode, intAttribut
 import { axesFrom, type Decomposition, type DecompositionContext } from './decomposition.js'
 
 /** x less its mean over the axes, divided by its standard deviation there. */
-export function emitStandardized(
+function emitStandardized(
   value: string,
   axes: readonly number[],
   epsilon: number,

@@ -45,7 +45,7 @@ export function clipLines(range: Interval, { lowest, highest }: Corners, context
   }
 }
 
-export function emitClip(x: string, { lowest, highest }: Corners, { builder }: IntervalContext): string {
+function emitClip(x: string, { lowest, highest }: Corners, { builder }: IntervalContext): string {
   const raised = lowest ? builder.add('Max', [x, lowest]) : x
   return highest ? builder.add('Min', [raised, highest]) : raised
 }

@@ -14,6 +14,7 @@ const fractionToBoundary = 0.99
  * interior-point method with predictor and corrector, from a point within all constraints: only the rows couple the
  * entries of d, so that an iteration costs entries × rows² operations.
  * Mehrotra, "On the implementation of a primal-dual interior point method", SIAM Journal on Optimization, 1992.
+ * @param rows [rows, entries of d]
  */
 export function smallestWithinRows(
   norm: 'linf' | 'l2',
@@ -22,187 +23,268 @@ export function smallestWithinRows(
   low: Float64Array,
   high: Float64Array,
 ): Float64Array {
-  const n = low.length
-  const k = offsets.length
-  const bounded = norm === 'linf'
-  const quadratic = bounded ? 0 : 1
-  // Slacks and multipliers: of d ≥ low, d ≤ high, d ≤ r and d ≥ −r, of the rows, and of s ≥ 0.
-  const families = bounded ? 4 : 2
-  const first = families * n
-  const total = first + k + 1
-  const slacks = new Float64Array(total)
-  const multipliers = new Float64Array(total)
-  const targets = new Float64Array(total)
-  const slackSteps = new Float64Array(total)
-  const multiplierSteps = new Float64Array(total)
-  const d = new Float64Array(n)
-  const step = new Float64Array(n)
-  const images = new Float64Array(k)
-  let radius = 0
-  for (let i = 0; i < n; i++) {
-    // Near zero where that is inside, where the solution has most features.
-    const width = high[i] - low[i]
-    d[i] = Math.min(Math.max(0, low[i] + Math.min(0.5 * width, 0.1)), high[i] - Math.min(0.5 * width, 0.1))
-    radius = Math.max(radius, Math.abs(d[i]))
+  return new InteriorPoint(norm, rows, offsets, low, high).solve()
+}
+
+class InteriorPoint {
+  readonly #bounded: boolean
+  readonly #rows: Float64Array
+  readonly #offsets: Float64Array
+  readonly #low: Float64Array
+  readonly #high: Float64Array
+  readonly #d: Float64Array
+  /** Bound of all entries of d, for ℓ∞, and by how much the rows may be missed: r and s. */
+  #radius = 0
+  #missed = 1
+  /** rows · d */
+  readonly #images: Float64Array
+  /**
+   * Of the constraints: n of d ≥ low, n of d ≤ high, for ℓ∞ n of d ≤ r and n of d ≥ −r, then those of the rows, the first of
+   * which is at `#first`, and s ≥ 0.
+   */
+  readonly #first: number
+  readonly #slacks: Float64Array
+  readonly #multipliers: Float64Array
+  /** What the products of slacks and multipliers are to be after a step. */
+  readonly #targets: Float64Array
+  /** Newton's step. */
+  readonly #step: Float64Array
+  readonly #slackSteps: Float64Array
+  readonly #multiplierSteps: Float64Array
+  /** Of Newton's equations: of d, between d and r, and what is left for the rows and r when d is eliminated. */
+  readonly #diagonal: Float64Array
+  readonly #border: Float64Array
+  readonly #matrix: Float64Array
+  readonly #size: number
+  readonly #right: Float64Array
+
+  constructor(norm: 'linf' | 'l2', rows: Float64Array, offsets: Float64Array, low: Float64Array, high: Float64Array) {
+    const [n, k] = [low.length, offsets.length]
+    this.#bounded = norm === 'linf'
+    this.#rows = rows
+    this.#offsets = offsets
+    this.#low = low
+    this.#high = high
+    this.#first = (this.#bounded ? 4 : 2) * n
+    const total = this.#first + k + 1
+    this.#slacks = new Float64Array(total)
+    this.#multipliers = new Float64Array(total)
+    this.#targets = new Float64Array(total)
+    this.#slackSteps = new Float64Array(total)
+    this.#multiplierSteps = new Float64Array(total)
+    this.#d = new Float64Array(n)
+    this.#step = new Float64Array(n)
+    this.#images = new Float64Array(k)
+    this.#diagonal = new Float64Array(n)
+    this.#border = new Float64Array(n)
+    this.#right = new Float64Array(n)
+    this.#size = this.#bounded ? k + 1 : k
+    this.#matrix = new Float64Array(this.#size * this.#size)
+    this.#start()
   }
-  radius = 1.5 * radius + 1
-  const product = (row: number, vector: Float64Array) => {
+
+  solve(): Float64Array {
+    const [slacks, multipliers, targets] = [this.#slacks, this.#multipliers, this.#targets]
+    const [slackSteps, multiplierSteps] = [this.#slackSteps, this.#multiplierSteps]
+    const total = slacks.length
+    for (let iteration = 0; iteration < mostIterations; iteration++) {
+      let products = 0
+      for (let i = 0; i < total; i++) products += slacks[i] * multipliers[i]
+      if (products < tolerance) break
+      this.#factor()
+      targets.fill(0)
+      if (!this.#newton()) break
+      const ahead = Math.min(1, reach(slacks, slackSteps))
+      const dual = Math.min(1, reach(multipliers, multiplierSteps))
+      let predicted = 0
+      for (let i = 0; i < total; i++) {
+        predicted += (slacks[i] + ahead * slackSteps[i]) * (multipliers[i] + dual * multiplierSteps[i])
+      }
+      const centre = ((predicted / products) ** 3 * products) / total
+      for (let i = 0; i < total; i++) targets[i] = centre - slackSteps[i] * multiplierSteps[i]
+      const taken = this.#newton()
+      if (!taken) break
+      let primal = Math.min(1, fractionToBoundary * reach(slacks, slackSteps))
+      let onMultipliers = Math.min(1, fractionToBoundary * reach(multipliers, multiplierSteps))
+      if (!this.#bounded) primal = onMultipliers = Math.min(primal, onMultipliers)
+      for (let i = 0; i < this.#d.length; i++) this.#d[i] += primal * this.#step[i]
+      this.#radius += primal * taken.radiusStep
+      this.#missed += primal * taken.missedStep
+      for (let row = 0; row < this.#images.length; row++) this.#images[row] = this.#product(row, this.#d)
+      this.#setSlacks()
+      for (let i = 0; i < total; i++) multipliers[i] += onMultipliers * multiplierSteps[i]
+    }
+    return this.#d
+  }
+
+  #start(): void {
+    const [d, low, high, slacks, multipliers] = [this.#d, this.#low, this.#high, this.#slacks, this.#multipliers]
+    const [n, k] = [d.length, this.#offsets.length]
+    for (let i = 0; i < n; i++) {
+      // Near zero where that is inside, where the solution has most features.
+      const width = high[i] - low[i]
+      d[i] = Math.min(Math.max(0, low[i] + Math.min(0.5 * width, 0.1)), high[i] - Math.min(0.5 * width, 0.1))
+      this.#radius = Math.max(this.#radius, Math.abs(d[i]))
+    }
+    this.#radius = 1.5 * this.#radius + 1
+    for (let row = 0; row < k; row++) {
+      this.#images[row] = this.#product(row, d)
+      this.#missed = Math.max(this.#missed, this.#offsets[row] - this.#images[row] + 1)
+    }
+    this.#setSlacks()
+    const start = 1 / Math.sqrt(n)
+    for (let i = 0; i < this.#first; i++) {
+      multipliers[i] = (this.#bounded ? 1 / n : start * 0.1) / Math.max(slacks[i], 1e-3)
+    }
+    for (let row = 0; row < k; row++) multipliers[this.#first + row] = 1 / k
+    multipliers[multipliers.length - 1] = penalty
+  }
+
+  #product(row: number, vector: Float64Array): number {
+    const rows = this.#rows
+    const n = vector.length
     let sum = 0
     const start = row * n
     for (let i = 0; i < n; i++) sum += rows[start + i] * vector[i]
     return sum
   }
-  let missed = 1
-  for (let row = 0; row < k; row++) {
-    images[row] = product(row, d)
-    missed = Math.max(missed, offsets[row] - images[row] + 1)
-  }
-  const setSlacks = () => {
+
+  #setSlacks(): void {
+    const [d, low, high, slacks] = [this.#d, this.#low, this.#high, this.#slacks]
+    const n = d.length
     for (let i = 0; i < n; i++) {
       slacks[i] = d[i] - low[i]
       slacks[n + i] = high[i] - d[i]
-      if (!bounded) continue
-      slacks[2 * n + i] = radius - d[i]
-      slacks[3 * n + i] = radius + d[i]
+      if (!this.#bounded) continue
+      slacks[2 * n + i] = this.#radius - d[i]
+      slacks[3 * n + i] = this.#radius + d[i]
     }
-    for (let row = 0; row < k; row++) slacks[first + row] = images[row] + missed - offsets[row]
-    slacks[total - 1] = missed
+    for (let row = 0; row < this.#images.length; row++) {
+      slacks[this.#first + row] = this.#images[row] + this.#missed - this.#offsets[row]
+    }
+    slacks[slacks.length - 1] = this.#missed
   }
-  setSlacks()
-  const start = 1 / Math.sqrt(n)
-  for (let i = 0; i < first; i++) multipliers[i] = (bounded ? 1 / n : start * 0.1) / Math.max(slacks[i], 1e-3)
-  for (let row = 0; row < k; row++) multipliers[first + row] = 1 / k
-  multipliers[total - 1] = penalty
 
-  const diagonal = new Float64Array(n)
-  const border = new Float64Array(n)
-  const weighted = new Float64Array(n)
-  const right = new Float64Array(n)
-  const size = bounded ? k + 1 : k
-  const matrix = new Float64Array(size * size)
-  let corner = 0
-
-  const factors = () => {
-    corner = 0
+  /** Newton's equations at the current point. */
+  #factor(): void {
+    const [slacks, multipliers, diagonal, border] = [this.#slacks, this.#multipliers, this.#diagonal, this.#border]
+    const [matrix, size, rows, first, last] = [this.#matrix, this.#size, this.#rows, this.#first, slacks.length - 1]
+    const [n, k] = [diagonal.length, this.#images.length]
+    const quadratic = this.#bounded ? 0 : 1
+    let corner = 0
     for (let i = 0; i < n; i++) {
       const base = quadratic + multipliers[i] / slacks[i] + multipliers[n + i] / slacks[n + i]
       diagonal[i] = base
-      if (!bounded) continue
+      if (!this.#bounded) continue
       const above = multipliers[2 * n + i] / slacks[2 * n + i]
       const below = multipliers[3 * n + i] / slacks[3 * n + i]
       diagonal[i] += above + below
       border[i] = below - above
       corner += ((above + below) * base + 4 * above * below) / diagonal[i]
     }
-    const missing = slacks[total - 1] / multipliers[total - 1]
+    const missing = slacks[last] / multipliers[last]
+    const weighted = new Float64Array(n)
     for (let row = 0; row < k; row++) {
       const at = row * n
       for (let i = 0; i < n; i++) weighted[i] = rows[at + i] / diagonal[i]
       for (let other = 0; other <= row; other++) {
-        const entry = missing + product(other, weighted)
+        const entry = missing + this.#product(other, weighted)
         matrix[row * size + other] = matrix[other * size + row] = entry
       }
       matrix[row * size + row] += slacks[first + row] / multipliers[first + row]
-      if (!bounded) continue
+      if (!this.#bounded) continue
       let sum = 0
       for (let i = 0; i < n; i++) sum += weighted[i] * border[i]
       matrix[row * size + k] = -sum
       matrix[k * size + row] = sum
     }
-    if (bounded) matrix[size * size - 1] = corner
+    if (this.#bounded) matrix[size * size - 1] = corner
   }
 
-  /** Newton's step to where the products of slacks and multipliers are the targets. */
-  const newton = (): { radiusStep: number; missedStep: number } | undefined => {
-    const solution = new Float64Array(size)
+  /** Newton's step to where the products of slacks and multipliers are the targets; undefined where there is none. */
+  #newton(): { radiusStep: number; missedStep: number } | undefined {
+    const [slacks, multipliers, targets, step] = [this.#slacks, this.#multipliers, this.#targets, this.#step]
+    const [diagonal, border, rows, right] = [this.#diagonal, this.#border, this.#rows, this.#right]
+    const [first, last] = [this.#first, slacks.length - 1]
+    const [n, k] = [step.length, this.#images.length]
+    const missing = slacks[last] / multipliers[last]
+    const { missedRight, radiusRight } = this.#rightSides()
+    const solution = new Float64Array(this.#size)
+    for (let i = 0; i < n; i++) step[i] = right[i] / diagonal[i]
+    for (let row = 0; row < k; row++) {
+      solution[row] =
+        targets[first + row] / multipliers[first + row] -
+        slacks[first + row] -
+        this.#product(row, step) -
+        missing * missedRight
+    }
+    if (this.#bounded) {
+      let left = radiusRight
+      for (let i = 0; i < n; i++) left -= border[i] * step[i]
+      solution[k] = left
+    }
+    if (!solveInPlace(this.#matrix.slice(), solution, this.#size)) return undefined
+    const radiusStep = this.#bounded ? solution[k] : 0
+    let multiplierSum = 0
+    for (let i = 0; i < n; i++) step[i] = right[i] - (this.#bounded ? border[i] * radiusStep : 0)
+    for (let row = 0; row < k; row++) {
+      multiplierSum += solution[row]
+      this.#multiplierSteps[first + row] = solution[row]
+      for (let i = 0; i < n; i++) step[i] += solution[row] * rows[row * n + i]
+    }
+    for (let i = 0; i < n; i++) step[i] /= diagonal[i]
+    const missedStep = missing * (missedRight + multiplierSum)
+    this.#setOtherSteps(radiusStep, missedStep)
+    return { radiusStep, missedStep }
+  }
+
+  /** What Newton's equations are to give: for d in `#right`, and for s and r. */
+  #rightSides(): { missedRight: number; radiusRight: number } {
+    const [slacks, multipliers, targets, right] = [this.#slacks, this.#multipliers, this.#targets, this.#right]
+    const [n, last, rows] = [right.length, slacks.length - 1, this.#rows]
+    const quadratic = this.#bounded ? 0 : 1
     let radiusRight = -1
     for (let i = 0; i < n; i++) {
-      right[i] = targets[i] / slacks[i] - targets[n + i] / slacks[n + i] - quadratic * d[i]
-      if (!bounded) continue
+      right[i] = targets[i] / slacks[i] - targets[n + i] / slacks[n + i] - quadratic * this.#d[i]
+      if (!this.#bounded) continue
       const above = targets[2 * n + i] / slacks[2 * n + i]
       const below = targets[3 * n + i] / slacks[3 * n + i]
       right[i] += below - above
       radiusRight += above + below
     }
     let sum = 0
-    for (let row = 0; row < k; row++) {
-      const multiplier = multipliers[first + row]
+    for (let row = 0; row < this.#images.length; row++) {
+      const multiplier = multipliers[this.#first + row]
       sum += multiplier
       for (let i = 0; i < n; i++) right[i] += multiplier * rows[row * n + i]
     }
-    const last = total - 1
-    const missing = slacks[last] / multipliers[last]
-    const missedRight = sum + targets[last] / slacks[last] - penalty
-    for (let i = 0; i < n; i++) step[i] = right[i] / diagonal[i]
-    for (let row = 0; row < k; row++) {
-      solution[row] =
-        targets[first + row] / multipliers[first + row] -
-        slacks[first + row] -
-        product(row, step) -
-        missing * missedRight
-    }
-    if (bounded) {
-      for (let i = 0; i < n; i++) radiusRight -= border[i] * step[i]
-      solution[k] = radiusRight
-    }
-    if (!solveInPlace(matrix.slice(), solution, size)) return undefined
-    const radiusStep = bounded ? solution[k] : 0
-    let multiplierSum = 0
-    for (let i = 0; i < n; i++) step[i] = right[i] - (bounded ? border[i] * radiusStep : 0)
-    for (let row = 0; row < k; row++) {
-      multiplierSum += solution[row]
-      multiplierSteps[first + row] = solution[row]
-      for (let i = 0; i < n; i++) step[i] += solution[row] * rows[row * n + i]
-    }
-    for (let i = 0; i < n; i++) step[i] /= diagonal[i]
-    const missedStep = missing * (missedRight + multiplierSum)
+    return { missedRight: sum + targets[last] / slacks[last] - penalty, radiusRight }
+  }
+
+  /** The steps of the slacks, and of the multipliers but those of the rows, that go with that of d. */
+  #setOtherSteps(radiusStep: number, missedStep: number): void {
+    const [slacks, multipliers, targets, step] = [this.#slacks, this.#multipliers, this.#targets, this.#step]
+    const [slackSteps, first, last] = [this.#slackSteps, this.#first, slacks.length - 1]
+    const n = step.length
     for (let i = 0; i < n; i++) {
       slackSteps[i] = step[i]
       slackSteps[n + i] = -step[i]
-      if (!bounded) continue
+      if (!this.#bounded) continue
       slackSteps[2 * n + i] = radiusStep - step[i]
       slackSteps[3 * n + i] = radiusStep + step[i]
     }
-    for (let row = 0; row < k; row++) slackSteps[first + row] = product(row, step) + missedStep
+    for (let row = 0; row < this.#images.length; row++) slackSteps[first + row] = this.#product(row, step) + missedStep
     slackSteps[last] = missedStep
-    for (let i = 0; i < total; i++) {
+    for (let i = 0; i <= last; i++) {
       if (i >= first && i < last) continue
-      multiplierSteps[i] = (targets[i] - multipliers[i] * slackSteps[i]) / slacks[i] - multipliers[i]
+      this.#multiplierSteps[i] = (targets[i] - multipliers[i] * slackSteps[i]) / slacks[i] - multipliers[i]
     }
-    return { radiusStep, missedStep }
   }
+}
 
-  const reach = (values: Float64Array, steps: Float64Array) => {
-    let longest = 1 / fractionToBoundary
-    for (let i = 0; i < total; i++) if (steps[i] < 0) longest = Math.min(longest, -values[i] / steps[i])
-    return longest
-  }
-
-  for (let iteration = 0; iteration < mostIterations; iteration++) {
-    let products = 0
-    for (let i = 0; i < total; i++) products += slacks[i] * multipliers[i]
-    if (products < tolerance) break
-    factors()
-    targets.fill(0)
-    if (!newton()) break
-    const [ahead, dual] = [Math.min(1, reach(slacks, slackSteps)), Math.min(1, reach(multipliers, multiplierSteps))]
-    let predicted = 0
-    for (let i = 0; i < total; i++) {
-      predicted += (slacks[i] + ahead * slackSteps[i]) * (multipliers[i] + dual * multiplierSteps[i])
-    }
-    const centre = ((predicted / products) ** 3 * products) / total
-    for (let i = 0; i < total; i++) targets[i] = centre - slackSteps[i] * multiplierSteps[i]
-    const taken = newton()
-    if (!taken) break
-    let primal = Math.min(1, fractionToBoundary * reach(slacks, slackSteps))
-    let onMultipliers = Math.min(1, fractionToBoundary * reach(multipliers, multiplierSteps))
-    if (!bounded) primal = onMultipliers = Math.min(primal, onMultipliers)
-    for (let i = 0; i < n; i++) d[i] += primal * step[i]
-    radius += primal * taken.radiusStep
-    missed += primal * taken.missedStep
-    for (let row = 0; row < k; row++) images[row] = product(row, d)
-    setSlacks()
-    for (let i = 0; i < total; i++) multipliers[i] += onMultipliers * multiplierSteps[i]
-  }
-  return d
+/** How far a step may go, in its lengths, until one of the values is no longer positive. */
+function reach(values: Float64Array, steps: Float64Array): number {
+  let longest = 1 / fractionToBoundary
+  for (let i = 0; i < values.length; i++) if (steps[i] < 0) longest = Math.min(longest, -values[i] / steps[i])
+  return longest
 }

@@ -74,123 +74,171 @@ export interface RelaxedNode {
  * a lower bound of each over all inputs that the intervals of the context allow.
  */
 export function emitRelaxation(graph: TypedGraph, request: RelaxationRequest, outer: RowContext): Relaxation {
-  const { target, rows, frontier, minimize, lowerLine, share } = request
-  const { builder, rounding } = outer
-  const seed = emitSeed(rows.plus, rows.minus, valueShape(target, outer), builder)
-  const gradients = new Map([[target, seed]])
-  const summands: string[] = []
-  const taken = new Set<string>()
-  const tiles = new Map<string, Tiles>()
-  const relaxed = new Map<GraphNode, RelaxedNode>()
-  const contextWith = (chosen: LowerLine): RelaxationContext => ({ ...context, lowerLine: chosen })
-  const context: RelaxationContext = {
-    ...outer,
-    offset(value) {
-      const node = soleProducer(value, target, graph)
-      const linear = node && node.outputs.length === 1 && findOperator(node)?.linear?.(node, outer)
-      if (!linear) return undefined
-      taken.add(value)
-      return emitOffsets(node, linear, context)?.[0]
-    },
-    linesBefore(value) {
-      const node = soleProducer(value, target, graph)
-      const lines = node && findOperator(node)?.relaxation?.lines?.(node, context)
-      return lines && { input: node.inputs[0], lines }
-    },
-    lowerLine,
-  }
+  const walk = new BackwardWalk(graph, request, outer)
+  for (const node of graph.nodes.toReversed()) walk.visit(node)
+  return walk.finish()
+}
 
-  const accumulate = (value: string, gradient: string) => {
-    const known = gradients.get(value)
-    if (known === undefined) {
-      gradients.set(value, gradient)
-      return
+/** Linear functions on their way from the target back to the input, node by node. */
+class BackwardWalk {
+  readonly #graph: TypedGraph
+  readonly #request: RelaxationRequest
+  readonly #context: RelaxationContext
+  readonly #seed: string
+  readonly #gradients: Map<string, string>
+  /** What adds up to the bounds, besides what depends on the input. */
+  readonly #summands: string[] = []
+  readonly #taken = new Set<string>()
+  /** The same coefficients as some of the gradients have, before they were put in place. */
+  readonly #tiles = new Map<string, Tiles>()
+  readonly #relaxed = new Map<GraphNode, RelaxedNode>()
+
+  constructor(graph: TypedGraph, request: RelaxationRequest, outer: RowContext) {
+    const { target, rows, lowerLine } = request
+    this.#graph = graph
+    this.#request = request
+    this.#seed = emitSeed(rows.plus, rows.minus, valueShape(target, outer), outer.builder)
+    this.#gradients = new Map([[target, this.#seed]])
+    const context: RelaxationContext = {
+      ...outer,
+      offset: (value) => {
+        const node = soleProducer(value, target, graph)
+        const linear = node && node.outputs.length === 1 && findOperator(node)?.linear?.(node, outer)
+        if (!linear) return undefined
+        this.#taken.add(value)
+        return emitOffsets(node, linear, context)?.[0]
+      },
+      linesBefore: (value) => {
+        const node = soleProducer(value, target, graph)
+        const lines = node && findOperator(node)?.relaxation?.lines?.(node, context)
+        return lines && { input: node.inputs[0], lines }
+      },
+      lowerLine,
     }
-    const total = builder.add('Add', [known, gradient])
-    gradients.set(value, total)
-    const [tilesOfKnown, tilesOfGradient] = [tiles.get(known), tiles.get(gradient)]
-    if (tilesOfKnown && tilesOfGradient) {
-      const perElement = builder.add('Add', [tilesOfKnown.perElement, tilesOfGradient.perElement])
-      tiles.set(total, { ...tilesOfKnown, perElement })
+    this.#context = context
+  }
+
+  visit(node: GraphNode): void {
+    const outputs = node.outputs.map((output) => this.#gradients.get(output))
+    if (outputs.every((gradient) => gradient === undefined)) return
+    const linear = findOperator(node)?.linear?.(node, this.#context)
+    if (linear) this.#passLinear(node, linear, outputs)
+    else this.#passNonlinear(node, outputs[0]!)
+  }
+
+  finish(): Relaxation {
+    const { target, minimize } = this.#request
+    const context = this.#context
+    const { builder, rounding } = context
+    const gradients = this.#gradients
+    const atInput = gradients.get(this.#graph.inputs[0].name)
+    const minimum = atInput === undefined ? undefined : minimize(atInput)
+    // The seed is no product.
+    const values = [...gradients.keys()].filter((value) => value !== target)
+    const exact = this.#summands.length > 0 ? sumOf(this.#summands, context) : emitZeros(this.#seed, context)
+    const covers = rounding.mode === 'covered' && values.length > 0
+    const constant = covers ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
+    return {
+      bound: minimum ? builder.add('Add', [constant, minimum.bound]) : constant,
+      constant,
+      minimiser: minimum?.point,
+      gradients,
+      relaxed: this.#relaxed,
+      taken: this.#taken,
+      contextWith: this.#contextWith,
     }
-    charge(value, total)
   }
 
-  /** Pays for one rounding of coefficients over a value; of the positive ones only, if so. */
-  const charge = (value: string, coefficients: string, positiveOnly = false) => {
-    if (rounding.mode === 'ignored') return
-    const magnitude = emitMagnitude(context.whole.value(value), context.samples)
-    const error = builder.add('Mul', [magnitude, builder.scalar(rounding.gamma(8))])
-    const above = positiveOnly ? undefined : error
-    summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), above, value, context)!)
-  }
+  readonly #contextWith = (lowerLine: LowerLine): RelaxationContext => ({ ...this.#context, lowerLine })
 
-  const relax = (node: GraphNode, rules: RelaxationRules, gradient: string, chosen: LowerLine) => {
-    const replaced = rules.backward(node, gradient, contextWith(chosen))
-    const { input, gradient: before, constant, others = [], tiles: unplaced } = replaced
-    if (constant !== undefined) summands.push(constant)
-    if (unplaced) tiles.set(before, unplaced)
-    accumulate(input, before)
-    for (const other of others) accumulate(other.input, other.gradient)
-    return [input, ...others.map((other) => other.input)]
-  }
-
-  for (const node of graph.nodes.toReversed()) {
-    const outputs = node.outputs.map((output) => gradients.get(output))
-    if (outputs.every((gradient) => gradient === undefined)) continue
-    const linear = findOperator(node)?.linear?.(node, context)
-    if (linear) {
-      const offsets = node.outputs.some((output) => taken.has(output)) ? undefined : emitOffsets(node, linear, context)
-      outputs.forEach((gradient, index) => {
-        if (gradient === undefined || !offsets) return
-        const { lower, upper } = offsets[index]
-        summands.push(
-          gradient === seed
-            ? emitAtSeeds(rows, lower, upper, target, context)
-            : emitIntercepts(gradient, lower, upper, node.outputs[index], context)!,
-        )
-      })
-      const tiled = tiles.get(outputs[0] ?? '')
-      emitTranspose(node, linear, outputs, tiled, context, outputs[0] === seed ? rows : undefined).forEach(
-        (gradient, index) => {
-          const input = node.inputs[index]
-          if (gradient === undefined || !context.isActivation(input)) return
-          // Only what sums over windows reaches into the padding.
-          const mask = node.operator === 'Conv' ? context.mask(input) : undefined
-          accumulate(input, mask === undefined ? gradient : builder.add('Mul', [gradient, mask]))
-        },
+  #passLinear(node: GraphNode, linear: LinearRules, outputs: readonly (string | undefined)[]): void {
+    const context = this.#context
+    const { rows, target } = this.#request
+    const isTaken = node.outputs.some((output) => this.#taken.has(output))
+    const offsets = isTaken ? undefined : emitOffsets(node, linear, context)
+    outputs.forEach((gradient, index) => {
+      if (gradient === undefined || !offsets) return
+      const { lower, upper } = offsets[index]
+      this.#summands.push(
+        gradient === this.#seed
+          ? emitAtSeeds(rows, lower, upper, target, context)
+          : emitIntercepts(gradient, lower, upper, node.outputs[index], context)!,
       )
-      continue
-    }
+    })
+    const tiled = this.#tiles.get(outputs[0] ?? '')
+    const seeds = outputs[0] === this.#seed ? rows : undefined
+    emitTranspose(node, linear, outputs, tiled, context, seeds).forEach((gradient, index) => {
+      const input = node.inputs[index]
+      if (gradient === undefined || !context.isActivation(input)) return
+      // Only what sums over windows reaches into the padding.
+      const mask = node.operator === 'Conv' ? context.mask(input) : undefined
+      this.#accumulate(input, mask === undefined ? gradient : context.builder.add('Mul', [gradient, mask]))
+    })
+  }
+
+  #passNonlinear(node: GraphNode, gradient: string): void {
+    const context = this.#context
+    const { builder, samples, whole } = context
+    const { frontier, lowerLine, share } = this.#request
     const [output] = node.outputs
     const rules = findOperator(node)?.relaxation
     // Without a rule for lines the interval is what is known.
     if (!rules || frontier === 'last nonlinear outputs') {
-      summands.push(emitBoxMinimum(outputs[0]!, context.samples.interval(context.whole.value(output)), output, context))
-      continue
+      this.#summands.push(emitBoxMinimum(gradient, samples.interval(whole.value(output)), output, context))
+      return
     }
-    const gradient = outputs[0]!
     const hasChoice = isChoice(node, rules, context)
     const shareHere = hasChoice ? share?.(node) : undefined
     if (shareHere === undefined) {
-      relaxed.set(node, { rules, hasChoice, inputs: relax(node, rules, gradient, lowerLine) })
-      continue
+      this.#relaxed.set(node, { rules, hasChoice, inputs: this.#relax(node, rules, gradient, lowerLine) })
+      return
     }
     const { positive } = emitParts(gradient, builder)
     const steep = emitNonNegative(builder.add('Mul', [positive, shareHere]), builder)
-    charge(output, gradient, true)
-    relax(node, rules, builder.add('Sub', [gradient, steep]), flattestLine)
-    relaxed.set(node, { rules, hasChoice, share: shareHere, inputs: relax(node, rules, steep, steepestLine) })
+    this.#charge(output, gradient, true)
+    this.#relax(node, rules, builder.add('Sub', [gradient, steep]), flattestLine)
+    const inputs = this.#relax(node, rules, steep, steepestLine)
+    this.#relaxed.set(node, { rules, hasChoice, share: shareHere, inputs })
   }
-  const atInput = gradients.get(graph.inputs[0].name)
-  const minimum = atInput === undefined ? undefined : minimize(atInput)
-  // The seed is no product.
-  const values = [...gradients.keys()].filter((value) => value !== target)
-  const exact = summands.length > 0 ? sumOf(summands, context) : emitZeros(seed, context)
-  const covers = rounding.mode === 'covered' && values.length > 0
-  const constant = covers ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
-  const bound = minimum ? builder.add('Add', [constant, minimum.bound]) : constant
-  return { bound, constant, minimiser: minimum?.point, gradients, relaxed, taken, contextWith }
+
+  /** Replaces a node by lines; returns the values that these are functions of. */
+  #relax(node: GraphNode, rules: RelaxationRules, gradient: string, lowerLine: LowerLine): string[] {
+    const replaced = rules.backward(node, gradient, this.#contextWith(lowerLine))
+    const { input, gradient: before, constant, others = [], tiles } = replaced
+    if (constant !== undefined) this.#summands.push(constant)
+    if (tiles) this.#tiles.set(before, tiles)
+    this.#accumulate(input, before)
+    for (const other of others) this.#accumulate(other.input, other.gradient)
+    return [input, ...others.map((other) => other.input)]
+  }
+
+  #accumulate(value: string, gradient: string): void {
+    const { builder } = this.#context
+    const known = this.#gradients.get(value)
+    if (known === undefined) {
+      this.#gradients.set(value, gradient)
+      return
+    }
+    const total = builder.add('Add', [known, gradient])
+    this.#gradients.set(value, total)
+    const [tilesOfKnown, tilesOfGradient] = [this.#tiles.get(known), this.#tiles.get(gradient)]
+    if (tilesOfKnown && tilesOfGradient) {
+      const perElement = builder.add('Add', [tilesOfKnown.perElement, tilesOfGradient.perElement])
+      this.#tiles.set(total, { ...tilesOfKnown, perElement })
+    }
+    this.#charge(value, total)
+  }
+
+  /** Pays for one rounding of coefficients over a value; of the positive ones only, if so. */
+  #charge(value: string, coefficients: string, positiveOnly = false): void {
+    const context = this.#context
+    const { builder, rounding } = context
+    if (rounding.mode === 'ignored') return
+    const magnitude = emitMagnitude(context.whole.value(value), context.samples)
+    const error = builder.add('Mul', [magnitude, builder.scalar(rounding.gamma(8))])
+    const above = positiveOnly ? undefined : error
+    this.#summands.push(emitIntercepts(coefficients, builder.add('Neg', [error]), above, value, context)!)
+  }
 }
 
 /** Whether a node, or the elementwise one that it folds into itself, has several lines below. */

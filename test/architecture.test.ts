@@ -33,8 +33,47 @@ test.each(files)('%s imports only what its room may', (file) => {
   if (!runnerFiles.test(file)) expect(imports.filter((specifier) => runners.test(specifier))).toEqual([])
 })
 
+/** Rooms of src/, from the table in docs/architecture.md: each may import itself and those above it, or beside it in its row. */
+const roomsOfSrc = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  .split('| folder of `src/` | has |')[1]
+  .split('\n\n')[0]
+  .split('\n')
+  .filter((line) => line.startsWith('| `'))
+  .map((line) => [...line.split('|')[1].matchAll(/`(\w+)\/`/g)].map(([, room]) => room))
+const rowOf = (file: string) => roomsOfSrc.findIndex((row) => row.includes(file.split('/')[1]))
+const inRoomsOfSrc = files.filter((file) => /^src\/\w+\//.test(file))
+
+test.each(inRoomsOfSrc)('%s imports only rooms of src above its own', (file) => {
+  const entered = importsOf(readFileSync(join(root, file), 'utf8'))
+    .filter((specifier) => specifier.startsWith('.'))
+    .map((specifier) => posix.join(dirname(file), specifier))
+    .filter((path) => /^src\/\w+\//.test(path))
+  expect(rowOf(file)).toBeGreaterThan(-1)
+  expect(entered.filter((path) => rowOf(path) > rowOf(file))).toEqual([])
+})
+
+test('no file imports itself in a circle', () => {
+  const importsOfFile = new Map(
+    files.map((file) => {
+      // Types are gone when it is run.
+      const source = readFileSync(join(root, file), 'utf8').replace(/^(import|export) type [^'"]*['"][^'"]+['"]/gm, '')
+      const imported = importsOf(source).map((specifier) => posix.join(dirname(file), specifier))
+      return [file, imported.map((path) => path.replace(/\.js$/, '.ts'))] as const
+    }),
+  )
+  const done = new Set<string>()
+  const visit = (file: string, way: readonly string[]) => {
+    expect(way).not.toContain(file)
+    if (done.has(file)) return
+    for (const next of importsOfFile.get(file) ?? []) visit(next, [...way, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+})
+
 test('every room has files', () => {
-  for (const room of Object.keys(rooms)) expect(files.filter((file) => file.startsWith(`${room}/`))).not.toEqual([])
+  const all = [...Object.keys(rooms), ...roomsOfSrc.flat().map((room) => `src/${room}`)]
+  for (const room of all) expect(files.filter((file) => file.startsWith(`${room}/`))).not.toEqual([])
 })
 
 test('src prints nothing', () => {

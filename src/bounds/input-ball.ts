@@ -1,11 +1,9 @@
 import type { Domain } from '../geometry/domain.js'
-import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
-import type { RoundingMode } from '../operators/rounding.js'
+import type { BallSettings } from '../passes/ball-settings.js'
 import type { Inputs } from '../sampling/samples.js'
 
-/** Whether perturbed inputs stay in the model's domain. */
-export type DomainMode = 'intersect' | 'ignore'
+export type { BallSettings, DomainMode } from '../passes/ball-settings.js'
 
 export type FloatArray = Float32Array | Float64Array
 
@@ -15,13 +13,6 @@ export interface InputBall {
   readonly radius: FloatArray
   readonly lower: FloatArray
   readonly upper: FloatArray
-}
-
-export interface BallSettings {
-  readonly norm: Norm
-  readonly domain: DomainMode
-  readonly rounding: RoundingMode
-  readonly precision: Precision
 }
 
 /**

@@ -3,12 +3,7 @@ import { elementCount, featureShape, floatAttribute, type GraphNode, intAttribut
 import { axesFrom, type Decomposition, type DecompositionContext } from './decomposition.js'
 
 /** x less its mean over the axes, divided by its standard deviation there. */
-function emitStandardized(
-  value: string,
-  axes: readonly number[],
-  epsilon: number,
-  builder: GraphBuilder,
-): string {
+function emitStandardized(value: string, axes: readonly number[], epsilon: number, builder: GraphBuilder): string {
   const mean = builder.add('ReduceMean', [value, builder.ints(axes)], { keepdims: 1 })
   const centred = builder.add('Sub', [value, mean])
   return builder.add('Div', [centred, emitRoot(centred, axes, epsilon, builder)])

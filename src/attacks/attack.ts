@@ -65,6 +65,7 @@ export interface Attack {
   run(context: AttackContext): Promise<AttackCandidates>
 }
 
+/** What to attack, and how far to go. */
 export interface AttackRequest {
   readonly inputs: Inputs
   /** True classes. Default: the classes that the model predicts, which makes every sample eligible. */
@@ -73,7 +74,9 @@ export interface AttackRequest {
   readonly partOf?: PartOfSet
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
+  /** Default: no limit. */
   readonly budget?: BudgetRequest
+  /** Told how much of the work is done, between 0 and 1, and how many samples are fooled so far, where that is known. */
   readonly onProgress?: (fraction: number, fooled?: number) => void
   /**
    * Whether the result keeps the adversarial example of a fooled sample: those of many samples take as much memory as the
@@ -82,6 +85,7 @@ export interface AttackRequest {
   readonly keepExample?: (sample: AttackedSample) => boolean
 }
 
+/** What an attack did to one sample. */
 export interface AttackedSample {
   /** Classified correctly before the attack (and, for a targeted attack, not of the target class). */
   readonly eligible: boolean
@@ -102,8 +106,10 @@ export interface AttackedSample {
   readonly forwardQueries: number
 }
 
+/** What an attack did to a model. */
 export interface AttackResult {
   readonly attack: Pick<Attack, 'name' | 'kind' | 'norm' | 'settings'>
+  /** All samples of the request, in their order. */
   readonly samples: readonly AttackedSample[]
   readonly eligible: number
   readonly fooled: number

@@ -32,14 +32,18 @@ export interface Bound {
   radii?(context: BoundContext): Promise<Float64Array>
 }
 
+/** What to bound. */
 export interface BoundRequest {
   readonly inputs: Inputs
   /** True classes. Default: the classes that the model predicts. */
   readonly labels?: ArrayLike<number>
+  /** Default: no limit. */
   readonly budget?: BudgetRequest
+  /** Told how much of the work is done, between 0 and 1. */
   readonly onProgress?: (fraction: number) => void
 }
 
+/** What a bound certifies for one sample. */
 export interface BoundedSample {
   /** Classified correctly; only then is there anything to certify. */
   readonly eligible: boolean
@@ -49,12 +53,14 @@ export interface BoundedSample {
   readonly radius: number
 }
 
+/** What a bound certifies for a model. */
 export interface BoundResult {
   readonly bound: Pick<Bound, 'name' | 'norm' | 'sound' | 'settings'>
+  /** All samples of the request, in their order. */
   readonly samples: readonly BoundedSample[]
   readonly eligible: number
   readonly cleanAccuracy: number
-  /** Over eligible samples; NaN without any. */
+  /** Smallest and median radius of the eligible samples; NaN without any. */
   readonly minimum: number
   readonly median: number
   /** The budget ended the search: radii are valid but smaller than they could be. */

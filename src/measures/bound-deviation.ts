@@ -1,5 +1,6 @@
 import { type Distribution, describeDistribution } from '../statistics/distribution.js'
 
+/** What lies between a bound and an attack. */
 export interface BoundDeviation {
   /** Distance of the adversarial example − certified radius, one per sample: NaN where either is missing. */
   readonly deviations: Float64Array

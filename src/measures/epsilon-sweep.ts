@@ -10,11 +10,13 @@ import { range } from '../sampling/rows.js'
 import { takePart } from '../sampling/samples.js'
 import { binomialInterval, type Interval } from '../statistics/binomial.js'
 
+/** What to attack, and at which radii. */
 export interface EpsilonSweepRequest extends Omit<AttackRequest, 'onProgress'> {
   /** Radii in input units, in any order. */
   readonly epsilons: readonly number[]
 }
 
+/** From which radius on a sample is fooled. */
 export interface SweptSample extends Pick<AttackedSample, 'eligible' | 'label' | 'prediction'> {
   /** Class predicted for the closest adversarial example; equal to `prediction` without one. */
   readonly adversarialPrediction: number
@@ -22,6 +24,7 @@ export interface SweptSample extends Pick<AttackedSample, 'eligible' | 'label' |
   readonly smallestEpsilon: number
 }
 
+/** A fooling ratio for each radius. */
 export interface EpsilonSweep {
   readonly attack: AttackResult['attack']
   /** In ascending order of epsilon: fooled among eligible samples, with the exact 95 % interval. */

@@ -6,6 +6,7 @@ import { largestBatch } from '../model/predict-classes.js'
 import { batches, range, rowOf, takeSamples } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 
+/** Distances to the boundary of the linearised model, in input units. */
 export interface LinearisedDistance {
   /** Per sample; NaN where the sample is misclassified, infinite where the gradient vanishes. */
   readonly distances: Float64Array

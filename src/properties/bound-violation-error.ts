@@ -4,6 +4,7 @@ import { formatNumber } from '../format.js'
 import * as unfooled from '../index.js'
 import type { Network } from './network.js'
 
+/** A network and an input for which a bound certifies too much. */
 export interface BoundCounterexample {
   readonly bound: Pick<Bound, 'name' | 'norm' | 'settings'>
   readonly network: Network

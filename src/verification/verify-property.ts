@@ -17,9 +17,11 @@ import { ConstrainedModel } from './constrained-model.js'
 import { Inquiry } from './inquiry.js'
 import type { Confirm, Question, Row } from './question.js'
 
+/** How long and where to look for counterexamples. */
 export interface VerificationRequest {
   /** Of the random starts of the search for counterexamples. Default: a fresh one. */
   readonly seed?: number
+  /** Default: no limit. */
   readonly budget?: BudgetRequest
 }
 
@@ -38,6 +40,7 @@ export interface VerificationResult {
   }
   /** Boxes of inputs that were bounded. */
   readonly boxes: number
+  /** The budget ended the search: more cases might be excluded, or met. */
   readonly interrupted: boolean
   readonly seed: number
   readonly milliseconds: number

@@ -13,6 +13,7 @@ export interface Property {
   readonly cases: readonly UnsafeCase[]
 }
 
+/** Inputs in a box and outputs that together break a property. */
 export interface UnsafeCase {
   /** Bounds of single inputs; −∞ and ∞ where the text has none. */
   readonly lower: Float64Array

@@ -57,6 +57,7 @@ export interface RegressionAttack {
   run(context: RegressionAttackContext): Promise<RegressionCandidates>
 }
 
+/** What to attack. */
 export interface RegressionAttackRequest {
   readonly inputs: Inputs
   /** Outputs that would be right, shaped like the model's. Default: the outputs for the unperturbed inputs. */
@@ -67,7 +68,9 @@ export interface RegressionAttackRequest {
   readonly loss?: OutputLoss
   /** Default: a fresh one, reported in the result. */
   readonly seed?: number
+  /** Default: no limit. */
   readonly budget?: BudgetRequest
+  /** Told how much of the work is done, between 0 and 1. */
   readonly onProgress?: (fraction: number) => void
 }
 
@@ -83,6 +86,7 @@ export interface OutputError {
   readonly loss?: number
 }
 
+/** What an attack did to one sample of a regressor. */
 export interface AttackedRegressionSample {
   /** Error of the output for the unperturbed input. */
   readonly clean: OutputError
@@ -97,8 +101,10 @@ export interface AttackedRegressionSample {
   readonly forwardQueries: number
 }
 
+/** What an attack did to a regressor. */
 export interface RegressionAttackResult {
   readonly attack: Pick<RegressionAttack, 'name' | 'kind' | 'norm' | 'settings'>
+  /** All samples of the request, in their order. */
   readonly samples: readonly AttackedRegressionSample[]
   /** Median over the samples, in dB, as are the next two: NaN without any, Infinity where there is no error at all. */
   readonly medianCleanPsnr: number

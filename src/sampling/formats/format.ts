@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { SampleError } from '../../errors.js'
 import type { Samples } from '../samples.js'
 
+/** Where samples lie in a file, and what they become. */
 export interface LoadSamplesOptions {
   /** `.npz`: name of the array with the inputs; by default the first of `inputs`, `x`, `images` that exists. */
   readonly inputs?: string
@@ -33,7 +34,9 @@ export interface LoadSamplesOptions {
   readonly classes?: readonly string[]
 }
 
+/** Channels of an image: one, or three in this order. */
 export type ImageColor = 'gray' | 'rgb' | 'bgr'
+/** Whether the channels of an image come before height and width or after them. */
 export type ImageLayout = 'channels first' | 'channels last'
 
 /** One way in which samples are stored. */

@@ -14,6 +14,7 @@ import { loadModel } from '../../src/model/load-model.js'
 import { takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
 import { denseModel } from '../tiny-models.js'
+import { firstRadius } from './first-radius.js'
 
 afterAll(() => engine.close())
 
@@ -43,15 +44,7 @@ function nearestFlip([x, y]: readonly [number, number], norm: AttackNorm): numbe
   })
   const flips = (radius: number) =>
     directions.some(([dx, dy]) => Math.sign(margin(x + dx * radius, y + dy * radius)) !== sign)
-  let above = 0.01
-  while (!flips(above)) above *= 1.05
-  let below = above / 1.05
-  while (above - below > 1e-5 * above) {
-    const middle = (below + above) / 2
-    if (flips(middle)) above = middle
-    else below = middle
-  }
-  return above
+  return firstRadius(flips, 1e-5)
 }
 
 const points = [

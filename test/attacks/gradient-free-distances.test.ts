@@ -12,6 +12,7 @@ import { randomSource } from '../../src/sampling/random.js'
 import { range } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
 import { denseModel } from '../tiny-models.js'
+import { firstRadius } from './first-radius.js'
 import { linearCase } from './linear-case.js'
 
 afterAll(() => engine.close())
@@ -84,15 +85,7 @@ describe('the eight-weight network', () => {
         const scale = norm === 'l2' ? radius : radius / Math.max(Math.abs(dx), Math.abs(dy))
         return isFirst(x + dx * scale, y + dy * scale) !== isFirst(x, y)
       })
-    let above = 0.01
-    while (!flips(above)) above *= 1.05
-    let below = above / 1.05
-    while (above - below > 1e-4 * above) {
-      const middle = (below + above) / 2
-      if (flips(middle)) above = middle
-      else below = middle
-    }
-    return above
+    return firstRadius(flips, 1e-4)
   }
 
   test.each([

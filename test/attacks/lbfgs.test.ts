@@ -9,6 +9,7 @@ import { randomSource } from '../../src/sampling/random.js'
 import { range, rowOf, takeSamples } from '../../src/sampling/rows.js'
 import { seed } from '../seed.js'
 import { denseModel, graphOf } from '../tiny-models.js'
+import { firstRadius } from './first-radius.js'
 import { linearCase } from './linear-case.js'
 
 afterAll(() => engine.close())
@@ -147,15 +148,7 @@ test('the eight-weight network: within 1 % of the optimum found on a grid', asyn
         const angle = (Math.PI * step) / 1000
         return margin(x + radius * Math.cos(angle), y + radius * Math.sin(angle)) * margin(x, y) < 0
       })
-    let above = 0.01
-    while (!flips(above)) above *= 1.05
-    let below = above / 1.05
-    while (above - below > 1e-4 * above) {
-      const middle = (below + above) / 2
-      if (flips(middle)) above = middle
-      else below = middle
-    }
-    return above
+    return firstRadius(flips, 1e-4)
   }
   const model = await loadModel(denseModel({ weights: first, activation: 'Sigmoid' }, { weights: second }), {
     domain: [-5, 5],

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Attack } from '../../src/attacks/attack.js'
 import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
@@ -6,13 +5,12 @@ import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import type { Norm } from '../../src/geometry/norm.js'
-import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
-import { loadModel } from '../../src/model/load-model.js'
 import { range } from '../../src/sampling/rows.js'
 import { median } from '../../src/statistics/median.js'
 import { seed } from '../seed.js'
-import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+import { hasSharedData } from './shared-data.js'
+import { loadTorchModel } from './torch-models.js'
 
 const count = 100
 
@@ -32,13 +30,10 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
   let run: (method: Attack, drawn?: number) => ReturnType<typeof attack>
 
   beforeAll(async () => {
-    model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
-    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
-    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
-    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
-    references = readJson('torch', `${name}_attacks.json`).attacks
-    run = (method, drawn = seed) =>
-      attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed: drawn })
+    const { inputs, labels, ...loaded } = await loadTorchModel(name, count)
+    model = loaded.model
+    references = loaded.attacks
+    run = (method, drawn = seed) => attack(model, method, { inputs, labels, seed: drawn })
   })
   afterAll(() => model.close())
 

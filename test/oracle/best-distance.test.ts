@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import type { AttackRequest, AttackResult } from '../../src/attacks/attack.js'
 import { alma } from '../../src/attacks/minimal-distance/alma.js'
@@ -7,11 +6,10 @@ import { ddn } from '../../src/attacks/minimal-distance/ddn.js'
 import { fmn } from '../../src/attacks/minimal-distance/fmn.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
-import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
-import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'
-import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+import { hasSharedData } from './shared-data.js'
+import { loadTorchModel } from './torch-models.js'
 
 const count = 100
 // The best known distances, of all the Python attacks, are given with six decimals: at most half of the last may be missing.
@@ -41,12 +39,9 @@ describe.skipIf(!hasSharedData)('the share of samples whose distance is at most 
     ['mnist_lenet', 'l2', 0.95],
     ['mnist_lenet', 'linf', 0.95],
   ] as const)('%s %s: at least %f', { timeout: 900_000 }, async (name, norm, share) => {
-    const model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
-    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
-    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
-    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
-    const known: number[] = readJson('torch', `${name}_attacks.json`).best_known[norm].best_upper_bound
-    const request = { inputs: { data, shape: [count, ...featureShape] }, labels, seed }
+    const { model, inputs, labels, bestKnown } = await loadTorchModel(name, count)
+    const known: number[] = bestKnown[norm].best_upper_bound
+    const request = { inputs, labels, seed }
     const results = [await attack(model, boundaryProjection({ norm, starts: starts[name][norm] }), request)]
     if (name === 'mnist_lenet' && norm === 'l2') results.push(...(await aimed(model, request)))
     const [{ eligible, fooled }] = results

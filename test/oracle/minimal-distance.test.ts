@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Attack, AttackResult } from '../../src/attacks/attack.js'
 import { carliniWagner } from '../../src/attacks/minimal-distance/carlini-wagner.js'
@@ -7,11 +6,10 @@ import { ead } from '../../src/attacks/minimal-distance/ead.js'
 import { fmn } from '../../src/attacks/minimal-distance/fmn.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
-import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
-import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'
-import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
+import { hasSharedData } from './shared-data.js'
+import { loadTorchModel } from './torch-models.js'
 
 const count = 100
 
@@ -32,14 +30,11 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
   let run: (method: Attack) => ReturnType<typeof attack>
 
   beforeAll(async () => {
-    model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
-    const [, ...featureShape] = readJson('torch', `${name}.json`).x.shape
-    const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(featureShape))
-    const labels = readFloats('torch', `${name}_y.bin.gz`).slice(0, count)
-    const reached = readJson('torch', `${name}_attacks.json`)
-    references = reached.attacks
-    bestKnown = reached.best_known
-    run = (method) => attack(model, method, { inputs: { data, shape: [count, ...featureShape] }, labels, seed })
+    const { inputs, labels, ...loaded } = await loadTorchModel(name, count)
+    model = loaded.model
+    references = loaded.attacks
+    bestKnown = loaded.bestKnown
+    run = (method) => attack(model, method, { inputs, labels, seed })
   })
   afterAll(() => model.close())
 

@@ -5,7 +5,7 @@ import type { AttackContext } from '../attack.js'
 import type { Decisions } from './decisions.js'
 
 /** A point of the boundary where the normal is looked for. */
-export interface BoundaryPoint {
+export interface ProbedPoint {
   readonly sample: number
   readonly point: Float32Array
   /** How far away the model is asked. */
@@ -21,7 +21,7 @@ export interface BoundaryPoint {
 export async function estimateNormals(
   { model, random }: AttackContext,
   decisions: Decisions,
-  places: readonly BoundaryPoint[],
+  places: readonly ProbedPoint[],
 ): Promise<Float64Array[]> {
   const { domain } = model
   const size = domain.lower.length

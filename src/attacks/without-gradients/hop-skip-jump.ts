@@ -74,36 +74,94 @@ interface Search {
   idle: number
 }
 
-async function run(
-  context: AttackContext,
-  { queries, initialEvaluations, maxEvaluations, gamma }: Required<Omit<HopSkipJumpSettings, 'target'>>,
-): Promise<AttackCandidates> {
-  const { model, inputs, labels } = context
-  const size = model.domain.lower.length
-  const theta = gamma / size ** 1.5
-  const tolerance = Math.min(theta, coarsestTolerance)
-  const decisions = new Decisions(context, queries)
-  const adversarial = new Float32Array(inputs.data)
-  const closest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
-  const steps = new Int32Array(labels.length)
-  const centerOf = (sample: number) => rowOf(inputs.data, size, sample)
+type Settings = Required<Omit<HopSkipJumpSettings, 'target'>>
 
-  /** Moves those of the points that are adversarial to the boundary. */
-  async function approach(
-    samples: readonly number[],
-    points: readonly Float32Array[],
-  ): Promise<(BoundaryPoint | undefined)[]> {
-    const answers = await decisions.areAdversarial(samples, joined(points, size))
-    const rows = range(samples.length).filter((row) => answers[row])
-    const write = (path: number, fraction: number, point: Float32Array) => {
-      const [center, end] = [centerOf(samples[rows[path]]), points[rows[path]]]
-      for (let feature = 0; feature < size; feature++) {
-        point[feature] = center[feature] + fraction * (end[feature] - center[feature])
+async function run(context: AttackContext, settings: Settings): Promise<AttackCandidates> {
+  const searches = new BoundarySearches(context, settings)
+  const starts = await findStarts(context, searches)
+  while (await searches.advance(starts)) context.progress(searches.decisions.progress)
+  const { decisions, adversarial, steps } = searches
+  return {
+    adversarial,
+    steps,
+    gradientQueries: new Int32Array(steps.length),
+    forwardQueries: decisions.forwardQueries,
+    interrupted: decisions.interrupted,
+  }
+}
+
+/** The searches along the boundary of all samples, one at a time for each. */
+class BoundarySearches {
+  readonly decisions: Decisions
+  readonly adversarial: Float32Array
+  readonly steps: Int32Array
+  readonly #context: AttackContext
+  readonly #settings: Settings
+  readonly #size: number
+  readonly #theta: number
+  readonly #tolerance: number
+  /** Forward passes that a step and the bisection after it may take. */
+  readonly #reserve: number
+  readonly #closest: Float64Array
+  readonly #running = new Map<number, Search>()
+
+  constructor(context: AttackContext, settings: Settings) {
+    const { model, inputs, labels } = context
+    this.#context = context
+    this.#settings = settings
+    this.#size = model.domain.lower.length
+    this.#theta = settings.gamma / this.#size ** 1.5
+    this.#tolerance = Math.min(this.#theta, coarsestTolerance)
+    this.#reserve = mostHalvingsOfStep + Math.ceil(-Math.log2(this.#tolerance)) + 2
+    this.decisions = new Decisions(context, settings.queries)
+    this.adversarial = new Float32Array(inputs.data)
+    this.steps = new Int32Array(labels.length)
+    this.#closest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
+  }
+
+  /**
+   * One iteration for each sample that has queries left; says whether there was any. Where a search has ended, the next start
+   * is taken, and without one the closest point.
+   */
+  async advance(starts: readonly BoundaryPoint[][]): Promise<boolean> {
+    const running = this.#running
+    for (const [sample, points] of starts.entries()) {
+      const search = running.get(sample)
+      if (search && search.idle < idleIterations) continue
+      const current = points.shift()
+      if (current) running.set(sample, { current, iteration: 1, idle: 0 })
+      else if (search) {
+        const point = rowOf(this.adversarial, this.#size, sample).slice()
+        const closest = { point, length: this.#closest[sample] }
+        running.set(sample, { current: closest, iteration: search.iteration, idle: 0 })
       }
     }
-    const fractions = await decisions.bisect(
+    const samples = [...running.keys()].filter(
+      (sample) => this.decisions.left(sample) > this.#reserve && this.#closest[sample] > 0,
+    )
+    if (samples.length === 0) return false
+    await this.#iterate(
+      samples,
+      samples.map((sample) => running.get(sample)!),
+    )
+    for (const sample of samples) this.steps[sample]++
+    return true
+  }
+
+  /** Moves those of the points that are adversarial to the boundary. */
+  async approach(samples: readonly number[], points: readonly Float32Array[]): Promise<(BoundaryPoint | undefined)[]> {
+    const size = this.#size
+    const answers = await this.decisions.areAdversarial(samples, joined(points, size))
+    const rows = range(samples.length).filter((row) => answers[row])
+    const write = (path: number, fraction: number, point: Float32Array) => {
+      const [centre, end] = [this.#centreOf(samples[rows[path]]), points[rows[path]]]
+      for (let feature = 0; feature < size; feature++) {
+        point[feature] = centre[feature] + fraction * (end[feature] - centre[feature])
+      }
+    }
+    const fractions = await this.decisions.bisect(
       rows.map((row) => samples[row]),
-      tolerance,
+      this.#tolerance,
       write,
     )
     const reached = samples.map((): BoundaryPoint | undefined => undefined)
@@ -111,31 +169,18 @@ async function run(
       const sample = samples[row]
       const point = new Float32Array(size)
       write(path, fractions[path], point)
-      const length = distance(centerOf(sample), point).l2
+      const length = distance(this.#centreOf(sample), point).l2
       reached[row] = { point, length }
-      if (length >= closest[sample]) return
-      closest[sample] = length
-      rowOf(adversarial, size, sample).set(point)
+      if (length >= this.#closest[sample]) return
+      this.#closest[sample] = length
+      rowOf(this.adversarial, size, sample).set(point)
     })
     return reached
   }
 
   /** One iteration of the paper, on the current points of all given samples. */
-  async function iterate(samples: readonly number[], searches: readonly Search[]): Promise<void> {
-    const normals = await estimateNormals(
-      context,
-      decisions,
-      searches.map(({ current, iteration }, row) => ({
-        sample: samples[row],
-        point: current.point,
-        radius: Math.sqrt(size) * theta * current.length,
-        evaluations: Math.min(
-          Math.round(initialEvaluations * Math.sqrt(iteration)),
-          maxEvaluations,
-          decisions.left(samples[row]) - reserve,
-        ),
-      })),
-    )
+  async #iterate(samples: readonly number[], searches: readonly Search[]): Promise<void> {
+    const normals = await this.#normals(samples, searches)
     const before = searches.map(({ current }) => current)
     let open = range(samples.length)
     for (let halving = 0; halving < mostHalvingsOfStep && open.length > 0; halving++) {
@@ -143,10 +188,10 @@ async function run(
         const { point, length } = before[row]
         const step = length / Math.sqrt(searches[row].iteration) / 2 ** halving
         const stepped = point.map((coordinate, feature) => coordinate + step * normals[row][feature])
-        clipToDomain(stepped, model.domain)
+        clipToDomain(stepped, this.#context.model.domain)
         return stepped
       })
-      const reached = await approach(
+      const reached = await this.approach(
         open.map((row) => samples[row]),
         points,
       )
@@ -154,7 +199,7 @@ async function run(
         const point = reached[index]
         if (point && point.length < before[row].length) searches[row].current = point
       })
-      open = open.filter((row, index) => !reached[index] && decisions.left(samples[row]) > 0)
+      open = open.filter((row, index) => !reached[index] && this.decisions.left(samples[row]) > 0)
     }
     searches.forEach((search, row) => {
       search.iteration++
@@ -162,45 +207,29 @@ async function run(
     })
   }
 
-  // What a step and the bisection after it may take.
-  const reserve = mostHalvingsOfStep + Math.ceil(-Math.log2(tolerance)) + 2
-  const starts = await findStarts(context, decisions, approach)
-  const running = new Map<number, Search>()
-  while (true) {
-    for (const [sample, points] of starts.entries()) {
-      const search = running.get(sample)
-      if (search && search.idle < idleIterations) continue
-      const current = points.shift()
-      if (current) running.set(sample, { current, iteration: 1, idle: 0 })
-      else if (search) {
-        const point = rowOf(adversarial, size, sample).slice()
-        running.set(sample, { current: { point, length: closest[sample] }, iteration: search.iteration, idle: 0 })
-      }
-    }
-    const samples = [...running.keys()].filter((sample) => decisions.left(sample) > reserve && closest[sample] > 0)
-    if (samples.length === 0) break
-    await iterate(
-      samples,
-      samples.map((sample) => running.get(sample)!),
-    )
-    for (const sample of samples) steps[sample]++
-    context.progress(decisions.progress)
+  #normals(samples: readonly number[], searches: readonly Search[]): Promise<Float64Array[]> {
+    const { initialEvaluations, maxEvaluations } = this.#settings
+    const places = searches.map(({ current, iteration }, row) => ({
+      sample: samples[row],
+      point: current.point,
+      radius: Math.sqrt(this.#size) * this.#theta * current.length,
+      evaluations: Math.min(
+        Math.round(initialEvaluations * Math.sqrt(iteration)),
+        maxEvaluations,
+        this.decisions.left(samples[row]) - this.#reserve,
+      ),
+    }))
+    return estimateNormals(this.#context, this.decisions, places)
   }
-  return {
-    adversarial,
-    steps,
-    gradientQueries: new Int32Array(labels.length),
-    forwardQueries: decisions.forwardQueries,
-    interrupted: decisions.interrupted,
+
+  #centreOf(sample: number): Float32Array {
+    return rowOf(this.#context.inputs.data, this.#size, sample)
   }
 }
 
 /** Points of the boundary to start from, for each sample, closest first. */
-async function findStarts(
-  context: AttackContext,
-  decisions: Decisions,
-  approach: (samples: readonly number[], points: readonly Float32Array[]) => Promise<(BoundaryPoint | undefined)[]>,
-): Promise<BoundaryPoint[][]> {
+async function findStarts(context: AttackContext, searches: BoundarySearches): Promise<BoundaryPoint[][]> {
+  const { decisions } = searches
   const samples = range(context.labels.length)
   const others = await context.otherSamples()
   const sources = samples.map((sample) => startingPoints(context, others, sample, 'l2'))
@@ -210,7 +239,7 @@ async function findStarts(
       (sample) => decisions.left(sample) > 0 && (attempt < startsCompared || starts[sample].length === 0),
     )
     if (open.length === 0) break
-    const reached = await approach(
+    const reached = await searches.approach(
       open,
       open.map((sample) => sources[sample].next().value!),
     )

@@ -1,10 +1,6 @@
+import type { Float64Box } from './float64-box.js'
 import type { Hyperplane } from './hyperplane.js'
 import { distance, type Norm } from './norm.js'
-
-export interface Float64Box {
-  readonly lower: Float64Array
-  readonly upper: Float64Array
-}
 
 export interface NearestPoint {
   readonly point: Float64Array

@@ -1,14 +1,10 @@
+import type { Float64Box } from '../geometry/float64-box.js'
 import { smallestWithinRows } from './interior-point.js'
 
 /** The displacements d with normal · d ≥ offset. */
 export interface HalfSpace {
   readonly normal: ArrayLike<number>
   readonly offset: number
-}
-
-export interface Bounds {
-  readonly lower: Float64Array
-  readonly upper: Float64Array
 }
 
 /**
@@ -18,7 +14,7 @@ export interface Bounds {
 export function smallestInPolyhedron(
   norm: 'linf' | 'l2',
   halfSpaces: readonly HalfSpace[],
-  { lower, upper }: Bounds,
+  { lower, upper }: Float64Box,
 ): Float64Array {
   const result = lower.slice()
   const isMovable = (feature: number) => lower[feature] < upper[feature]

@@ -1,5 +1,5 @@
 import type { Budget } from '../budget.js'
-import type { Float64Box } from '../geometry/half-space.js'
+import type { Float64Box } from '../geometry/float64-box.js'
 import { displacementToHyperplane } from '../geometry/hyperplane.js'
 import { distance } from '../geometry/norm.js'
 import { range } from '../sampling/rows.js'

@@ -1,4 +1,5 @@
-import { type Float64Box, nearestInBoth, nearestInHalfSpace } from '../geometry/half-space.js'
+import type { Float64Box } from '../geometry/float64-box.js'
+import { nearestInBoth, nearestInHalfSpace } from '../geometry/half-space.js'
 import type { Hyperplane } from '../geometry/hyperplane.js'
 import { distance, type Norm } from '../geometry/norm.js'
 

@@ -1,5 +1,5 @@
 import type { Attack, AttackContext } from '../attacks/attack.js'
-import type { Float64Box } from '../geometry/half-space.js'
+import type { Float64Box } from '../geometry/float64-box.js'
 import { distance, type Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { range, rowOf } from '../sampling/rows.js'

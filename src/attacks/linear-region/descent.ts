@@ -1,11 +1,12 @@
 import type { Face, Question } from '../../regions/linear-regions.js'
 import { range } from '../../sampling/rows.js'
+import { addScaled } from '../../solvers/add-scaled.js'
 import { dot } from '../../solvers/dot.js'
 import { directionsTo } from './directions.js'
 import { sizeOf, unit } from './first-rows.js'
 import { lengthOf, nearestBeyond, type Solution } from './region-program.js'
 import { type Search, sideBySide } from './side-by-side.js'
-import { addScaled, displaced, plus, scaled } from './vectors.js'
+import { displaced, plus, scaled } from './vectors.js'
 import type { Visits } from './visits.js'
 
 // Solutions longer than the best by this factor, the paper's α, are not followed.

@@ -1,6 +1,6 @@
+import { addScaled } from '../../solvers/add-scaled.js'
 import { dot } from '../../solvers/dot.js'
 import { solveInPlace } from '../../solvers/linear-system.js'
-import { addScaled } from './vectors.js'
 
 /**
  * For each list of sides of some faces, the unit direction that leads to them all, as evenly as it can: a sum of the

@@ -1,10 +1,5 @@
 // Plain loops: methods of typed arrays with a callback take several times as long.
 
-/** Adds factor · right to a vector. */
-export function addScaled(to: Float64Array, right: Float64Array, factor: number): void {
-  for (let index = 0; index < to.length; index++) to[index] += factor * right[index]
-}
-
 /** left + factor · right */
 export function plus(left: ArrayLike<number>, right: ArrayLike<number>, factor = 1): Float64Array {
   const sum = new Float64Array(left.length)

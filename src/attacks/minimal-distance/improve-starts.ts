@@ -1,8 +1,8 @@
+import type { Float64Box } from '../../geometry/float64-box.js'
 import { distance } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import { batches, range, rowOf } from '../../sampling/rows.js'
-import type { Bounds } from '../../solvers/smallest-in-polyhedron.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { type LoopCandidates, unchanged } from '../iteration/run-loop.js'
@@ -76,7 +76,7 @@ export function displacementOf(
 }
 
 /** The displacements of a sample that stay in the domain. */
-export function roomAround({ model, inputs }: AttackContext, sample: number): Bounds {
+export function roomAround({ model, inputs }: AttackContext, sample: number): Float64Box {
   const { lower, upper } = model.domain
   const origin = rowOf(inputs.data, lower.length, sample)
   return {

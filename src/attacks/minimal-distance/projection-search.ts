@@ -1,4 +1,5 @@
-import { type Bounds, type HalfSpace, smallestInPolyhedron } from '../../solvers/smallest-in-polyhedron.js'
+import type { Float64Box } from '../../geometry/float64-box.js'
+import { type HalfSpace, smallestInPolyhedron } from '../../solvers/smallest-in-polyhedron.js'
 
 /** How far a sample is from being fooled at some point, at most 0 where it is, and how that changes. */
 export interface LinearisedMargin {
@@ -17,7 +18,7 @@ export interface ProjectionSearchSettings {
   /** Most linearisations. */
   readonly steps: number
   /** Displacements that stay in the domain. */
-  readonly room: Bounds
+  readonly room: Float64Box
 }
 
 interface Cut extends HalfSpace {
@@ -105,7 +106,7 @@ function cutAt(displacement: Float64Array, { margin, gradient }: LinearisedMargi
   return { normal, offset: margin + dot(normal, displacement), idle: 0 }
 }
 
-function around(displacement: Float64Array, radius: number, { lower, upper }: Bounds): Bounds {
+function around(displacement: Float64Array, radius: number, { lower, upper }: Float64Box): Float64Box {
   return {
     lower: lower.map((low, feature) => Math.max(low, displacement[feature] - radius)),
     upper: upper.map((high, feature) => Math.min(high, displacement[feature] + radius)),

@@ -17,6 +17,8 @@ type Task = TestContext['task']
 
 /** Tests that are under way, with the time they began. */
 const running = new Map<Task, number>()
+/** Of the tests that are under way, the checks that have not ended: each with the error of a test that does not await it. */
+const unended = new Map<Task, Set<Error>>()
 /** How often a test was tried again, and what it had recorded before the first of these attempts. */
 const attempts = new WeakMap<Task, { readonly retries: number; readonly recorded: number }>()
 
@@ -31,19 +33,56 @@ beforeEach(({ task }) => {
 })
 afterEach(({ task }) => {
   running.delete(task)
+  const [notAwaited] = unended.get(task) ?? []
+  unended.delete(task)
+  // A test that failed, or whose time was up, leaves its other checks alone.
+  if (notAwaited && task.result?.state === 'pass') throw notAwaited
 })
 // No thread outlives the test file.
 afterAll(() => engine.close())
 
-expect.extend(createMatchers(runningTest))
+interface VitestContext extends MatcherContext {
+  readonly task?: Task
+}
 
-function runningTest(context: MatcherContext & { readonly task?: Task }): RunningTest {
-  const tasks = [...running.keys()]
-  // Vitest 3 does not say which test it is; of several concurrent ones it could be any, so their file takes the evidence.
-  const task = context.task ?? (tasks.length === 1 ? tasks[0] : undefined)
+type Matchers = Parameters<typeof expect.extend>[0]
+type Matcher = Matchers[string]
+
+const matchers: Matchers = createMatchers(runningTest)
+expect.extend(
+  Object.fromEntries(Object.entries(matchers).map(([name, matcher]) => [name, requireAwaited(name, matcher)])),
+)
+
+/** Vitest takes a test for passed that ends before its asynchronous assertions do. */
+function requireAwaited(name: string, matcher: Matcher): Matcher {
+  return async function awaited(...given) {
+    const task = taskOf(this)
+    if (!task) return matcher.apply(this, given)
+    const notAwaited = new Error(
+      `expect(model).${name}() was not awaited: the test ended before the check did, so that it decided nothing. Write \`await expect(model).${name}(…)\`.`,
+    )
+    Error.captureStackTrace(notAwaited, awaited)
+    const checks = unended.get(task) ?? new Set()
+    unended.set(task, checks.add(notAwaited))
+    try {
+      return await matcher.apply(this, given)
+    } finally {
+      checks.delete(notAwaited)
+    }
+  }
+}
+
+/** Vitest 3 does not say which test it is; of several concurrent ones it could be any. */
+function taskOf({ task }: VitestContext): Task | undefined {
+  return task ?? (running.size === 1 ? [...running.keys()][0] : undefined)
+}
+
+function runningTest(context: VitestContext): RunningTest {
+  const task = taskOf(context)
   const baselines = baselinePlace(context)
   if (!task) {
-    const [{ file } = {}] = tasks
+    // Their file takes the evidence.
+    const [{ file } = {}] = running.keys()
     return { budget: {}, baselines, record: (evidence) => file && record(file, evidence) }
   }
   const start = running.get(task)

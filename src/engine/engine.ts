@@ -171,7 +171,9 @@ export class Engine {
   async close(): Promise<void> {
     const worker = this.#worker
     if (!worker) return
-    this.#abandon(new EngineError('The engine was closed.'))
+    this.#abandon(
+      new EngineError('The engine was closed, as at the end of a test file, before this was done. Was it awaited?'),
+    )
     // Not terminate(): that makes onnxruntime throw inside a dying thread, which aborts the whole process.
     worker.ref()
     worker.postMessage({ action: 'exit' })

@@ -94,3 +94,22 @@ test('a model whose engine thread was killed is loaded into a new one', async ()
   expect(output).toMatch(/Tests +1 passed/)
   expect(code).toBe(0)
 })
+
+test('a check that is not awaited fails its test', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.ts': `${head}
+      test('forgets to await', () => {
+        expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+      })
+      test('has two at once', async () => {
+        const check = () => expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+        await Promise.all([check(), check()])
+      })`,
+  })
+  const { code, output } = await project.run(...vitest)
+  expect(code).toBe(1)
+  expect(output).toMatch(/Tests +1 failed \| 1 passed/)
+  expect(output).toContain('expect(model).toResistAttack() was not awaited')
+  expect(output).toMatch(/robustness\.test\.ts:\d+:\d+/)
+})

@@ -4,7 +4,7 @@ import type { Classifier } from './classifier.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
-import { areProbabilities, probabilityWarning } from './probabilities.js'
+import { areProbabilities, probabilityWarning, squashingWarnings } from './probabilities.js'
 import { isSingleScore, withTwoLogits } from './two-logits.js'
 
 /**
@@ -22,6 +22,7 @@ export async function loadModel(
     pathOrBytes,
     settings,
     {
+      loader: 'loadModel',
       cutSoftmax: true,
       checkOutput: countClasses,
     },
@@ -31,9 +32,11 @@ export async function loadModel(
   // What scikit-learn exports has no logits, and no gradients to vanish.
   const isClassical = deployed.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
   const probabilities = !single && !isClassical && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
-  const warnings = [...probabilities, ...description.warnings]
   const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
   const graphs = { graph: complete(graph), deployed: complete(deployed) }
+  // Probabilities are warned of already, and the Sigmoid of a single score is seen through.
+  const squashing = probabilities.length > 0 || single ? [] : squashingWarnings(deployed)
+  const warnings = [...probabilities, ...squashing, ...description.warnings]
   return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, device)
 }
 

@@ -1,5 +1,14 @@
 import { ModelError } from '../errors.js'
-import { elementCount, type Graph, type GraphNode, intAttribute, type Port, type Tensor } from '../graph/graph.js'
+import {
+  bodiesOf,
+  elementCount,
+  type Graph,
+  type GraphNode,
+  intAttribute,
+  nodeLabel,
+  type Port,
+  type Tensor,
+} from '../graph/graph.js'
 import { mapNames } from '../graph/map-names.js'
 import { prune } from '../graph/prune.js'
 import { upgradeGraph } from '../graph/upgrade.js'
@@ -33,6 +42,7 @@ export function prepareGraph(parsed: Graph, settings: PrepareSettings): Prepared
   const { input, fixedBatch } = findInput(graph, settings.featureShape)
   const output = findOutput(graph, settings.output)
   const whole = expandMlOperators(prune({ ...graph, inputs: [input], outputs: [{ name: output.name }] }))
+  refuseRandom(whole)
   const last = settings.cutSoftmax ? whole.nodes.find(({ outputs }) => outputs.includes(output.name)) : undefined
   const softmax = last?.operator === 'Softmax' || last?.operator === 'LogSoftmax' ? last.operator : undefined
   const logits = softmax && isOverClasses(last!) ? last!.inputs[0] : output.name
@@ -41,6 +51,19 @@ export function prepareGraph(parsed: Graph, settings: PrepareSettings): Prepared
     output: output.name,
     softmax: logits === output.name ? undefined : softmax,
     fixedBatch,
+  }
+}
+
+const randomOperators = /^(RandomNormal|RandomUniform)(Like)?$|^(Bernoulli|Multinomial)$/
+
+/** A sample that is classified now this way and now that has no adversarial examples that could be checked. */
+function refuseRandom({ nodes }: Graph): void {
+  for (const node of nodes) {
+    bodiesOf(node).forEach(refuseRandom)
+    if (!randomOperators.test(node.operator)) continue
+    throw new ModelError(
+      `Node ${nodeLabel(node)} (${node.operator}) draws random numbers: what the model predicts changes from run to run, so no verdict would hold. Export the model without it.`,
+    )
   }
 }
 

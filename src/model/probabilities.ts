@@ -1,3 +1,6 @@
+import { nodeLabel, type TypedGraph } from '../graph/graph.js'
+import { lastNode } from './last-node.js'
+
 export const probabilityWarning =
   'The output looks like probabilities, not logits: gradients vanish where the model is confident, and attacks look weaker than they are. Export the model without its final activation.'
 
@@ -9,4 +12,14 @@ export function areProbabilities(outputs: Float32Array, classes: number): boolea
     if (Math.abs(sum - 1) > 1e-3 || row.some((value) => value < 0 || value > 1)) return false
   }
   return true
+}
+
+const squashing = new Set(['Sigmoid', 'HardSigmoid', 'Tanh', 'Softsign', 'Erf'])
+/** Warnings where the logits come out of an activation of their own, such as the sigmoids of several scores. */
+export function squashingWarnings(graph: TypedGraph): string[] {
+  const last = lastNode(graph)
+  if (!last || !squashing.has(last.operator)) return []
+  return [
+    `The logits are the outputs of ${last.operator} (node ${nodeLabel(last)}): where it saturates their gradients vanish, and the cross-entropy of numbers so close to one another says little, so that attacks look weaker than they are. Export the model without its final activation, or use loss: 'margin'.`,
+  ]
 }

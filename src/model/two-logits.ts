@@ -1,4 +1,5 @@
 import { featureShape, type GraphNode, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { lastNode } from './last-node.js'
 
 /** Whether a model gives one number per sample: the score of class 1 against class 0. */
 export function isSingleScore(shape: readonly number[] | undefined): boolean {
@@ -11,12 +12,13 @@ export function isSingleScore(shape: readonly number[] | undefined): boolean {
  * half in the same place, and cross-entropy and margin are those of the score.
  */
 export function withTwoLogits(graph: TypedGraph): TypedGraph {
-  const [{ name: output }] = graph.outputs
-  const last = graph.nodes.find(({ outputs }) => outputs.includes(output))
-  const score = last?.operator === 'Sigmoid' ? last.inputs[0] : output
+  const [{ name: score }] = graph.outputs
+  const last = lastNode(graph)
   const constants = new Map<string, Tensor>(graph.constants)
   const values = new Map(graph.values)
-  const nodes: GraphNode[] = graph.nodes.filter((node) => score === output || node !== last)
+  const nodes: GraphNode[] = graph.nodes.map((node) =>
+    node === last && node.operator === 'Sigmoid' ? { ...node, operator: 'Identity' } : node,
+  )
   const add = (operator: string, input: string, constant: Tensor, name: string) => {
     constants.set(`${name}:with`, constant)
     values.set(`${name}:with`, constant)

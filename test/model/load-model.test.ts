@@ -100,6 +100,9 @@ describe('domain and preprocessing', () => {
     ['reversed', [1, 0] as const],
     ['not finite', [0, Number.POSITIVE_INFINITY] as const],
     ['of the wrong length', { lower: [0, 0, 0], upper: 1 }],
+    ['text', ['0', '1'] as never],
+    ['half of one', { lower: 0 } as never],
+    ['not there', undefined as never],
   ])('a domain that is %s is refused', async (_, wrong) => {
     await expect(loadModel(two, { domain: wrong })).rejects.toThrow(SettingsError)
   })
@@ -111,7 +114,18 @@ describe('domain and preprocessing', () => {
     await expect(loadModel(two, { domain, preprocessing: { mean: [1, 2, 3] } })).rejects.toThrow(
       'has 3 values, but axis 1 of the input has size 2',
     )
+    await expect(loadModel(two, { domain, preprocessing: { std: [1, 0] } })).rejects.toThrow(
+      'must be above 0; it is 1, 0',
+    )
   })
+})
+
+test('settings that do not exist are refused, and so are none', async () => {
+  await expect(loadModel(two, { domain, preprocesing: { mean: 0.5 } } as never)).rejects.toThrow(
+    'loadModel has no setting "preprocesing"',
+  )
+  await expect(loadModel(two, { domain, preprocessing: { sd: 0.5 } as never })).rejects.toThrow('no setting "sd"')
+  await expect(loadModel(two, undefined as never)).rejects.toThrow('such as { domain: [0, 1] }')
 })
 
 describe('outputs', () => {
@@ -122,6 +136,22 @@ describe('outputs', () => {
     const logits = await loadModel(encodeModel(graph), { domain })
     expect(logits.description.warnings).toEqual([])
     expect(Array.from(await logits.predict(point))).toEqual([1, 4])
+  })
+
+  test('an activation of each logit raises a warning', async () => {
+    const warnings = async (operator: string, size: number) => {
+      const graph = graphOf([size], (builder, input) =>
+        builder.add('Flatten', [builder.add(operator, [builder.add('Mul', [input, builder.scalar(2)])])]),
+      )
+      return (await loadModel(encodeModel(graph), { domain })).description.warnings
+    }
+    const about = (operator: string) => [
+      expect.stringMatching(`The logits are the outputs of ${operator} .*loss: 'margin'`),
+    ]
+    expect(await warnings('Sigmoid', 3)).toEqual(about('Sigmoid'))
+    expect(await warnings('Tanh', 2)).toEqual(about('Tanh'))
+    expect(await warnings('Relu', 2)).toEqual([])
+    expect(await warnings('Sigmoid', 1)).toEqual([])
   })
 
   test('probabilities that cannot be seen through raise a warning', async () => {
@@ -149,6 +179,11 @@ describe('outputs', () => {
       'a probability as a vector',
       (builder: GraphBuilder, score: string) =>
         builder.add('Sigmoid', [builder.add('Squeeze', [score, builder.ints([1])])]),
+    ],
+    [
+      'a probability that becomes a vector',
+      (builder: GraphBuilder, score: string) =>
+        builder.add('Squeeze', [builder.add('Sigmoid', [score]), builder.ints([1])]),
     ],
   ] as const)('%s per sample becomes two logits', async (_, end) => {
     const graph = graphOf([2], (builder, input) => {
@@ -276,6 +311,13 @@ describe('other precisions and inputs', () => {
       ),
     )
     await expect(loadModel(training, { domain })).rejects.toThrow('is in training mode')
+  })
+
+  test('random numbers are refused', async () => {
+    const noisy = graphOf([2], (builder, input) =>
+      builder.add('Add', [input, builder.add('RandomNormalLike', [input], { seed: 1 })]),
+    )
+    await expect(loadModel(encodeModel(noisy), { domain })).rejects.toThrow('(RandomNormalLike) draws random numbers')
   })
 })
 

@@ -4,13 +4,14 @@ import { ModelError } from '../../errors.js'
 import { createDomain } from '../../geometry/domain.js'
 import { elementCount, type TypedGraph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import { gradientError, gradientTolerance, printGradientError } from '../check-gradient.js'
 import type { Classifier } from '../classifier.js'
 import { hostedGraph } from '../hosted-graph.js'
 import { inferTypes } from '../infer-types.js'
 import { OnnxClassifier } from '../onnx-classifier.js'
 import { prependPreprocessing } from '../preprocessing.js'
-import { probabilityWarning } from '../probabilities.js'
+import { probabilityWarning, squashingWarnings } from '../probabilities.js'
 import { probes } from '../probes.js'
 import { withTwoLogits } from '../two-logits.js'
 import { compareTranslation, gradientWarning } from './compare.js'
@@ -39,6 +40,7 @@ import { translateLayers } from './translate.js'
  */
 export async function loadTfjsModel(source: string | TfjsModel, settings: TfjsModelSettings): Promise<Classifier> {
   checkSource(source)
+  checkSettings(settings)
   const tf = await findTfjs(settings.tf)
   const model = typeof source === 'string' ? await load(tf, source) : (source as unknown as LayersModel | GraphModel)
   let isOurs = typeof source === 'string'
@@ -52,6 +54,11 @@ export async function loadTfjsModel(source: string | TfjsModel, settings: TfjsMo
     dispose()
     throw error
   }
+}
+
+function checkSettings(settings: TfjsModelSettings): void {
+  const { domain, preprocessing, featureShape, output, name, tf, batchSize, ...others } = settings
+  refuseUnknown('loadTfjsModel', others)
 }
 
 function checkSource(source: string | TfjsModel): void {
@@ -98,6 +105,7 @@ async function open(
     return preprocessing ? prependPreprocessing(logits, preprocessing) : logits
   }
   const translation = await translate(tf, native, featureShape, outputName)
+  const squashing = typeof translation === 'string' || outputs === 1 ? [] : squashingWarnings(translation)
   const opaque = typeof translation === 'string' ? translation : 'TensorFlow.js runs it'
   const host = (withoutGradient?: string) =>
     complete(
@@ -124,7 +132,7 @@ async function open(
     device: `tfjs ${tf.getBackend()}`,
     fidelity: 0,
     batching: 'dynamic',
-    warnings: probabilities ? [probabilityWarning] : [],
+    warnings: probabilities ? [probabilityWarning] : squashing,
   }
   const deployed = host()
   const asDeployed = new OnnxClassifier(description, { graph: deployed, deployed }, domain)

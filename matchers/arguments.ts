@@ -7,6 +7,7 @@ import type { Classifier } from '../src/model/classifier.js'
 import type { Model } from '../src/model/model.js'
 import type { Regressor } from '../src/model/regressor.js'
 import type { Samples } from '../src/sampling/samples.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 
 /** Whether the value given to `expect` is a regressor. Whatever else it is, is for {@link requireClassifier} to say. */
 export function isRegressor(received: unknown): received is Regressor {
@@ -32,7 +33,7 @@ export function requireModel(received: unknown): Model {
 
 function hintFor(received: unknown): string {
   if (!isRecord(received)) return ''
-  if (typeof received.then === 'function') return ' Await it: expect(await loadModel(…)).'
+  if (typeof received.then === 'function') return ' Write expect(await loadModel(…)).'
   if (typeof received.predict !== 'function') return ''
   return ' A model of TensorFlow.js is loaded by loadTfjsModel(), functions of your own by fromFunctions().'
 }
@@ -40,11 +41,20 @@ function hintFor(received: unknown): string {
 /** @throws SettingsError when samples are missing or have another form. */
 export function requireSamples(options: unknown): Samples {
   const samples = isRecord(options) ? options.samples : undefined
-  if (isRecord(samples) && isRecord(samples.inputs) && ArrayBuffer.isView(samples.inputs.data)) {
+  if (isRecord(samples) && isInputs(samples.inputs)) {
+    const { inputs, labels, targets, partOf, ...others } = samples
+    refuseUnknown('samples', others)
     return samples as unknown as Samples
   }
-  const form = '{ inputs: { data: Float32Array, shape: [n, ...features] }, labels? }, as loadSamples() gives them'
-  throw new SettingsError(`The option samples must be ${form}, but is ${describe(samples)}.`)
+  const form =
+    '{ inputs: { data: Float32Array, shape: [n, ...features] }, labels? }, as loadSamples() and samplesFrom() give them'
+  throw new SettingsError(`The option samples must be ${form}, but is ${describe(samples)}.${hintAbout(samples)}`)
+}
+
+function hintAbout(samples: unknown): string {
+  if (!isRecord(samples) || !isRecord(samples.inputs) || Array.isArray(samples.inputs)) return ''
+  const { data, shape } = samples.inputs
+  return ` Its inputs have data of type ${typeName(data)}, and a shape of type ${typeName(shape)}.`
 }
 
 /** @throws SettingsError when it is no attack. */
@@ -77,22 +87,33 @@ export function requireRegressionAttack(attack: unknown): RegressionAttack {
 }
 
 /** @throws SettingsError when it is no bound, or one in another norm than asked for. */
-export function requireBound(bound: unknown, norm?: Norm): Bound {
-  if (!isRecord(bound) || typeof bound.margins !== 'function') {
-    throw new SettingsError(`The option bound must be a bound such as crown(), but is ${describe(bound)}.`)
-  }
-  if (norm !== undefined && bound.norm !== norm) {
-    throw new SettingsError(
-      `The option norm is ${JSON.stringify(norm)}, but the bound ${bound.name} was made for ${JSON.stringify(bound.norm)}.`,
-    )
-  }
-  return bound as unknown as Bound
+export function requireBoundIn(norm: Norm, given: unknown): Bound {
+  const bound = requireBound(given)
+  if (bound.norm === norm) return bound
+  throw new SettingsError(
+    `The option norm is ${describe(norm)}, but the bound ${bound.name} was made for ${JSON.stringify(bound.norm)}.`,
+  )
+}
+
+/** @throws SettingsError when it is no bound. */
+export function requireBound(bound: unknown): Bound {
+  if (isRecord(bound) && typeof bound.margins === 'function') return bound as unknown as Bound
+  throw new SettingsError(`The option bound must be a bound such as crown(), but is ${describe(bound)}.`)
 }
 
 /** @throws SettingsError when the number lies outside the range. */
 export function requireNumber(name: string, value: unknown, range: string, inRange: (value: number) => boolean): void {
   if (typeof value === 'number' && inRange(value)) return
   throw new SettingsError(`${name} must be ${range}, but is ${describe(value)}.`)
+}
+
+/** Arrays of another realm, such as Jest's, are no instances of this one's. */
+function isInputs(value: unknown): boolean {
+  return isRecord(value) && typeName(value.data) === 'Float32Array' && Array.isArray(value.shape)
+}
+
+function typeName(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1)
 }
 
 function isModel(value: unknown): value is Model {
@@ -112,5 +133,7 @@ function describe(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'function') return 'a function'
   if (!isRecord(value)) return String(value)
+  if (typeof value.then === 'function') return 'a promise that was not awaited'
+  if (Array.isArray(value)) return `a list of ${value.length}`
   return `an object with the properties ${Object.keys(value).join(', ') || '(none)'}`
 }

@@ -91,9 +91,11 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
       )
     },
     toHaveLowerBoundAbove(this: Context, received: unknown, radius: number, given: LowerBoundAboveOptions) {
-      return assertCheck(this, given, received, (options, part, progress) =>
-        checkLowerBound(received, radius, { ...part.options(options), bound: progress.watch(options.bound) }),
-      )
+      return assertCheck(this, given, received, (options, part, progress) => {
+        // Nothing is drawn: the seed that the shards share is not for it.
+        const { samples } = part.options(options)
+        return checkLowerBound(received, radius, { ...options, samples, bound: progress.watch(options.bound) })
+      })
     },
     toHaveValidLowerBounds(this: Context, received: unknown, given: ValidLowerBoundsOptions) {
       return assertCheck(this, given, received, (options, part, progress) => {

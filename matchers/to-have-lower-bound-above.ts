@@ -11,7 +11,8 @@ import type { Classifier } from '../src/model/classifier.js'
 import { predictClasses } from '../src/model/predict-classes.js'
 import { takeSamples } from '../src/sampling/rows.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { requireBound, requireClassifier, requireNumber, requireSamples } from './arguments.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
+import { requireBoundIn, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface LowerBoundAboveOptions {
   readonly samples: Samples
@@ -35,10 +36,11 @@ export async function checkLowerBound(
   options: LowerBoundAboveOptions,
 ): Promise<LowerBoundEvidence> {
   const model = requireClassifier(received)
-  const samples = requireSamples(options)
-  const { norm, fraction = 1, budget } = options
-  const bound = requireBound(options.bound, norm)
   requireNumber('The radius', radius, 'a finite number from 0', (value) => Number.isFinite(value) && value >= 0)
+  const samples = requireSamples(options)
+  const { samples: _, norm, bound: given, fraction = 1, budget, ...others } = options
+  refuseUnknown('toHaveLowerBoundAbove', others)
+  const bound = requireBoundIn(norm, given)
   requireNumber('fraction', fraction, 'above 0 and at most 1', (value) => value > 0 && value <= 1)
 
   const start = performance.now()

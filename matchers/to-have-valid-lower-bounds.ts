@@ -5,6 +5,7 @@ import { boundValidityEvidence } from '../src/checks/bound-validity-evidence.js'
 import type { BoundValidityEvidence } from '../src/checks/evidence.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireAttack, requireBound, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface ValidLowerBoundsOptions {
@@ -29,9 +30,10 @@ export async function checkBoundValidity(
 ): Promise<BoundValidityEvidence> {
   const model = requireClassifier(received)
   const samples = requireSamples(options)
-  const bound = requireBound(options.bound)
-  options.attacks?.forEach(requireAttack)
-  const { runs = 100, seed = freshSeed() } = options
+  const { samples: _, bound: given, attacks, runs = 100, seed = freshSeed(), path, budget, ...others } = options
+  refuseUnknown('toHaveValidLowerBounds', others)
+  const bound = requireBound(given)
+  attacks?.forEach(requireAttack)
   requireNumber('runs', runs, 'a whole number from 0', (count) => Number.isInteger(count) && count >= 0)
 
   return boundValidityEvidence(model, bound, samples, { ...options, runs, seed })

@@ -9,6 +9,7 @@ import { type BaselineEvidence, describeCheck, describeSamples, type Method } fr
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 import { packageVersion } from '../src/version.js'
 import { requireClassifier, requireMethod, requireNumber, requireSamples } from './arguments.js'
 import { measureOutcomes } from './measure-outcomes.js'
@@ -62,10 +63,11 @@ export async function checkBaseline(
   const model = requireClassifier(received)
   const method = requireMethod(methodGiven)
   const samples = requireSamples(options)
-  const { confidence = 0.99, resampled = false, budget } = options
+  const { samples: _, name: nameGiven, confidence = 0.99, resampled = false, seed: __, budget, ...others } = options
+  refuseUnknown('toMatchRobustnessBaseline', others)
   requireNumber('confidence', confidence, 'above 0.5 and below 1', (level) => level > 0.5 && level < 1)
   requireComparable(method, resampled)
-  const { testFile, check } = requirePlace(place, options.name)
+  const { testFile, check } = requirePlace(place, nameGiven)
   const file = baselineFile(testFile, check)
 
   const setting = describeSetting({

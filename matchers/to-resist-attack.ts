@@ -4,6 +4,7 @@ import type { AttackEvidence } from '../src/checks/evidence.js'
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireAttack, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface ResistAttackOptions {
@@ -31,7 +32,8 @@ export async function checkAttackResistance(
   const model = requireClassifier(received)
   const attack = requireAttack(attackGiven)
   const samples = requireSamples(options)
-  const { maxFoolingRatio = 0, confidence, seed = freshSeed(), budget } = options
+  const { samples: _, maxFoolingRatio = 0, confidence, seed = freshSeed(), budget, ...others } = options
+  refuseUnknown('toResistAttack', others)
   requireNumber('maxFoolingRatio', maxFoolingRatio, 'from 0 to 1', (ratio) => ratio >= 0 && ratio <= 1)
   if (confidence !== undefined) {
     requireNumber('confidence', confidence, 'above 0.5 and below 1', (level) => level > 0.5 && level < 1)

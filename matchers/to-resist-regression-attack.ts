@@ -22,6 +22,7 @@ import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { binomialInterval } from '../src/statistics/binomial.js'
 import { median } from '../src/statistics/median.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */
@@ -52,8 +53,10 @@ export async function checkRegressionResistance(
 ): Promise<RegressionAttackEvidence> {
   const attack = requireRegressionAttack(attackGiven)
   const samples = requireSamples(options)
+  const { samples: _, maxOutputError, minOutputPsnr, maxLoss, maxFoolingRatio = 0, loss, ...repeat } = options
+  const { seed = freshSeed(), budget, ...others } = repeat
+  refuseUnknown('toResistAttack', others)
   const limit = requireLimit(options)
-  const { maxFoolingRatio = 0, loss, seed = freshSeed(), budget } = options
   requireNumber('maxFoolingRatio', maxFoolingRatio, 'from 0 to 1', (ratio) => ratio >= 0 && ratio <= 1)
 
   const start = performance.now()

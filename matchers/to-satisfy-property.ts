@@ -4,6 +4,7 @@ import { describeModel, type PropertyEvidence } from '../src/checks/evidence.js'
 import { judgeProperty } from '../src/checks/judgement.js'
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
+import { refuseUnknown } from '../src/unknown-settings.js'
 import { verifyProperty } from '../src/verification/verify-property.js'
 import { loadProperty } from '../src/vnnlib/load-property.js'
 import type { Property } from '../src/vnnlib/property.js'
@@ -20,8 +21,9 @@ export interface SatisfyPropertyOptions {
 export async function checkProperty(
   received: unknown,
   pathOrProperty: string | Property,
-  { seed = freshSeed(), budget }: SatisfyPropertyOptions = {},
+  { seed = freshSeed(), budget, ...others }: SatisfyPropertyOptions = {},
 ): Promise<PropertyEvidence> {
+  refuseUnknown('toSatisfyProperty', others)
   const model = requireModel(received)
   const property =
     typeof pathOrProperty === 'string' ? await loadProperty(pathOrProperty) : requireProperty(pathOrProperty)

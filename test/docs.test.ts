@@ -100,7 +100,7 @@ function attackTable(): string {
   const rows = attackList(unfooled).map(({ name, norms, make }) => {
     const { kind } = make({ norm: norms[0], epsilon: 0.1, model })
     const finds = kind === 'fixed-epsilon' ? 'fixed radius' : 'closest'
-    return `| \`${name}\` | ${finds} | ${printedNorms(norms)} | ${printedDefaults(name, norms[0])} |`
+    return `| \`${name}\` | ${finds} | ${printedNorms(norms)} | ${printedDefaults(name, kind, norms)} |`
   })
   return ['| attack | finds | norms | settings and defaults |', '| --- | --- | --- | --- |', ...rows].join('\n')
 }
@@ -112,11 +112,18 @@ function printedNorms(norms: readonly string[]): string {
 }
 
 /** Without those that have to be given, or are in the other columns. */
-function printedDefaults(name: string, norm: string): string {
+function printedDefaults(name: string, kind: string, norms: readonly string[]): string {
   const required = new Set(['norm', 'epsilon', 'surrogates', 'attack', 'attacks'])
   const fgsm = unfooled.fgsm({ epsilon: 0.1 })
   const surrogates = [{ description: { name: 'a surrogate' } }]
-  const given = name === 'firstSuccess' ? [fgsm] : { norm, epsilon: 0.1, attack: fgsm, surrogates, stepSize: 0.01 }
+  const usual = { ...(norms.length > 1 && { norm: norms[0] }), ...(kind === 'fixed-epsilon' && { epsilon: 0.1 }) }
+  const others = new Map<string, unknown>([
+    ['firstSuccess', [fgsm]],
+    ['transfer', { attack: fgsm, surrogates }],
+    ['ensemble', { ...usual, surrogates }],
+    ['iterativePerturbation', { stepSize: 0.01 }],
+  ])
+  const given = others.get(name) ?? usual
   const make = new Map<string, unknown>(Object.entries(unfooled)).get(name) as (settings: unknown) => unfooled.Attack
   return Object.entries(make(given).settings)
     .filter(([setting]) => !required.has(setting))

@@ -9,9 +9,10 @@ import { predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
-import { firstSamples, positionsOf } from '../sampling/samples.js'
+import { firstSamples, positionsOf, type Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import type { Attack, AttackContext, AttackedSample, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
 import { recheck } from './recheck.js'
 import { sharedProgress } from './shared-progress.js'
@@ -27,7 +28,7 @@ import { attackWarnings } from './warnings.js'
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
-  const { inputs, seed = freshSeed(), onProgress } = request
+  const { inputs, seed = freshSeed(), onProgress } = requireRequest(model, method, request)
   const budget = new Budget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
@@ -130,6 +131,21 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     seed,
     milliseconds: performance.now() - started,
   }
+}
+
+/** Callers without types may leave out what is required, or misspell what is not: labels, say, which nobody would miss. */
+function requireRequest(model: unknown, method: unknown, request: AttackRequest): AttackRequest {
+  const has = (value: unknown, name: string) => typeof value === 'object' && value !== null && name in value
+  if (!has(model, 'predict') || !has(method, 'run') || !has(request, 'inputs')) {
+    throw new SettingsError(
+      'attack() takes a model, an attack such as pgd({ epsilon: 0.1 }), and samples: attack(model, pgd(…), { inputs, labels }).',
+    )
+  }
+  // Samples may have targets, which are for regressors.
+  const { inputs, labels, targets, partOf, seed, budget, onProgress, keepExample, ...others } =
+    request as AttackRequest & Samples
+  refuseUnknown('attack()', others)
+  return request
 }
 
 const notFooled = {

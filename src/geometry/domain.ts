@@ -22,8 +22,16 @@ export function createDomain(
   features: readonly number[],
 ): Domain {
   const count = elementCount(features)
+  if (typeof settings !== 'object' || settings === null) {
+    throw new SettingsError(
+      `The domain is the box that inputs live in, such as { domain: [0, 1] }; it is ${JSON.stringify(settings)}.`,
+    )
+  }
   const bounds = Array.isArray(settings) ? { lower: settings[0], upper: settings[1] } : (settings as DomainSettings)
   const spread = (bound: number | ArrayLike<number>, name: string) => {
+    if (typeof bound !== 'number' && typeof bound !== 'object') {
+      throw new SettingsError(`The domain's ${name} bound must be a number or a list; it is ${JSON.stringify(bound)}.`)
+    }
     const values = typeof bound === 'number' ? new Float32Array(count).fill(bound) : Float32Array.from(bound)
     if (values.length !== count) {
       throw new SettingsError(

@@ -50,7 +50,8 @@ export async function epsilonSweep(
   method: Attack | ((epsilon: number) => Attack),
   request: EpsilonSweepRequest,
 ): Promise<EpsilonSweep> {
-  const epsilons = request.epsilons.toSorted((left, right) => left - right)
+  const { epsilons: given = [], ...samples } = request
+  const epsilons = given.toSorted((left, right) => left - right)
   if (epsilons.length === 0 || !epsilons.every((epsilon) => Number.isFinite(epsilon) && epsilon > 0)) {
     throw new SettingsError(
       `epsilonSweep needs radii that are finite and above 0; epsilons is [${epsilons.join(', ')}].`,
@@ -59,8 +60,8 @@ export async function epsilonSweep(
   const { seed = freshSeed() } = request
   const found =
     typeof method === 'function'
-      ? await sweepRadii(model, method, epsilons, { ...request, seed })
-      : await sweepDistances(model, method, { ...request, seed })
+      ? await sweepRadii(model, method, epsilons, { ...samples, seed })
+      : await sweepDistances(model, method, { ...samples, seed })
   const eligible = found.samples.filter((sample) => sample.eligible)
   const curve = epsilons.map((epsilon) => {
     const fooled = eligible.filter(({ smallestEpsilon }) => smallestEpsilon <= epsilon).length

@@ -3,6 +3,7 @@ import { ModelError, SettingsError } from '../errors.js'
 import { createDomain } from '../geometry/domain.js'
 import { rowOf } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import { gradientError, gradientTolerance, printGradientError } from './check-gradient.js'
 import type { Classifier } from './classifier.js'
 import { hostedGraph } from './hosted-graph.js'
@@ -92,11 +93,13 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
   return new OnnxClassifier({ ...description, sha256, warnings }, graphs, domain)
 }
 
-function checkSettings({ predict, gradient }: ClassifierFunctions, settings: FunctionSettings): void {
-  const { featureShape, name, batchSize = 1 } = settings
+function checkSettings(functions: ClassifierFunctions, settings: FunctionSettings): void {
+  const { featureShape, name, batchSize = 1, domain, preprocessing, ...others } = settings ?? ({} as FunctionSettings)
+  refuseUnknown('fromFunctions', others)
   const refuse = (what: string) => {
     throw new SettingsError(`fromFunctions: ${what}.`)
   }
+  const { predict, gradient } = functions ?? {}
   if (typeof predict !== 'function') refuse('predict must be a function from inputs to logits')
   if (gradient !== undefined && typeof gradient !== 'function')
     refuse('gradient must be a function, where there is one')

@@ -5,6 +5,7 @@ import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
 import { featureShape, type Graph, isBatch, type TypedGraph } from '../graph/graph.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import { checkFidelity } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
 import type { ModelDescription } from './model.js'
@@ -30,6 +31,13 @@ export interface LoadedGraph {
   readonly probeOutputs: Float32Array
 }
 
+/** What loading a classifier and loading a regressor do differently. */
+interface Loading extends Pick<PrepareSettings, 'cutSoftmax'> {
+  /** Name of the function that loads it, for messages. */
+  readonly loader: string
+  checkOutput(graph: TypedGraph, output: string): void
+}
+
 /**
  * Reads a model with one float32 input that has a leading batch axis. A fixed batch size is made dynamic where the graph
  * allows it.
@@ -39,19 +47,20 @@ export interface LoadedGraph {
 export async function loadGraph(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
   settings: ModelSettings,
-  {
-    cutSoftmax,
-    checkOutput,
-  }: Pick<PrepareSettings, 'cutSoftmax'> & { checkOutput: (graph: TypedGraph, output: string) => void },
+  { loader, cutSoftmax, checkOutput }: Loading,
 ): Promise<LoadedGraph> {
-  const { device, warning } = await chooseDevice(settings.device ?? 'cpu')
+  // Callers without types may leave out what is required.
+  const given = settings ?? ({} as ModelSettings)
+  const { domain: box, preprocessing, featureShape, output: wanted, device: on = 'cpu', name, ...others } = given
+  refuseUnknown(loader, others)
+  const { device, warning } = await chooseDevice(on)
   const file = withoutZipMap(await readModel(pathOrBytes))
-  const prepared = prepareGraph(file.graph, { ...settings, cutSoftmax })
+  const prepared = prepareGraph(file.graph, { featureShape, output: wanted, cutSoftmax })
   const { source, graph: folded, oneAtATime } = await typeGraph(prepared)
   const { output } = prepared
   checkOutput(folded, output)
   const features = folded.inputs[0].shape!.slice(1) as number[]
-  const domain = createDomain(settings.domain, features)
+  const domain = createDomain(box, features)
   const graph = await analysedGraph(folded, oneAtATime)
   // The runtime fuses quantised layers only where their weights are still quantised, not folded into constants.
   const deployed = graph === folded ? folded : { ...folded, nodes: source.nodes, constants: source.constants }
@@ -61,14 +70,13 @@ export async function loadGraph(
       throw asModelError(error)
     },
   )
-  const complete = (bare: TypedGraph) =>
-    settings.preprocessing ? prependPreprocessing(bare, settings.preprocessing) : bare
+  const complete = (bare: TypedGraph) => (preprocessing ? prependPreprocessing(bare, preprocessing) : bare)
   return {
     graph: complete(graph),
     deployed: complete(deployed),
     domain,
     description: {
-      name: settings.name ?? file.name,
+      name: name ?? file.name,
       sha256: file.sha256,
       input: { name: file.graph.inputs[0].name, featureShape: features },
       operators: countOperators(deployed),

@@ -22,13 +22,14 @@ export interface RegressorSettings extends ModelSettings {
  */
 export async function loadRegressor(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
-  settings: RegressorSettings,
+  { outputRange, ...settings }: RegressorSettings,
 ): Promise<Regressor> {
   const { graph, deployed, domain, description, device, output } = await loadGraph(pathOrBytes, settings, {
+    loader: 'loadRegressor',
     cutSoftmax: false,
     checkOutput: outputShape,
   })
-  const range = checkRange(settings.outputRange ?? rangeOf(domain))
+  const range = checkRange(outputRange ?? rangeOf(domain))
   return new OnnxRegressor(
     {
       ...description,

@@ -1,5 +1,6 @@
 import { SettingsError } from '../errors.js'
 import type { GraphNode, Tensor, TypedGraph } from '../graph/graph.js'
+import { refuseUnknown } from '../unknown-settings.js'
 
 /**
  * Normalisation that the caller applies before the model: (x − mean) / std, one value for all features or one per
@@ -12,8 +13,13 @@ export interface Preprocessing {
   readonly channelAxis?: number
 }
 
-/** Puts the normalisation in front of the model, as nodes of the graph. */
-export function prependPreprocessing(graph: TypedGraph, { mean, std, channelAxis = 1 }: Preprocessing): TypedGraph {
+/**
+ * Puts the normalisation in front of the model, as nodes of the graph.
+ * @throws SettingsError when it does not fit the input, or makes no sense.
+ */
+export function prependPreprocessing(graph: TypedGraph, settings: Preprocessing): TypedGraph {
+  const { mean, std, channelAxis = 1, ...others } = settings
+  refuseUnknown('preprocessing', others)
   const [input] = graph.inputs
   const type = graph.values.get(input.name)!
   const constants = new Map(graph.constants)
@@ -30,6 +36,11 @@ export function prependPreprocessing(graph: TypedGraph, { mean, std, channelAxis
     last = output
   }
   if (mean !== undefined) step('Sub', mean, 'preprocessing:mean')
+  if (std !== undefined && [std].flat().some((value) => !(value > 0))) {
+    throw new SettingsError(
+      `The std of preprocessing divides the inputs and must be above 0; it is ${[std].flat().join(', ')}.`,
+    )
+  }
   if (std !== undefined) step('Div', std, 'preprocessing:std')
   const model = graph.nodes.map((node) => ({
     ...node,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64'
 import { xoroshiro128plus, xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus'
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator'
+import { SettingsError } from '../errors.js'
 
 /** A seeded stream of random numbers. */
 export interface RandomSource {
@@ -12,6 +13,7 @@ export interface RandomSource {
 }
 
 export function randomSource(seed: number): RandomSource {
+  checkSeed(seed)
   return drawFrom(xoroshiro128plus(seed))
 }
 
@@ -20,11 +22,17 @@ export function randomSource(seed: number): RandomSource {
  * depends neither on the others nor on how they are split into batches and shards.
  */
 export function randomSources(seed: number, positions: readonly number[]): RandomSource[] {
+  checkSeed(seed)
   return positions.map((position) => {
     // The generator's own seeding gives close seeds streams that begin alike.
     const hash = createHash('sha256').update(`${seed} ${position}`).digest()
     return drawFrom(xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => hash.readInt32LE(offset))))
   })
+}
+
+function checkSeed(seed: number): void {
+  if (Number.isSafeInteger(seed)) return
+  throw new SettingsError(`A seed is a whole number; it is ${typeof seed === 'string' ? JSON.stringify(seed) : seed}.`)
 }
 
 function drawFrom(generator: RandomGenerator): RandomSource {

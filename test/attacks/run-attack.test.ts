@@ -104,6 +104,15 @@ describe('re-check', () => {
     expect(result.samples[1]).toMatchObject({ adversarial: undefined, distance: undefined, adversarialPrediction: 1 })
   })
 
+  test('what is missing or misspelt is refused', async () => {
+    await expect(attack(model, pgd({ epsilon: 0.1 }), undefined as never)).rejects.toThrow('attack() takes a model')
+    await expect(attack(model, { inputs } as never, { inputs })).rejects.toThrow('attack() takes a model')
+    await expect(attack(undefined as never, pgd({ epsilon: 0.1 }), { inputs })).rejects.toThrow(SettingsError)
+    await expect(attack(model, pgd({ epsilon: 0.1 }), { inputs, label: [0] } as never)).rejects.toThrow(
+      'attack() has no setting "label"',
+    )
+  })
+
   test('a sample given back unchanged is not fooled', async () => {
     const result = await attack(
       model,

@@ -11,6 +11,25 @@ import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { rfgsm } from '../../src/attacks/perturbation-analysis/rfgsm.js'
 import { randomNoise } from '../../src/attacks/without-gradients/random-noise.js'
 import { SettingsError } from '../../src/errors.js'
+import * as unfooled from '../../src/index.js'
+import { attackList } from '../attack-list.mjs'
+
+const factories: Record<string, unknown> = { ...unfooled }
+
+/** All but those whose argument is a list of attacks. */
+const attackFactories = [
+  ...attackList(unfooled).map(({ name }) => name),
+  'autoAttack',
+  'perturbationAnalysis',
+  ...['linear', 'linearPixel', 'quadratic', 'quadraticPixel', 'randomLp', 'randomPixel'],
+].filter((name) => name !== 'firstSuccess')
+
+// With the default in place of what was meant, it would be another attack, and a weaker one as likely as not.
+test.each(attackFactories)('%s refuses settings that it does not have', (name) => {
+  const make = factories[name] as (settings: object) => unknown
+  expect(() => make({ epsilon: 0.1, stepSize: 0.1, stpes: 1000 })).toThrow(`${name} has no setting `)
+  expect(() => make({ epsilon: 0.1, stepSize: 0.1, stpes: 1000 })).toThrow('"stpes"')
+})
 
 describe('settings that make no sense are refused', () => {
   test.each<[string, () => unknown, RegExp]>([

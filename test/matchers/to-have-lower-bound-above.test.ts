@@ -114,6 +114,8 @@ test('what the budget did not reach is inconclusive, unless enough is certified'
 
 test.each([
   ['another norm than that of the bound', () => expect(model).toHaveLowerBoundAbove(0.1, { ...options, norm: 'l2' })],
+  ['no norm', () => expect(model).toHaveLowerBoundAbove(0.1, { ...options, norm: undefined as never })],
+  ['a misspelt option', () => expect(model).toHaveLowerBoundAbove(0.1, { ...options, fracton: 0.5 } as never)],
   ['no bound', () => expect(model).toHaveLowerBoundAbove(0.1, { ...options, bound: undefined as never })],
   ['no radius', () => expect(model).toHaveLowerBoundAbove(options as never, undefined as never)],
   ['a radius that is not finite', () => expect(model).toHaveLowerBoundAbove(Number.NaN, options)],

@@ -194,6 +194,27 @@ test.each([
   ['the attack itself', () => expect(model).toResistAttack(fools as never, { samples })],
   ['no options', () => expect(model).toResistAttack(fools(0), undefined as never)],
   ['inputs for samples', () => expect(model).toResistAttack(fools(0), { samples: samples.inputs as never })],
+  [
+    'samples that were not awaited',
+    () => expect(model).toResistAttack(fools(0), { samples: Promise.resolve(samples) as never }),
+  ],
+  [
+    'numbers of another type',
+    () =>
+      expect(model).toResistAttack(fools(0), {
+        samples: { inputs: { data: new Float64Array(1) as never, shape: [1, 1] } },
+      }),
+  ],
+  [
+    'inputs without a shape',
+    () => expect(model).toResistAttack(fools(0), { samples: { inputs: { data: new Float32Array(1) } as never } }),
+  ],
+  [
+    'misspelt labels',
+    () =>
+      expect(model).toResistAttack(fools(0), { samples: { inputs: samples.inputs, label: samples.labels } as never }),
+  ],
+  ['a misspelt option', () => expect(model).toResistAttack(fools(0), { samples, maxFoolingRate: 0.1 } as never)],
   ['a percentage', () => expect(model).toResistAttack(fools(0), { samples, maxFoolingRatio: 10 })],
   [
     'a confidence of 95',

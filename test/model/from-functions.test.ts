@@ -166,6 +166,9 @@ test.each([
   [linear, { ...settings, featureShape: [2.5] }, /featureShape/],
   [linear, { ...settings, batchSize: 0 }, /batchSize/],
   [linear, { ...settings, domain: [1, 0] }, /domain/],
+  [linear, { ...settings, batch: 1 }, /no setting "batch"/],
+  [linear, undefined, /name must be a string/],
+  [undefined, settings, /predict must be a function/],
 ])('refuses settings that make no sense', async (functions, given, message) => {
   const refused = fromFunctions(functions as ClassifierFunctions, given as FunctionSettings)
   await expect(refused).rejects.toThrow(SettingsError)

@@ -11,6 +11,12 @@ test('a sample has the same stream whichever others there are', () => {
   expect(draw([1])).toEqual([second])
 })
 
+test('a seed is a whole number', () => {
+  expect(() => randomSources(0.5, [0])).toThrow('A seed is a whole number; it is 0.5.')
+  expect(() => randomSources(Number.NaN, [0])).toThrow('it is NaN.')
+  expect(() => randomSources('7' as never, [0])).toThrow('it is "7".')
+})
+
 test('streams of neighbours, and of close seeds, begin independently', () => {
   const beginnings = (of: number) => randomSources(of, range(10_000)).map(({ uniform }) => uniform() - 0.5)
   const [here, there] = [beginnings(seed), beginnings(seed + 1)]

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -30,7 +31,9 @@ export function apgdTargeted({
   rho = 0.75,
   restarts = 1,
   targets = 9,
+  ...others
 }: ApgdTargetedSettings): Attack {
+  refuseUnknown('apgdTargeted', others)
   const settings = { norm, loss, steps, rho, restarts }
   checkApgd('apgdTargeted', { ...settings, epsilon })
   checkCount('apgdTargeted', 'targets', targets)

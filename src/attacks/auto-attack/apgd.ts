@@ -1,6 +1,7 @@
 import { SettingsError } from '../../errors.js'
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
@@ -44,7 +45,9 @@ export function apgd({
   rho = 0.75,
   restarts = 1,
   target,
+  ...others
 }: ApgdSettings): Attack {
+  refuseUnknown('apgd', others)
   checkTarget('apgd', target)
   const settings = { norm, loss, steps, rho, restarts }
   checkApgd('apgd', { ...settings, epsilon })

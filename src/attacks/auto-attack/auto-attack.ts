@@ -1,5 +1,6 @@
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkNorm, checkPositive, recorded } from '../check-settings.js'
 import { square } from '../without-gradients/square.js'
@@ -26,7 +27,8 @@ export interface AutoAttackSettings {
  * ICML 2020.
  * @throws SettingsError when a setting makes no sense.
  */
-export function autoAttack({ norm = 'linf', epsilon, version = 'standard' }: AutoAttackSettings): Attack {
+export function autoAttack({ norm = 'linf', epsilon, version = 'standard', ...others }: AutoAttackSettings): Attack {
+  refuseUnknown('autoAttack', others)
   checkNorm('autoAttack', norm, ['linf', 'l2'])
   checkPositive('autoAttack', 'epsilon', epsilon)
   if (!(version in ensembles)) {

@@ -1,6 +1,7 @@
 import { SettingsError } from '../../errors.js'
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -88,10 +89,9 @@ export function fabTargeted({ targets = 9, ...given }: FabTargetedSettings = {})
   }
 }
 
-function withDefaults(
-  attack: string,
-  { norm = 'l2', steps = 100, alphaMax = 0.1, eta = 1.05, beta = 0.9, restarts = 1 }: Omit<FabSettings, 'target'>,
-): Required<Omit<FabSettings, 'target'>> {
+function withDefaults(attack: string, given: Omit<FabSettings, 'target'>): Required<Omit<FabSettings, 'target'>> {
+  const { norm = 'l2', steps = 100, alphaMax = 0.1, eta = 1.05, beta = 0.9, restarts = 1, ...others } = given
+  refuseUnknown(attack, others)
   checkNorm(attack, norm)
   checkCount(attack, 'steps', steps)
   checkCount(attack, 'restarts', restarts)

@@ -1,4 +1,5 @@
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkTarget, recorded } from '../check-settings.js'
 import { runFastGradient } from './fast-gradient.js'
@@ -17,7 +18,8 @@ export interface FastGradientSignSearchSettings {
  * where a longer step would lead back.
  * @throws SettingsError when the target is no class number.
  */
-export function fastGradientSignSearch({ target }: FastGradientSignSearchSettings = {}): Attack {
+export function fastGradientSignSearch({ target, ...others }: FastGradientSignSearchSettings = {}): Attack {
+  refuseUnknown('fastGradientSignSearch', others)
   checkTarget('fastGradientSignSearch', target)
   return {
     name: 'fastGradientSignSearch',

@@ -1,4 +1,5 @@
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkTarget, recorded } from '../check-settings.js'
 import { runFastGradient } from './fast-gradient.js'
@@ -14,7 +15,8 @@ export interface FastGradientValueSettings {
  * Rozsa, Rudd, Boult, "Adversarial diversity and hard positive generation", CVPR Workshops 2016.
  * @throws SettingsError when the target is no class number.
  */
-export function fastGradientValue({ target }: FastGradientValueSettings = {}): Attack {
+export function fastGradientValue({ target, ...others }: FastGradientValueSettings = {}): Attack {
+  refuseUnknown('fastGradientValue', others)
   checkTarget('fastGradientValue', target)
   return {
     name: 'fastGradientValue',

@@ -1,5 +1,6 @@
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { alma } from '../minimal-distance/alma.js'
@@ -62,7 +63,9 @@ export function linearRegion({
   n4 = 3,
   alpha = 1.5,
   targetClasses = 9,
+  ...others
 }: LinearRegionSettings = {}): Attack {
+  refuseUnknown('linearRegion', others)
   const name = 'linearRegion'
   checkNorm(name, norm)
   checkTarget(name, target)

@@ -1,5 +1,6 @@
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { almaFeatureState, almaGraph, almaState } from './alma-graph.js'
@@ -46,7 +47,9 @@ export function alma({
   learningRate = 0.7,
   targetClasses = 2,
   target,
+  ...others
 }: AlmaSettings = {}): Attack {
+  refuseUnknown('alma', others)
   checkNorm('alma', norm, ['l2', 'l1'])
   checkCount('alma', 'steps', steps)
   if (loss !== 'lead' && loss !== 'dlr') {

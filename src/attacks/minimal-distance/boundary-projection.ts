@@ -1,4 +1,5 @@
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
 import { checkStarts } from './check-starts.js'
@@ -34,8 +35,10 @@ export function boundaryProjection({
   target,
   starts = [fmn({ norm, ...(target !== undefined && { target }) })],
   steps = 20,
+  ...others
 }: BoundaryProjectionSettings = {}): Attack {
   const name = 'boundaryProjection'
+  refuseUnknown(name, others)
   checkNorm(name, norm, ['l2', 'linf'])
   checkCount(name, 'steps', steps)
   checkTarget(name, target)

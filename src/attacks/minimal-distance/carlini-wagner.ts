@@ -2,6 +2,7 @@ import type { Domain } from '../../geometry/domain.js'
 import { floatTensor } from '../../graph/builder.js'
 import type { Tensor } from '../../graph/graph.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { carliniWagnerGraph, shrink } from './carlini-wagner-graph.js'
@@ -47,7 +48,9 @@ export function carliniWagner({
   confidence = 0,
   abortEarly = true,
   target,
+  ...others
 }: CarliniWagnerSettings = {}): Attack {
+  refuseUnknown('carliniWagner', others)
   const name = 'carliniWagner'
   checkCount(name, 'binarySearchSteps', binarySearchSteps)
   checkCount(name, 'steps', steps)

@@ -1,4 +1,5 @@
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkGamma, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { ddnGraph } from './ddn-graph.js'
@@ -35,7 +36,9 @@ export function ddn({
   initialEpsilon,
   targetClasses = 2,
   target,
+  ...others
 }: DdnSettings = {}): Attack {
+  refuseUnknown('ddn', others)
   checkCount('ddn', 'steps', steps)
   checkGamma('ddn', gamma)
   if (initialEpsilon !== undefined) checkPositive('ddn', 'initialEpsilon', initialEpsilon)

@@ -2,6 +2,7 @@ import { SettingsError } from '../../errors.js'
 import type { Domain } from '../../geometry/domain.js'
 import { floatTensor } from '../../graph/builder.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { searchConstants } from './constant-search.js'
@@ -53,7 +54,9 @@ export function ead({
   decisionRule = 'l1',
   abortEarly = true,
   target,
+  ...others
 }: EadSettings = {}): Attack {
+  refuseUnknown('ead', others)
   checkCount('ead', 'binarySearchSteps', binarySearchSteps)
   checkCount('ead', 'steps', steps)
   checkPositive('ead', 'learningRate', learningRate)

@@ -1,5 +1,6 @@
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkGamma, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { fmnGraph } from './fmn-graph.js'
@@ -40,7 +41,9 @@ export function fmn({
   gamma = 0.05,
   targetClasses = 2,
   target,
+  ...others
 }: FmnSettings = {}): Attack {
+  refuseUnknown('fmn', others)
   checkNorm('fmn', norm, ['l0', 'l1', 'l2', 'linf'])
   checkCount('fmn', 'steps', steps)
   checkPositive('fmn', 'alpha', alpha)

@@ -3,6 +3,7 @@ import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf } from '../../sampling/rows.js'
 import { runTogether } from '../../solvers/run-together.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { checkGradients } from '../iteration/check-gradients.js'
@@ -44,7 +45,9 @@ export function lbfgs({
   initialConstant = 1e-3,
   doublings = 30,
   bisections = 10,
+  ...others
 }: LbfgsSettings = {}): Attack {
+  refuseUnknown('lbfgs', others)
   checkTarget('lbfgs', target)
   checkPositive('lbfgs', 'initialConstant', initialConstant)
   const counts = { corrections, iterations, doublings, bisections }

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -21,6 +22,8 @@ export function algorithm1({
   dithering = 0,
   target,
   subsets,
+  ...others
 }: Algorithm1Settings): Attack {
+  refuseUnknown('algorithm1', others)
   return normConstrained('algorithm1', { norm, epsilon, steps, dithering, target, subsets })
 }

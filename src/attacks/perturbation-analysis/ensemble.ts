@@ -1,4 +1,5 @@
 import type { Classifier } from '../../model/classifier.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -22,6 +23,8 @@ export function ensemble({
   steps = 1,
   dithering = 0,
   target,
+  ...others
 }: EnsembleSettings): Attack {
+  refuseUnknown('ensemble', others)
   return normConstrained('ensemble', { surrogates, norm, epsilon, steps, dithering, target }, { loss: 'cross-entropy' })
 }

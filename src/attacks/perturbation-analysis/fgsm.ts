@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -9,6 +10,7 @@ export type FgsmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 't
  * Goodfellow, Shlens, Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
  * @throws SettingsError when a setting makes no sense.
  */
-export function fgsm({ norm = 'linf', epsilon, target }: FgsmSettings): Attack {
+export function fgsm({ norm = 'linf', epsilon, target, ...others }: FgsmSettings): Attack {
+  refuseUnknown('fgsm', others)
   return normConstrained('fgsm', { norm, epsilon, target }, { loss: 'cross-entropy' })
 }

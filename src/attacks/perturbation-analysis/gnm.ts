@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -9,6 +10,7 @@ export type GnmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 'ta
  * Balda, Behboodi, Mathar, "On generation of adversarial examples using convex programming", 2018, Proposition 2.
  * @throws SettingsError when a setting makes no sense.
  */
-export function gnm({ norm = 'linf', epsilon, target }: GnmSettings): Attack {
+export function gnm({ norm = 'linf', epsilon, target, ...others }: GnmSettings): Attack {
+  refuseUnknown('gnm', others)
   return normConstrained('gnm', { norm, epsilon, target })
 }

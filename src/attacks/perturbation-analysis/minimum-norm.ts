@@ -5,6 +5,7 @@ import { floatTensor, intTensor } from '../../graph/builder.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkExponent, checkTarget, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -37,8 +38,9 @@ export interface MinimumNormSettings {
  */
 export function minimumNorm(
   name: string,
-  { norm = 'l2', steps = 50, overshoot = 0.02, candidates = 10, target }: Omit<MinimumNormSettings, 'step'>,
+  { norm = 'l2', steps = 50, overshoot = 0.02, candidates = 10, target, ...others }: Omit<MinimumNormSettings, 'step'>,
 ): Attack {
+  refuseUnknown(name, others)
   checkExponent(name, norm)
   checkCount(name, 'steps', steps)
   checkCount(name, 'candidates', candidates)

@@ -1,4 +1,5 @@
 import { SettingsError } from '../../errors.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type MinimumNormSettings, minimumNorm } from './minimum-norm.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
@@ -17,11 +18,26 @@ export type PerturbationAnalysisSettings = NormConstrainedSettings | MinimumNorm
 export function perturbationAnalysis(settings: PerturbationAnalysisSettings): Attack {
   const name = 'perturbationAnalysis'
   if (settings.step === 'minimum-norm') {
-    const attack = minimumNorm(name, settings)
-    return { ...attack, settings: { step: settings.step, ...attack.settings } }
+    const { step, ...chosen } = settings
+    const attack = minimumNorm(name, chosen)
+    return { ...attack, settings: { step, ...attack.settings } }
   }
-  const { step = 'norm-constrained', loss = 'margin', norm = 'linf', epsilon, steps = 1, stepSize } = settings
-  const { randomStart = false, dithering = 0, restarts = 1, target, subsets, surrogates } = settings
+  const {
+    step = 'norm-constrained',
+    loss = 'margin',
+    norm = 'linf',
+    epsilon,
+    steps = 1,
+    stepSize,
+    randomStart = false,
+    dithering = 0,
+    restarts = 1,
+    target,
+    subsets,
+    surrogates,
+    ...others
+  } = settings
+  refuseUnknown(name, others)
   if (step !== 'norm-constrained') {
     throw new SettingsError(`${name}: step is norm-constrained or minimum-norm; it is ${JSON.stringify(step)}.`)
   }

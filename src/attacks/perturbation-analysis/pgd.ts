@@ -1,5 +1,6 @@
 import type { AttackNorm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { normConstrained } from './norm-constrained.js'
 
@@ -38,7 +39,9 @@ export function pgd({
   restarts = 1,
   loss = 'cross-entropy',
   target,
+  ...others
 }: PgdSettings): Attack {
+  refuseUnknown('pgd', others)
   return normConstrained('pgd', {
     norm,
     epsilon,

@@ -3,6 +3,7 @@ import { projectOntoBall } from '../../geometry/projection.js'
 import { roomWithin, steepestStep } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkExponent, checkPositive, recorded } from '../check-settings.js'
 import { checkDither } from './check-dither.js'
 import { ditheredInputs } from './dither.js'
@@ -29,7 +30,14 @@ export interface LinearSettings {
  * eq. 15 and Algorithm 1.
  * @throws SettingsError when a setting makes no sense.
  */
-export function linear({ norm = 'linf', epsilon, steps = 20, dither = 1 }: LinearSettings): RegressionAttack {
+export function linear({
+  norm = 'linf',
+  epsilon,
+  steps = 20,
+  dither = 1,
+  ...others
+}: LinearSettings): RegressionAttack {
+  refuseUnknown('linear', others)
   checkExponent('linear', norm)
   checkPositive('linear', 'epsilon', epsilon)
   checkCount('linear', 'steps', steps)

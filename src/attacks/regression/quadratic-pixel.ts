@@ -1,6 +1,7 @@
 import { roomWithin } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import { checkPositive, recorded } from '../check-settings.js'
 import type { Subsets } from '../perturbation-analysis/best-subset.js'
 import { greedySigns } from './greedy-signs.js'
@@ -22,7 +23,9 @@ export interface QuadraticPixelSettings extends SubsetSettings {
  * whichever are fewer. Balda, Behboodi and Mathar, "Perturbation Analysis of Learning Algorithms", eq. 17 to 20.
  * @throws SettingsError when a setting makes no sense.
  */
-export function quadraticPixel({ epsilon, ...partition }: QuadraticPixelSettings): RegressionAttack {
+export function quadraticPixel({ epsilon, subsets, channelAxis, ...others }: QuadraticPixelSettings): RegressionAttack {
+  refuseUnknown('quadraticPixel', others)
+  const partition = { subsets, channelAxis }
   checkPositive('quadraticPixel', 'epsilon', epsilon)
   return {
     name: 'quadraticPixel',

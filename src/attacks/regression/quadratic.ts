@@ -3,6 +3,7 @@ import { projectOntoBall } from '../../geometry/projection.js'
 import { roomWithin } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkNorm, checkPositive, recorded } from '../check-settings.js'
 import { jacobianCost } from './jacobian.js'
 import { keepWorst } from './output-loss.js'
@@ -35,7 +36,13 @@ export interface QuadraticSettings {
  * Balda, Behboodi and Mathar, "Perturbation Analysis of Learning Algorithms", §III-A.
  * @throws SettingsError when a setting makes no sense.
  */
-export function quadratic({ norm = 'linf', epsilon, iterations = 100 }: QuadraticSettings): RegressionAttack {
+export function quadratic({
+  norm = 'linf',
+  epsilon,
+  iterations = 100,
+  ...others
+}: QuadraticSettings): RegressionAttack {
+  refuseUnknown('quadratic', others)
   checkNorm('quadratic', norm)
   checkPositive('quadratic', 'epsilon', epsilon)
   checkCount('quadratic', 'iterations', iterations)

@@ -3,6 +3,7 @@ import { projectOntoBall } from '../../geometry/projection.js'
 import { perturbationOnSphere } from '../../geometry/random-perturbation.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkExponent, checkPositive, recorded } from '../check-settings.js'
 import type { RegressionAttack } from './regression-attack.js'
 import { worstOfRepeats } from './worst-of-repeats.js'
@@ -22,7 +23,8 @@ export interface RandomLpSettings {
  * Analysis of Learning Algorithms", §VI-B.
  * @throws SettingsError when a setting makes no sense.
  */
-export function randomLp({ norm = 'linf', epsilon, repeats = 1 }: RandomLpSettings): RegressionAttack {
+export function randomLp({ norm = 'linf', epsilon, repeats = 1, ...others }: RandomLpSettings): RegressionAttack {
+  refuseUnknown('randomLp', others)
   checkExponent('randomLp', norm)
   checkPositive('randomLp', 'epsilon', epsilon)
   checkCount('randomLp', 'repeats', repeats)

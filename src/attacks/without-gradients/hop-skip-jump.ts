@@ -2,6 +2,7 @@ import { distance } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { Decisions } from './decisions.js'
@@ -35,7 +36,9 @@ export function hopSkipJump({
   maxEvaluations = 10_000,
   gamma = 1,
   target,
+  ...others
 }: HopSkipJumpSettings = {}): Attack {
+  refuseUnknown('hopSkipJump', others)
   checkCount('hopSkipJump', 'queries', queries)
   checkCount('hopSkipJump', 'initialEvaluations', initialEvaluations)
   checkCount('hopSkipJump', 'maxEvaluations', maxEvaluations)

@@ -2,6 +2,7 @@ import { SettingsError } from '../../errors.js'
 import { largestBatch, largestLogit } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { featureGrid } from './square-grid.js'
@@ -46,7 +47,9 @@ export function square({
   restarts = 1,
   target,
   loss = target === undefined ? 'margin' : 'cross-entropy',
+  ...others
 }: SquareSettings): Attack {
+  refuseUnknown('square', others)
   checkNorm('square', norm, ['linf', 'l2'])
   checkPositive('square', 'epsilon', epsilon)
   checkCount('square', 'queries', queries)

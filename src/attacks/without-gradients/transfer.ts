@@ -3,6 +3,7 @@ import { distance } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import type { Classifier } from '../../model/classifier.js'
 import { range, rowOf } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { restrictContext } from '../auto-attack/restrict-context.js'
 import { stillStanding } from '../iteration/still-standing.js'
@@ -22,7 +23,8 @@ export interface TransferSettings {
  * radius, and an attack that goes on after its first success. Samples that a surrogate misclassifies by itself are not moved far.
  * @throws SettingsError when there is no surrogate; when run, if a surrogate does not fit the model under test.
  */
-export function transfer({ attack, surrogates }: TransferSettings): Attack {
+export function transfer({ attack, surrogates, ...others }: TransferSettings): Attack {
+  refuseUnknown('transfer', others)
   if (!Array.isArray(surrogates) || surrogates.length === 0) {
     throw new SettingsError('transfer needs at least one surrogate model: surrogates is empty or missing.')
   }

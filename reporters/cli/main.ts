@@ -6,6 +6,14 @@ const { stdout, stderr } = process
 const isWatched = stderr.isTTY === true && !process.env.CI
 const clearLine = isWatched ? '\r\x1b[K' : ''
 
+// Whoever reads may have had enough, as `head` has: the files are to be written all the same, and the exit code to be that of
+// the verb.
+for (const stream of [stdout, stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
+}
+
 const output: Output = {
   print: (text) => void stdout.write(`${text}\n`),
   note: (text) => void stderr.write(`${clearLine}${text}\n`),

@@ -26,6 +26,16 @@ test('bad input is exit code 2, without a stack trace', async () => {
   })
 })
 
+test('a reader that goes away, as head does, is no error', async () => {
+  const script = `
+    const { spawn } = require('node:child_process')
+    const child = spawn(process.execPath, [${JSON.stringify(unfooled)}, '--help'])
+    child.stdout.destroy()
+    child.stderr.pipe(process.stderr)
+    child.on('close', (code) => (process.exitCode = code))`
+  expect(await linkedProject({}).run('-e', script)).toEqual({ code: 0, output: '' })
+})
+
 test.each([
   ['vitest', vitest],
   ['jest', jest],

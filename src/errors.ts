@@ -34,6 +34,10 @@ export class UnsupportedOperatorError extends UnfooledError {
   }
 }
 
+/** What to do without gradients. */
+export const withoutGradients =
+  'Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model.'
+
 /** An attack needs the gradients of a model that has none. */
 export class NoGradientError extends UnfooledError {
   readonly model: string
@@ -44,7 +48,7 @@ export class NoGradientError extends UnfooledError {
   constructor({ model, reason, attack }: { model: string; reason: string; attack?: string }) {
     super(
       'NO_GRADIENT',
-      `${attack ?? 'This'} needs gradients, which ${model} does not have: ${reason}. Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model.`,
+      `${attack ?? 'This'} needs gradients, which ${model} does not have: ${reason}. ${withoutGradients}`,
     )
     this.model = model
     this.reason = reason

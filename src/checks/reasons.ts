@@ -15,7 +15,7 @@ export function couldNotRun(error: UnfooledError): string {
 
 export function nothingEligible(samples: number): string {
   if (samples === 0) return 'There are no samples.'
-  return `None of the ${formatCount(samples, 'sample')} is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.`
+  return `None of the ${formatCount(samples, 'sample')} is classified correctly, so there is nothing to check. Look at labels (numbered from 0), preprocessing and domain.`
 }
 
 export function nothingWithinLimit(samples: number, limit: ErrorLimit): string {

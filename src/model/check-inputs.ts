@@ -19,7 +19,9 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
     throw new SampleError('Inputs must be { data: Float32Array, shape: [n, ...features] }.')
   }
   if (shape.length !== featureShape.length + 1 || featureShape.some((size, axis) => size !== shape[axis + 1])) {
-    throw new SampleError(`Inputs have shape [${shape.join(', ')}]; the model takes [n, ${featureShape.join(', ')}].`)
+    throw new SampleError(
+      `Inputs have shape [${shape.join(', ')}]; the model takes [n, ${featureShape.join(', ')}].${remedyFor(shape.slice(1), featureShape)}`,
+    )
   }
   if (data.length !== elementCount(shape)) {
     throw new SampleError(
@@ -29,6 +31,17 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
   for (let sample = 0; sample < shape[0]; sample++) {
     checkSample(rowOf(data, features, sample), sample, domain)
   }
+}
+
+/** Images may have their channels last in place of first, or the other way around, and come as rows of numbers. */
+function remedyFor(given: readonly number[], expected: readonly number[]): string {
+  const [found, asked] = [given, expected].map((shape) => shape.filter((size) => size !== 1))
+  const isFlat = found.length <= 1 || asked.length <= 1
+  if (String(found) === String(asked) || (isFlat && elementCount(found) === elementCount(asked))) {
+    return ` If the numbers are in this order, give them this shape (of loadSamples: { featureShape: [${expected.join(', ')}] }).`
+  }
+  const sorted = (shape: readonly number[]) => String(shape.toSorted((left, right) => left - right))
+  return sorted(found) === sorted(asked) ? ' Transpose them: these are the same axes in another order.' : ''
 }
 
 function checkSample(values: Float32Array, sample: number, domain: Domain): void {

@@ -38,8 +38,17 @@ export async function readModel(pathOrBytes: string | Uint8Array | ArrayBuffer):
   const bytes = await readFile(path).catch((cause: NodeJS.ErrnoException) => {
     throw new ModelError(`The model file ${path} cannot be read (${cause.code}).`, { cause })
   })
-  const graph = decodeModel(bytes, (location, offset, length) => readExternal(dirname(path), location, offset, length))
+  const graph = decodeFile(path, bytes)
   return { name: basename(path), sha256: digest(bytes), source: path, graph }
+}
+
+function decodeFile(path: string, bytes: Uint8Array): Graph {
+  try {
+    return decodeModel(bytes, (location, offset, length) => readExternal(dirname(path), location, offset, length))
+  } catch (cause) {
+    if (cause instanceof ModelError) throw new ModelError(`${path}: ${cause.message}`, { cause })
+    throw cause
+  }
 }
 
 function digest(bytes: Uint8Array): string {

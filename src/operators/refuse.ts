@@ -1,4 +1,4 @@
-import { UnsupportedOperatorError } from '../errors.js'
+import { UnsupportedOperatorError, withoutGradients } from '../errors.js'
 import { type GraphNode, nodeLabel } from '../graph/graph.js'
 
 /** Reports a configuration that the rules of an operator do not cover. */
@@ -8,6 +8,6 @@ export function refuse(node: GraphNode, reason: string): never {
     node: nodeLabel(node),
     analysis: 'gradient or bound',
     reason,
-    remedy: 'Attacks that need no gradient still work (randomNoise), as does predict.',
+    remedy: withoutGradients,
   })
 }

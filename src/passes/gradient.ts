@@ -1,4 +1,4 @@
-import { UnsupportedOperatorError } from '../errors.js'
+import { UnsupportedOperatorError, withoutGradients } from '../errors.js'
 import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import type { DerivativeContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
@@ -52,6 +52,6 @@ function vjp(
     operator: node.operator,
     node: nodeLabel(node),
     analysis: 'gradient',
-    remedy: 'Attacks that need no gradient still work (randomNoise), as does predict.',
+    remedy: withoutGradients,
   })
 }

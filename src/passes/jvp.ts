@@ -1,4 +1,4 @@
-import { UnsupportedOperatorError } from '../errors.js'
+import { UnsupportedOperatorError, withoutGradients } from '../errors.js'
 import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import type { DerivativeContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
@@ -40,6 +40,6 @@ function jvp(node: GraphNode, tangents: readonly (string | undefined)[], context
     operator: node.operator,
     node: nodeLabel(node),
     analysis: 'tangent',
-    remedy: 'Attacks that need no derivative still work (randomNoise), as does predict.',
+    remedy: withoutGradients,
   })
 }

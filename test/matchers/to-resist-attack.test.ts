@@ -114,7 +114,7 @@ test('nothing eligible is inconclusive', async () => {
     [Error: expect(model).toResistAttack(stub)
 
     Inconclusive for threshold.onnx, so neither the assertion nor its opposite can pass.
-    None of the 20 samples is classified correctly, so there is nothing to check. Look at labels, preprocessing and domain.
+    None of the 20 samples is classified correctly, so there is nothing to check. Look at labels (numbered from 0), preprocessing and domain.
 
     Replay with { seed: 20261120 }.]
   `)

@@ -73,6 +73,9 @@ describe('a plain classifier', () => {
     await expect(model.predict({ data: Float32Array.of(0, 1), shape: [2] })).rejects.toThrow(
       'Inputs have shape [2]; the model takes [n, 2]',
     )
+    await expect(model.predict({ data: Float32Array.of(0, 1), shape: [1, 2, 1] })).rejects.toThrow(
+      'If the numbers are in this order, give them this shape (of loadSamples: { featureShape: [2] }).',
+    )
     await expect(model.predict({ data: Float32Array.of(0, 1, 0), shape: [1, 2] })).rejects.toThrow('need 2 numbers')
     await expect(model.inputGradient(point, [2], 'margin')).rejects.toThrow('Label 2 of sample 0 is no class')
     await expect(model.inputGradient(point, [0, 1], 'margin')).rejects.toThrow('2 labels for 1 inputs')
@@ -86,6 +89,10 @@ describe('a plain classifier', () => {
     await model.close()
   })
 })
+
+const imageModel = encodeModel(
+  graphOf([3, 4, 4], (builder, input) => builder.add('Flatten', [builder.add('GlobalMaxPool', [input])])),
+)
 
 describe('domain and preprocessing', () => {
   test('the domain may differ by feature', async () => {
@@ -118,6 +125,15 @@ describe('domain and preprocessing', () => {
       'must be above 0; it is 1, 0',
     )
   })
+})
+
+test('channels in another place are told from numbers in another shape', async () => {
+  const model = await loadModel(imageModel, { domain })
+  const predict = (...shape: number[]) => model.predict({ data: new Float32Array(48), shape: [1, ...shape] })
+  await expect(predict(4, 4, 3)).rejects.toThrow('the model takes [n, 3, 4, 4]. Transpose them')
+  await expect(predict(48)).rejects.toThrow('{ featureShape: [3, 4, 4] }')
+  await expect(predict(3, 2, 8)).rejects.toThrow(/takes \[n, 3, 4, 4\]\.$/)
+  await model.close()
 })
 
 test('settings that do not exist are refused, and so are none', async () => {
@@ -319,6 +335,12 @@ describe('other precisions and inputs', () => {
     )
     await expect(loadModel(encodeModel(noisy), { domain })).rejects.toThrow('(RandomNormalLike) draws random numbers')
   })
+})
+
+test('a file that is no model is named', async () => {
+  await expect(loadModel('fixtures/samples/iris_mlp.npz', { domain })).rejects.toThrow(
+    /iris_mlp\.npz: The bytes are not an ONNX model/,
+  )
 })
 
 describe('damaged files', () => {

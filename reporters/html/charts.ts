@@ -86,14 +86,14 @@ export function distanceChart(attacks: readonly Reach[], colours: Colours, norm:
   return Plot.plot({
     ...common,
     height: 64 + 60 * attacks.length,
-    marginLeft: 110,
+    marginLeft: 130,
     marginBottom: 42,
     x: { label: `distance (${norm})` },
     y: { axis: null },
     fy: { label: null, domain: attacks.map(({ method }) => method) },
     color: pick(colours, attacks),
     marks: [
-      Plot.axisFy({ anchor: 'left', lineWidth: 8, textOverflow: 'ellipsis' }),
+      Plot.axisFy({ anchor: 'left', lineWidth: 12, textOverflow: 'ellipsis' }),
       Plot.rectY(rows, Plot.binX({ y: 'count' }, bars)),
       Plot.ruleY([0]),
     ],

@@ -54,6 +54,8 @@ function policy(): string {
 function renderOverview(report: Report): HtmlElement {
   const checks = report.models.flatMap((model) => model.checks)
   const { passed, failed, inconclusive } = count(checks)
+  // Those without an assertion, as most of an audit is.
+  const measured = checks.length - passed - failed - inconclusive
   const points = attention(report)
   return element(
     'section',
@@ -62,7 +64,7 @@ function renderOverview(report: Report): HtmlElement {
     element(
       'dl',
       { class: 'counts' },
-      ...Object.entries({ passed, failed, inconclusive }).map(([name, value]) =>
+      ...Object.entries({ passed, failed, inconclusive, ...(measured > 0 && { measured }) }).map(([name, value]) =>
         element(
           'div',
           { class: value === 0 ? 'none' : name },

@@ -51,6 +51,11 @@ test('counts, what needs attention, and a table of checks', () => {
   ])
 })
 
+test('what was only measured is counted, too', () => {
+  const { texts } = render(attackEvidence(), { ...attackEvidence(), assertion: undefined })
+  expect(texts('.counts div')).toEqual(['passed0', 'failed1', 'inconclusive0', 'measured1'])
+})
+
 test('every chart has a name and its figures as a table', () => {
   const closest = attackEvidence({}, { name: 'deepFool', kind: 'minimal-distance', epsilon: undefined })
   const { document, texts } = render(closest, lowerBoundEvidence(), validityEvidence())

@@ -42,6 +42,8 @@ export interface AttackCandidates {
   readonly forwardQueries?: Int32Array
   /** 1 for each sample whose gradients were exactly zero whenever they were evaluated. Default: none. */
   readonly vanishedGradients?: Uint8Array
+  /** Of an attack that goes by scores: 1 for each sample whose scores were the same wherever it looked. Default: none. */
+  readonly flatScores?: Uint8Array
   /** Of an attack that consists of others: the name of the one that each candidate is from. Default: none. */
   readonly foundBy?: readonly (string | undefined)[]
   /** Whether the attack ended before its settings were exhausted because the budget was. */

@@ -57,7 +57,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     }
   }
   let interrupted = false
-  let [vanished, standingAnywhere] = [0, 0]
+  let [vanished, flat, standingAnywhere] = [0, 0, 0]
   // Subsets of the features are less than the domain.
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
@@ -85,7 +85,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     const outcomes = await recheck(method, context, candidates)
     if (candidates.interrupted) interrupted = true
     else progress[index](1, outcomes.filter(({ fooled }) => fooled).length)
-    return { part, epsilons: context.epsilons, vanishedGradients: candidates.vanishedGradients, outcomes }
+    const { vanishedGradients, flatScores } = candidates
+    return { part, epsilons: context.epsilons, vanishedGradients, flatScores, outcomes }
   }
   for await (const attackedPart of overlap(parts, attackPart)) {
     attackedPart?.outcomes.forEach((outcome, row) => {
@@ -95,6 +96,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       samples[sample] = isKept ? attacked : { ...attacked, adversarial: undefined }
       if (outcome.fooled) return
       if (outcome.gradientQueries > 0 && attackedPart.vanishedGradients?.[row]) vanished++
+      if (attackedPart.flatScores?.[row]) flat++
       if (Number(attackedPart.epsilons?.[row]) >= largest) standingAnywhere++
     })
   }
@@ -124,6 +126,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         labelled: given !== undefined,
         cleanAccuracy,
         vanished,
+        flat,
         standingAnywhere,
         interrupted,
       }),

@@ -11,6 +11,8 @@ export interface AttackFindings {
   readonly cleanAccuracy: number
   /** Samples not fooled whose gradients were exactly zero. */
   readonly vanished: number
+  /** Samples not fooled whose scores never changed. */
+  readonly flat: number
   /** Samples not fooled although their ball holds the whole domain. */
   readonly standingAnywhere: number
   readonly interrupted: boolean
@@ -21,6 +23,7 @@ export const attackWarningRules = {
   noneEligible,
   poorAccuracy,
   vanishedGradients,
+  flatScores,
   noiseSuffices,
   standingAnywhere,
   interrupted,
@@ -48,6 +51,12 @@ function poorAccuracy({ labelled, cleanAccuracy }: AttackFindings): string | und
 function vanishedGradients({ settings, vanished, eligible }: AttackFindings): string | undefined {
   if (vanished === 0 || vanished < eligible / 10) return undefined
   return `The gradient was exactly zero for ${vanished} of ${eligible} eligible samples, so the attack had no direction to go: these samples may be far less robust than they look. Use ${marginOf(settings)}an attack without gradients such as randomNoise, or a bound.`
+}
+
+/** Raised when the scores of a tenth of the eligible samples never changed, and the samples were not fooled. */
+function flatScores({ flat, eligible }: AttackFindings): string | undefined {
+  if (flat === 0 || flat < eligible / 10) return undefined
+  return `The scores of ${flat} of ${eligible} eligible samples were the same wherever the attack looked, so it had nothing to go by: these samples may be far less robust than they look. Use an attack that goes by the predicted class alone, rayS or hopSkipJump.`
 }
 
 /** Raised when random starting points fool more samples than all gradient steps after them. */

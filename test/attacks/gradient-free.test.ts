@@ -224,6 +224,23 @@ describe('on trained networks', () => {
     },
   )
 
+  test('square says so where scores tell it nothing', async () => {
+    const steps = encodeModel(
+      graphOf([4], (builder, input) => {
+        const sums = builder.add('MatMul', [input, builder.floats([1, -1, 1, -1, 1, -1, 1, -1], [4, 2])])
+        return builder.add('Sign', [sums])
+      }),
+    )
+    const flat = await loadModel(steps, { domain: [0, 1] })
+    const ofOnes = { inputs: { data: new Float32Array(8).fill(1), shape: [2, 4] }, seed }
+    const found = await attack(flat, square({ epsilon: 0.5, queries: 50 }), ofOnes)
+    expect(found.fooled).toBe(0)
+    expect(found.warnings.join()).toMatch(/scores of 2 of 2 eligible samples were the same/)
+    const helped = await attack(model, square({ epsilon: 0.001, queries: 50 }), { inputs, labels, seed })
+    expect(helped.warnings.join()).not.toMatch(/scores/)
+    await flat.close()
+  })
+
   test('restarts of square only add to what is fooled', async () => {
     const run = (restarts: number) =>
       attack(model, square({ epsilon: 0.12, queries: 4, restarts }), { inputs, labels, seed })

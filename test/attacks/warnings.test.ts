@@ -8,6 +8,7 @@ const findings = {
   labelled: false,
   cleanAccuracy: 1,
   vanished: 2,
+  flat: 0,
   standingAnywhere: 1,
   interrupted: false,
 }

@@ -30,7 +30,7 @@ export interface LoopOutcome {
 }
 
 /** Candidates that a loop improves on, with everything counted. */
-export type LoopCandidates = Required<Omit<AttackCandidates, 'foundBy'>>
+export type LoopCandidates = Required<Omit<AttackCandidates, 'foundBy' | 'flatScores'>>
 
 // After each period of so many steps it is asked whether samples repeat themselves.
 const period = 10

@@ -98,7 +98,8 @@ async function run(context: AttackContext, { norm, queries, p, restarts, loss }:
   const adversarial = new Float32Array(inputs.data)
   const steps = new Int32Array(labels.length)
   const forwardQueries = new Int32Array(labels.length)
-  const candidates = { adversarial, steps, forwardQueries, gradientQueries: new Int32Array(labels.length) }
+  const flatScores = new Uint8Array(labels.length).fill(1)
+  const candidates = { adversarial, steps, forwardQueries, gradientQueries: new Int32Array(labels.length), flatScores }
   const trial = new Float32Array(inputs.data)
   const lowest = new Float64Array(labels.length)
 
@@ -123,6 +124,7 @@ async function run(context: AttackContext, { norm, queries, p, restarts, loss }:
       const predicted = largestLogit(row)
       const isFooled = targets ? predicted === targets[sample] : predicted !== labels[sample]
       const value = targets ? -lead(row, targets[sample], loss) : lead(row, labels[sample], loss)
+      if (query > 0 && value !== lowest[sample]) flatScores[sample] = 0
       if (isFooled || query === 0 || value < lowest[sample]) {
         lowest[sample] = value
         rowOf(adversarial, size, sample).set(rowOf(trial, size, sample))

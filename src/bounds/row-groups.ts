@@ -14,24 +14,20 @@ export interface RowGroups {
 interface Block {
   readonly start: number
   readonly length: number
+  /** How many places they need at least, so that what a row gives does not depend on the rows of others. */
+  readonly places: number
 }
 
-/** Blocks of rows, the longest first. */
+/** Blocks of rows, the longest first: each takes as many places as that one needs. */
 type Group = readonly Block[]
 
-// onnxruntime rounds products with one column otherwise where less than four rows are left. So that what a row gives does not
-// depend on the others, it has three with it.
+/** What onnxruntime does to rows of a product with one column depends on how many there are where fewer than this are left. */
 const multiple = 4
 
-/** The places that each block of a group has. */
-function placesOf([longest]: Group): number {
-  return Math.ceil(longest.length / multiple) * multiple
-}
-
 /** Rows in groups of at most `inGroup`, equally many of each sample in a group; about `inRun` of them in a run. */
-export function groupRows(rows: Rows, { inGroup, inRun }: RowLimits): RowGroups[] {
+export function groupRows(rows: Rows, { widest, inGroup, inRun }: RowLimits): RowGroups[] {
   const { order, lengths } = orderBySample(rows.sample)
-  const groups = alike(blocksOf(lengths, inGroup), inGroup)
+  const groups = alike(blocksOf(lengths, inGroup, rows.isUniform ? 1 : multiple), inGroup, coefficientsOfTurn / widest)
   const inTurn = Math.max(1, Math.floor(inRun / inGroup))
   const runs: RowGroups[] = []
   for (let start = 0; start < groups.length; start += inTurn) {
@@ -41,22 +37,22 @@ export function groupRows(rows: Rows, { inGroup, inRun }: RowLimits): RowGroups[
 }
 
 function placed(groups: readonly Group[], order: Int32Array, { sample, plus, minus }: Rows): RowGroups {
-  const counts = groups.map((group) => group.length * placesOf(group))
+  const counts = groups.map((group) => group.length * group[0].places)
   const [most, width] = [Math.max(...groups.map(({ length }) => length)), Math.max(...counts)]
-  const places = groups.length * width
-  const rowAt = new Int32Array(places).fill(-1)
-  const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(places)]
+  const total = groups.length * width
+  const rowAt = new Int32Array(total).fill(-1)
+  const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(total)]
   groups.forEach((group, index) => {
     group.forEach(({ start, length }, block) => {
-      rowAt.set(order.subarray(start, start + length), index * width + block * placesOf(group))
+      rowAt.set(order.subarray(start, start + length), index * width + block * group[0].places)
     })
     for (let block = 0; block < most; block++) {
       samples[index * most + block] = sample[order[(group[block] ?? group[0]).start]]
     }
     for (let place = 0; place < width; place++) slots[index * width + place] = Math.min(place, counts[index] - 1)
   })
-  const [sampleAt, plusAt, minusAt] = [new Int32Array(places), new Int32Array(places), new Int32Array(places)]
-  for (let place = 0; place < places; place++) {
+  const [sampleAt, plusAt, minusAt] = [new Int32Array(total), new Int32Array(total), new Int32Array(total)]
+  for (let place = 0; place < total; place++) {
     const row = rowAt[place]
     if (row < 0) continue
     sampleAt[place] = sample[row]
@@ -99,14 +95,15 @@ function orderBySample(sample: Int32Array): { order: Int32Array; lengths: Int32A
 }
 
 /** Blocks of at most `most` rows, those of a sample all about as long. */
-function blocksOf(lengths: Int32Array, most: number): Block[] {
+function blocksOf(lengths: Int32Array, most: number, multiple: number): Block[] {
   const blocks: Block[] = []
   let start = 0
   for (const length of lengths) {
     const end = start + length
     const size = Math.ceil(length / Math.ceil(length / most))
     while (start < end) {
-      blocks.push({ start, length: Math.min(size, end - start) })
+      const blockLength = Math.min(size, end - start)
+      blocks.push({ start, length: blockLength, places: Math.ceil(blockLength / multiple) * multiple })
       start += size
     }
     start = end
@@ -114,18 +111,20 @@ function blocksOf(lengths: Int32Array, most: number): Block[] {
   return blocks
 }
 
-/** Rows that may stand in for none in a group, where blocks are not all as long as the longest one. */
-const mostIdle = { rows: 16, part: 0.1 }
+/** A turn takes as long as this many coefficients do, besides those that it has. */
+const coefficientsOfTurn = 2 ** 14
+/** Part of the rows of a group that may be longer than they need be. */
+const mostIdle = 0.1
 
-/** Blocks of about the same length in groups of at most `most` rows. */
-function alike(blocks: readonly Block[], most: number): Group[] {
+/** Blocks of about the same length in groups of about `most` rows, where `worthwhile` idle ones take less time than another turn. */
+function alike(blocks: readonly Block[], most: number, worthwhile: number): Group[] {
   const groups: Block[][] = []
   let idle = 0
   for (const block of blocks.toSorted((left, right) => right.length - left.length)) {
     const group = groups.at(-1)
-    const rows = group ? (group.length + 1) * group[0].length : 0
-    idle += group ? group[0].length - block.length : 0
-    if (group && rows <= most && idle <= Math.max(mostIdle.rows, mostIdle.part * rows)) group.push(block)
+    const rows = group ? (group.length + 1) * group[0].places : 0
+    idle += group ? group[0].places - block.places : 0
+    if (group && rows <= most && idle <= Math.max(worthwhile, mostIdle * rows)) group.push(block)
     else {
       groups.push([block])
       idle = 0

@@ -5,6 +5,8 @@ export interface Rows {
   readonly sample: Int32Array
   readonly plus: Int32Array
   readonly minus: Int32Array
+  /** Whether every sample has the same rows in the same order, whatever is known of it. */
+  readonly isUniform?: boolean
 }
 
 /** f_label − f_j for every sample and every other class j. */
@@ -20,7 +22,7 @@ export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
       row++
     }
   }
-  return rows
+  return { ...rows, isUniform: true }
 }
 
 /** Elements of a value with `width` of them per sample, counted over all samples: first those to bound from below, then those from above. */

@@ -5,10 +5,11 @@ import { elementsPerSample } from '../model/predict-classes.js'
 import {
   dualNormsName,
   found,
-  hasDualNorms,
   intervalGraph,
+  isBoundedByBall,
   isExactInterval,
   lowerName,
+  needsDualNorms,
   upperName,
 } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
@@ -231,7 +232,7 @@ export class Refinement {
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
   async refineLinear(): Promise<void> {
     const { graph } = this.#model
-    await this.#takeIntervals(lastLinearValues(graph).filter((value) => hasDualNorms(graph, value, this.#settings)))
+    await this.#takeIntervals(lastLinearValues(graph).filter((value) => isBoundedByBall(graph, value, this.#settings)))
   }
 
   /**
@@ -335,7 +336,7 @@ export class Refinement {
     const { norm, precision } = this.#settings
     const values = of.filter((value) => !this.#known.has(value))
     if (values.length === 0 && selected === undefined) return undefined
-    for (const value of values.filter((value) => hasDualNorms(graph, value, this.#settings))) {
+    for (const value of values.filter((value) => needsDualNorms(graph, value, this.#settings))) {
       this.#feeds[dualNormsName(value)] = await dualNormsOf(this.#model, value, norm, precision)
     }
     const known = [...this.#known].join()

@@ -1,5 +1,6 @@
 import type { Results } from '../engine/engine.js'
 import { elementCount, featureShape, type Graph, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { perGraph } from '../graph/per-graph.js'
 import type { BoundedModel } from './bounded-model.js'
 
 /** One compiled graph of a bound; it takes what it needs out of the feeds. */
@@ -55,8 +56,8 @@ export function rowLimits(graph: TypedGraph, rounds = 1): RowLimits {
   }
 }
 
-function widestValue({ nodes, values }: TypedGraph): number {
+const widestValue = perGraph(({ nodes, values }) => {
   const used = nodes.flatMap(({ inputs, outputs }) => [...inputs, ...outputs])
   const sizes = used.map((value) => elementCount(featureShape(values.get(value)?.shape ?? []) ?? []))
   return Math.max(...sizes)
-}
+})

@@ -1,10 +1,12 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
-import { sumOfPositives } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import type { Interval, RowContext } from '../operators/operator.js'
 import type { Rounding } from '../operators/rounding.js'
+import { emitSplit, leastReach, leastSquare } from './ball-in-box.js'
 import {
+  emitBoxMinimiser,
+  emitBoxMinimum,
   emitMinimumAround,
   emitSmallBoxMinimum,
   emitSumOfSquares,
@@ -24,115 +26,73 @@ export interface Ball {
 }
 
 const largestCoefficients = 16
-const leastReach = 1e-12
-const leastSquare = 2 ** -100
-// In smaller parts of a ball the box is what matters.
-const leastShare = 1 / 8
-
-/** A lower bound of what changes of the centre do, and changes that come close to it. */
-interface Changes {
-  readonly bound: string
-  readonly nearest: string
-}
 
 /** Lower bound of Σ coefficients·x per row, where x is `value` and in the ball and its box; and a point that comes close to it. */
 export function emitBallMinimum(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
-  const { builder } = context
-  const changes = changesWithinBox(ball, context.rounding, builder)
-  const atCentre = emitMinimumAround(coefficients, ball.centre, undefined, value, context)
-  const overBox = emitSmallBoxMinimum(coefficients, changes, value, context)
-  const { bound, nearest } =
-    ball.norm === 'l2'
-      ? emitEuclidean(coefficients, ball, changes, value, context)
-      : emitManhattan(coefficients, ball, changes, value, context)
-  return {
-    bound: builder.add('Add', [atCentre, builder.add('Max', [overBox, bound])]),
-    point: context.combine('Add', value, [nearest], [ball.centre]),
-  }
+  return ball.norm === 'l2'
+    ? emitEuclidean(coefficients, ball, value, context)
+    : emitManhattan(coefficients, ball, value, context)
 }
 
 /**
- * Over the ℓ2 ball −ε‖a‖₂; over its intersection with the box, for any λ ≥ 0, the Lagrangian bound
- * Σ min_d (a·d + λd²) − λε² with d in the box around the centre. With f = −a/(2λ), where a·d + λd² is smallest, and its
- * distance from the box, that is λ·(Σ distance² − Σ f² − ε²).
+ * Over the ℓ2 ball −ε‖a‖₂; with the box, over the small box of {@link emitSplit} and the steps that it leaves to the ball,
+ * whose coefficients that count are those that are free to go downhill.
  */
-function emitEuclidean(
-  coefficients: string,
-  ball: Ball,
-  changes: Interval,
-  value: string,
-  context: RowContext,
-): Changes {
-  const { builder, rounding, bySlice } = context
-  const count = elementCount(featureShape(context.shape(value))!)
+function emitEuclidean(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
+  const { builder, rounding, combine } = context
+  const shape = featureShape(context.shape(value))!
+  const count = elementCount(shape)
   const scalar = (value: number) => builder.scalar(value)
   const product = (left: string, right: string) => builder.add('Mul', [left, right])
   const gamma = rounding.gamma(sumOfSquaresRoundings(count) + context.sumRoundings([1]) + 24)
-  const a = bySlice(coefficients, [count])
-  const squares = (perRow: string) => emitSumOfSquares(perRow, count, context)
-  const vector = (numbers: string) => allowUnderflow(builder.add('Reshape', [numbers, builder.ints([-1])]), context)
-
-  // Large enough that no square of it underflows.
   const reach = builder.add('Max', [ball.radius, scalar(leastReach)])
-  const radius = bySlice(context.numbers(reach), [1])
-  const norm = builder.add('Sqrt', [builder.add('Add', [squares(a), scalar(leastSquare)])])
+  const split = ball.clipped
+    ? emitSplit({ ...ball, radius: reach }, featureShape(context.samples.shape(value))!, count, builder)
+    : undefined
+  const limit = (isFree: string, end: number) => builder.add('Where', [isFree, scalar(end), scalar(0)])
+  const most = split && limit(split.isFree.down, Number.POSITIVE_INFINITY)
+  const least = split && limit(split.isFree.up, Number.NEGATIVE_INFINITY)
+  const atMost = most ? combine('Min', value, [coefficients], [most]) : coefficients
+  const free = least ? combine('Max', value, [atMost], [least]) : atMost
+  // A vector: onnxruntime is slow on columns and a single number.
+  const squares = builder.add('Reshape', [emitSumOfSquares(free, count, context), builder.ints([-1])])
+  const norm = builder.add('Sqrt', [builder.add('Add', [squares, scalar(leastSquare)])])
   const length = product(norm, scalar(1 + 2 * gamma))
-  const overBall = product(product(radius, length), scalar(-1 - 2 * gamma))
-  if (!ball.clipped) {
-    const share = builder.add('Neg', [builder.add('Div', [radius, length])])
-    return { bound: vector(overBall), nearest: product(a, share) }
+  const radius = context.numbers(reach)
+  const step = allowUnderflow(product(product(radius, length), scalar(-1 - 2 * gamma)), context)
+  const start = split
+    ? emitBoxMinimum(coefficients, split.box, value, context)
+    : emitMinimumAround(coefficients, ball.centre, undefined, value, context)
+  const along = builder.add('Reshape', [
+    builder.add('Neg', [builder.add('Div', [radius, length])]),
+    builder.ints([-1, 1]),
+  ])
+  const moved = product(builder.add('Reshape', [free, builder.ints([-1, count])]), along)
+  const steps = builder.add('Reshape', [moved, builder.ints([-1, ...shape])])
+  return {
+    bound: builder.add('Add', [start, step]),
+    point: split
+      ? builder.add('Add', [emitBoxMinimiser(coefficients, split.box, value, context), steps])
+      : combine('Add', value, [steps], [ball.centre]),
   }
-  const [lowest, highest] = [changes.lower, changes.upper].map((change) => context.ofSlices(change, value, [1, count]))
-  const share = emitReachableShare(changes, reach, value, context)
-  const lengthOfFree = builder.add('Div', [radius, share])
-  const step = builder.add('Div', [builder.add('Neg', [lengthOfFree]), length])
-  const free = product(a, step)
-  const change = builder.add('Min', [builder.add('Max', [free, lowest]), highest])
-  const distances = squares(builder.add('Sub', [change, free]))
-  const both = builder.add('Add', [product(lengthOfFree, lengthOfFree), product(radius, radius)])
-  const rest = builder.add('Sub', [product(both, scalar(1 + 8 * gamma)), distances])
-  const overBoth = product(builder.add('Div', [scalar(0.5 + 4 * gamma), step]), rest)
-  return { bound: vector(builder.add('Max', [overBall, overBoth])), nearest: change }
-}
-
-/**
- * Of coefficients that are all alike, but of either sign: how far the minimiser over ball and box is from the centre, as a part of
- * the radius, where the box only cuts off single coordinates of the minimiser over the ball. [slices, 1, 1].
- */
-function emitReachableShare({ lower, upper }: Interval, reach: string, value: string, context: RowContext): string {
-  const { builder } = context
-  const shape = featureShape(context.samples.shape(value))!
-  const count = elementCount(featureShape(context.shape(value))!)
-  const scalar = (value: number) => builder.scalar(value)
-  const perRadius = builder.add('Div', [scalar(Math.sqrt(count)), reach])
-  const unit = builder.add('Reshape', [perRadius, builder.ints([-1, ...shape.map(() => 1)])])
-  const part = (room: string) => {
-    const moved = builder.add('Min', [builder.add('Mul', [room, unit]), scalar(1)])
-    return builder.add('Mul', [moved, moved])
-  }
-  const both = builder.add('Add', [part(upper), part(builder.add('Neg', [lower]))])
-  const parts = context.ofSlices(builder.add('Mul', [both, scalar(0.5 / count)]), value, [1, count])
-  const share = builder.add('Sqrt', [builder.add(sumOfPositives, [parts, builder.ints([2])])])
-  return builder.add('Max', [share, scalar(leastShare)])
 }
 
 /**
  * Over the ℓ1 ball −ε·max|a|; with the box, for any λ ≥ 0, −Σ (|a| − λ)⁺·room − λε, where room is how far the box lets
  * each coordinate move. The best λ is one of the largest |a|, so that only these are looked at.
  */
-function emitManhattan(
-  coefficients: string,
-  ball: Ball,
-  changes: Interval,
-  value: string,
-  context: RowContext,
-): Changes {
+function emitManhattan(coefficients: string, ball: Ball, value: string, context: RowContext): Minimum {
   const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
   const count = elementCount(shape)
   const flat = (perRow: string) => builder.add('Reshape', [perRow, builder.ints([-1, count])])
   const a = flat(coefficients)
   const scalar = (value: number) => builder.scalar(value)
+  const atCentre = emitMinimumAround(coefficients, ball.centre, undefined, value, context)
+  const found = (change: string, nearest: string): Minimum => ({
+    bound: builder.add('Add', [atCentre, change]),
+    point: context.combine('Add', value, [nearest], [ball.centre]),
+  })
   const upwards = scalar(1 + 2 * rounding.gamma(context.sumRoundings(shape) + 24))
   const radius = builder.add('Unsqueeze', [context.numbers(ball.radius), builder.ints([1])])
   const size = builder.add('Abs', [a])
@@ -141,11 +101,10 @@ function emitManhattan(
     const largest = builder.add('ReduceMax', [size, builder.ints([1])], { keepdims: 1 })
     const bound = builder.add('Neg', [builder.add('Mul', [builder.add('Mul', [radius, largest]), upwards])])
     const isLargest = asNumber(builder.add('Equal', [size, largest]), builder)
-    return {
-      bound: builder.add('Squeeze', [bound, builder.ints([1])]),
-      nearest: builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill]),
-    }
+    const nearest = builder.add('Mul', [builder.add('Mul', [isLargest, radius]), downhill])
+    return found(builder.add('Squeeze', [bound, builder.ints([1])]), nearest)
   }
+  const changes = changesWithinBox(ball, rounding, builder)
   const [lower, upper] = [changes.lower, changes.upper].map((change) => flat(context.rows(change, value)))
   const isPositive = builder.add('Greater', [a, scalar(0)])
   const room = builder.add('Where', [isPositive, builder.add('Neg', [lower]), upper])
@@ -173,10 +132,10 @@ function emitManhattan(
   const steeper = part('Greater', radius)
   const used = builder.add('ReduceSum', [steeper, builder.ints([1])])
   const rest = builder.add('Max', [builder.add('Sub', [radius, used]), scalar(0)])
-  return {
-    bound: allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context),
-    nearest: builder.add('Mul', [builder.add('Add', [steeper, part('Equal', rest)]), downhill]),
-  }
+  const overBoth = allowUnderflow(builder.add('Neg', [builder.add('Mul', [least, upwards])]), context)
+  const overBox = emitSmallBoxMinimum(coefficients, changes, value, context)
+  const nearest = builder.add('Mul', [builder.add('Add', [steeper, part('Equal', rest)]), downhill])
+  return found(builder.add('Max', [overBox, overBoth]), nearest)
 }
 
 /** Box minus centre, rounded outwards. */

@@ -1,14 +1,15 @@
 import { GraphBuilder } from '../graph/builder.js'
 import type { TypedGraph } from '../graph/graph.js'
+import { perGraph } from '../graph/per-graph.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from './context.js'
-import { dependenceOnInput } from './linear-prefix.js'
+import { isLinearInInput } from './linear-prefix.js'
 
 /**
  * What goes into operators that are not linear, in topological order. Where it comes out of an elementwise one, bounds
  * of what went into that are as good.
  */
-export function nonlinearInputs(graph: TypedGraph): string[] {
+export const nonlinearInputs = perGraph((graph): readonly string[] => {
   const context = ruleContext(graph, new GraphBuilder(graph.opset))
   const nonlinear = graph.nodes
     .filter(({ outputs }) => outputs.some((output) => context.isActivation(output)))
@@ -18,12 +19,12 @@ export function nonlinearInputs(graph: TypedGraph): string[] {
   )
   const values = nonlinear.flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
   return [...new Set(values)].filter((value) => !elementwise.has(value))
-}
+})
 
 /** Values that depend linearly on the input while something made of them does not, in topological order. */
 export function lastLinearValues(graph: TypedGraph): string[] {
   const context = ruleContext(graph, new GraphBuilder(graph.opset))
-  const isLinear = (value: string) => dependenceOnInput(value, context) !== 'nonlinear'
+  const isLinear = (value: string) => isLinearInInput(value, graph)
   const nonlinear = graph.nodes.filter(({ outputs }) =>
     outputs.some((output) => context.isActivation(output) && !isLinear(output)),
   )

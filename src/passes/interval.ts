@@ -95,6 +95,26 @@ function linearIntervals(node: GraphNode, linear: LinearRules, context: Interval
   })
 }
 
+/** What a linear node with one activation input makes of the numbers between `lower` and `upper`, its constant part left out. */
+export function emitLinearInterval(node: GraphNode, interval: Interval, context: IntervalContext): Interval {
+  const { builder, rounding } = context
+  const linear = findOperator(node)!.linear!(node, context)!
+  const apply = (name: string, absolute: boolean) => {
+    const inputs = node.inputs.map((input) => (context.isActivation(input) ? name : ''))
+    return linear.apply(node, inputs, context, { absolute, bias: false })[0]
+  }
+  const terms = linear.terms(node, context)
+  if (terms === 1) return { lower: apply(interval.lower, false), upper: apply(interval.upper, false) }
+  const ball = emitCentreAndRadius(interval, context)
+  const centre = apply(ball.centre, false)
+  const size = builder.add('Max', [builder.add('Neg', [interval.lower]), interval.upper])
+  // Those of the centre, the radius and the two sums below, and of one sum that follows.
+  const allowance = 5 * rounding.gamma(terms + 8)
+  const reach = apply(ball.radius, true)
+  const radius = allowance > 0 ? widen(reach, apply(size, true), allowance, context) : reach
+  return { lower: builder.add('Sub', [centre, radius]), upper: builder.add('Add', [centre, radius]) }
+}
+
 function widen(radius: string, size: string, allowance: number, { builder, rounding }: IntervalContext): string {
   const error = builder.add('Mul', [size, builder.scalar(allowance)])
   return builder.add('Add', [radius, builder.add('Add', [error, builder.scalar(rounding.underflow)])])

@@ -1,6 +1,7 @@
 import type { Norm } from '../geometry/norm.js'
 import { GraphBuilder, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Graph, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import { perValue } from '../graph/per-graph.js'
 import type { Interval, IntervalContext, LinearRules, RuleContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from './context.js'
@@ -16,22 +17,23 @@ const order: readonly Dependence[] = ['element by element', 'one mixing step', '
 
 const scalings = new Set(['Mul', 'Div', 'Add', 'Sub', 'Neg', 'BatchNormalization'])
 
-/** How `value` depends on the model's input. Interval arithmetic is exact up to one mixing step. */
-export function dependenceOnInput(value: string, context: RuleContext): Dependence {
-  if (value === context.graph.inputs[0].name) return 'element by element'
+/** How a value depends on the model's input. Interval arithmetic is exact up to one mixing step. */
+export const dependenceOnInput = perValue((graph, value): Dependence => {
+  if (value === graph.inputs[0].name) return 'element by element'
+  const context = ruleContext(graph, new GraphBuilder(graph.opset))
   const node = producer(value, context)
   const linear = findOperator(node)?.linear?.(node, context)
   if (!linear) return 'nonlinear'
   const inputs = activations(node, context)
-  const worst = order[Math.max(...inputs.map((input) => order.indexOf(dependenceOnInput(input, context))))]
+  const worst = order[Math.max(...inputs.map((input) => order.indexOf(dependenceOnInput(graph, input))))]
   if (linear.terms(node, context) === 1) return worst
   if (inputs.length > 1) return worst === 'nonlinear' ? worst : 'linear'
   if (scalings.has(node.operator)) return worst
   return worst === 'element by element' ? 'one mixing step' : worst === 'nonlinear' ? worst : 'linear'
-}
+})
 
 export function isLinearInInput(value: string, graph: TypedGraph): boolean {
-  return dependenceOnInput(value, ruleContext(graph, new GraphBuilder(graph.opset))) !== 'nonlinear'
+  return dependenceOnInput(graph, value) !== 'nonlinear'
 }
 
 /**
@@ -46,13 +48,30 @@ export function dualNormGraph(graph: TypedGraph, value: string, norm: Norm, prec
   const analysed = crop?.graph ?? graph
   const mask = crop && emitMasks(crop, graph, true, rowInput('sampleOfRow'), builder)
   const context = ruleContext(analysed, builder)
-  const shape = (name: string) => featureShape(analysed.values.get(name)!.shape)!
-  const gradients = new Map([[value, emitSeed(plus, minus, shape(value), builder)]])
+  const seed = emitSeed(plus, minus, featureShape(context.shape(value))!, builder)
+  const flat = emitCoefficients(value, seed, context, mask)
+  const count = elementCount(featureShape(context.shape(graph.inputs[0].name))!)
+  builder.output('dualNorms', emitDualNorm(flat, count, norm, builder))
+  return builder.build()
+}
+
+/**
+ * Coefficients over the input, [rows, inputs], of linear functions of `value`, which is linear in the input: `seed` has their
+ * coefficients over it. `mask` is 0, one row each, in the padding around a value.
+ */
+export function emitCoefficients(
+  value: string,
+  seed: string,
+  context: RuleContext,
+  mask?: (value: string) => string | undefined,
+): string {
+  const { builder, graph } = context
+  const gradients = new Map([[value, seed]])
   const accumulate = (name: string, gradient: string) => {
     const known = gradients.get(name)
     gradients.set(name, known === undefined ? gradient : builder.add('Add', [known, gradient]))
   }
-  for (const node of analysed.nodes.toReversed()) {
+  for (const node of graph.nodes.toReversed()) {
     const outputs = node.outputs.map((output) => gradients.get(output))
     if (outputs.every((gradient) => gradient === undefined)) continue
     const arriving = linearRules(node, context).transpose(node, outputs, context)
@@ -64,10 +83,8 @@ export function dualNormGraph(graph: TypedGraph, value: string, norm: Norm, prec
     })
   }
   const [{ name: input }] = graph.inputs
-  const count = elementCount(shape(input))
-  const flat = builder.add('Reshape', [gradients.get(input)!, builder.ints([-1, count])])
-  builder.output('dualNorms', emitDualNorm(flat, count, norm, builder))
-  return builder.build()
+  const count = elementCount(featureShape(context.shape(input))!)
+  return builder.add('Reshape', [gradients.get(input)!, builder.ints([-1, count])])
 }
 
 function emitDualNorm(rows: string, count: number, norm: Norm, builder: GraphBuilder): string {
@@ -78,26 +95,36 @@ function emitDualNorm(rows: string, count: number, norm: Norm, builder: GraphBui
   return builder.add('Sqrt', [builder.add('Add', [squares, builder.scalar(2 ** -102)])])
 }
 
-/**
- * Bounds of a value that is linear in the input: its value at the centre of the ball ± radius times dual norm, widened
- * by the rounding errors of all steps. `dualNorms` is [1, ...features].
- */
-export function emitBallInterval(
-  value: string,
-  ball: { readonly centre: string; readonly radius: string },
-  dualNorms: string,
-  context: IntervalContext,
-): Interval {
+/** How far a value that is linear in the input may go below and above its value at the centre of a ball. */
+export interface Reach {
+  readonly down: string
+  readonly up: string
+}
+
+/** By the dual norms of its coefficients, [1, ...features]: the radius times these, rounded up. */
+export function emitReachOfBall(value: string, radius: string, dualNorms: string, context: IntervalContext): Reach {
   const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
-  const centre = emitCentre(value, ball.centre, context)
-  const column = builder.add('Reshape', [ball.radius, builder.ints([-1, ...shape.map(() => 1)])])
+  const column = builder.add('Reshape', [radius, builder.ints([-1, ...shape.map(() => 1)])])
   const inputs = elementCount(featureShape(context.shape(context.graph.inputs[0].name))!)
   const upwards = builder.scalar(1 + 2 * rounding.gamma(sumRoundings([inputs]) + 16))
   const reach = builder.add('Mul', [builder.add('Mul', [dualNorms, column]), upwards])
+  return { down: reach, up: reach }
+}
+
+/**
+ * Bounds of a value that is linear in the input: its value at the centre of the ball, less and more what is in its reach,
+ * widened by the rounding errors of all steps.
+ */
+export function emitPrefixInterval(value: string, centre: string, reach: Reach, context: IntervalContext): Interval {
+  const { builder, rounding } = context
+  const middle = emitCentre(value, centre, context)
   const error = rounding.mode === 'covered' ? emitError(value, context) : undefined
-  const radius = error === undefined ? reach : builder.add('Add', [reach, error])
-  return { lower: builder.add('Sub', [centre, radius]), upper: builder.add('Add', [centre, radius]) }
+  const wide = (side: string) => (error === undefined ? side : builder.add('Add', [side, error]))
+  return {
+    lower: builder.add('Sub', [middle, wide(reach.down)]),
+    upper: builder.add('Add', [middle, wide(reach.up)]),
+  }
 }
 
 function emitCentre(value: string, centre: string, context: IntervalContext): string {

@@ -333,15 +333,12 @@ function mayAddConstant(node: GraphNode, context: RowContext): boolean {
 function emitUnderflow(values: readonly string[], context: RowContext): string {
   const { builder, rounding, samples } = context
   const all = new Set(values.map(context.whole.value))
-  const sums = [...all].flatMap((value) => {
-    const { lower, upper } = samples.interval(value)
-    const rows = builder.ints([-1, elementCount(valueShape(value, samples))])
-    return [lower, upper].map((end) => {
-      return builder.add(sumOfPositives, [builder.add('Reshape', [end, rows]), builder.ints([1])], { keepdims: 0 })
-    })
+  const sums = [...all].map((value) => {
+    const axes = builder.ints(valueShape(value, samples).map((_, axis) => axis + 1))
+    return builder.add(sumOfPositives, [emitMagnitude(value, samples), axes], { keepdims: 0 })
   })
   const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
-  return context.numbers(builder.add('Mul', [total, builder.scalar(2 * rounding.underflow)]))
+  return context.numbers(builder.add('Mul', [total, builder.scalar(4 * rounding.underflow)]))
 }
 
 function sumOf(parts: readonly string[], { builder }: RowContext): string {

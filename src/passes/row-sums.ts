@@ -187,10 +187,14 @@ export function emitMinimumAround(
   context: RowContext,
 ): string {
   const { builder } = context
-  const atCentre = emitSumOfProducts([[coefficients, centre]], value, context)
+  const atCentre = [coefficients, centre] as const
   const downwards = emitDownwards(centre, reach, value, context)
-  if (downwards === undefined) return atCentre
-  return builder.add('Add', [atCentre, emitSumOfSmall([[emitSize(coefficients, builder), downwards]], value, context)])
+  if (downwards === undefined) return emitSumOfProducts([atCentre], value, context)
+  const away = [emitSize(coefficients, builder), downwards] as const
+  if (elementCount(featureShape(context.shape(value))!) > longestOfSmall) {
+    return emitSumOfProducts([atCentre, away], value, context)
+  }
+  return builder.add('Add', [emitSumOfProducts([atCentre], value, context), emitSumOfSmall([away], value, context)])
 }
 
 function emitSize(coefficients: string, builder: GraphBuilder): string {

@@ -15,21 +15,39 @@ export interface SeedRows {
   readonly isOneSided: boolean
 }
 
+// Above this it takes too long to make a table of all differences.
+const largestTable = 2 ** 20
+
 /** Seeds times a matrix [elements, width]: differences of its rows. Few rows of it are used at a time, so that nothing is summed. */
-export function emitSeedProduct({ plus, minus, isOneSided }: SeedRows, matrix: string, builder: GraphBuilder): string {
+export function emitSeedProduct(
+  { plus, minus, isOneSided }: SeedRows,
+  matrix: string,
+  [elements, width]: readonly [elements: number, width: number],
+  builder: GraphBuilder,
+): string {
   // onnxruntime folds these into constants.
   const padded = padAxis(matrix, 0, 2, 1, 0, builder)
+  const gathered = (table: string, place: string) => builder.add('Gather', [table, place], { axis: 0 })
+  const partsOf = (table: string, place: string) => {
+    const { positive, negative } = emitParts(table, builder)
+    return emitFromParts(gathered(positive, place), gathered(negative, place), builder)
+  }
   if (!isOneSided) {
-    const row = (position: string) => builder.add('Gather', [padded, emitPlace(position, builder)], { axis: 0 })
-    return builder.add('Sub', [row(plus), row(minus)])
+    const [from, less] = [plus, minus].map((position) => emitPlace(position, builder))
+    const places = elements + 1
+    if (places * places * width > largestTable) {
+      return builder.add('Sub', [gathered(padded, from), gathered(padded, less)])
+    }
+    const along = (axis: number) => builder.add('Unsqueeze', [padded, builder.ints([axis])])
+    const differences = builder.add('Reshape', [builder.add('Sub', [along(1), along(0)]), builder.ints([-1, width])])
+    const rowLength = builder.constant({ type: 'int32', shape: [], data: Int32Array.of(places) })
+    return partsOf(differences, builder.add('Add', [builder.add('Mul', [from, rowLength]), less]))
   }
   // Positions below zero count from the end, where the first row is, negated.
   const bounds = [-1, -(2 ** 31), 0, -1].map((number) => builder.ints([number]))
   const reversed = builder.add('Neg', [builder.add('Slice', [matrix, ...bounds])])
-  const both = emitParts(builder.add('Concat', [padded, reversed], { axis: 0 }), builder)
   const place = builder.once('place of side', () => builder.add('Sub', [plus, minus]))
-  const part = (of: string) => builder.add('Gather', [of, place], { axis: 0 })
-  return emitFromParts(part(both.positive), part(both.negative), builder)
+  return partsOf(builder.add('Concat', [padded, reversed], { axis: 0 }), place)
 }
 
 /** Where a position is behind a slice of zeros, which nowhere, −1, becomes. */

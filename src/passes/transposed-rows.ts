@@ -1,3 +1,4 @@
+import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, type GraphNode, type Tensor } from '../graph/graph.js'
 import { describeConvolution } from '../operators/conv.js'
 import { type Convolution, emitTransposedConvolution } from '../operators/convolution.js'
@@ -29,7 +30,7 @@ export function emitTranspose(
     const inputs = elementCount(from)
     if (inputs * elementCount(to) <= largestDense) {
       const matrix = emitMatrix((value) => linear.transpose(node, [value], context)[0]!, inputs, to, context)
-      return [emitSeedProduct(seed, matrix, builder)]
+      return [emitSeedProduct(seed, matrix, [elementCount(to), inputs], builder)]
     }
   }
   const [input, output] = [node.inputs[0], node.outputs[0]]
@@ -48,7 +49,9 @@ export function emitTranspose(
   if (!seed && !isFasterAsMatrix(node, inputShape, outputShape, tiled, context)) return [transpose(gradient)]
   const matrix = emitMatrix(transpose, inputs, outputShape, context)
   const flat = builder.add('Reshape', [gradient, builder.ints([-1, outputs])])
-  const product = seed ? emitSeedProduct(seed, matrix, builder) : builder.add('MatMul', [flat, matrix])
+  const product = seed
+    ? emitSeedProduct(seed, matrix, [outputs, inputs], builder)
+    : builder.add('MatMul', [flat, matrix])
   return [emitReshaped(product, [-1, ...inputShape], builder)]
 }
 
@@ -77,9 +80,14 @@ function emitMatrix(
   { builder }: RowContext,
 ): string {
   const outputs = elementCount(outputShape)
-  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([outputs, outputs])])
-  const identity = builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([outputs, ...outputShape])])
+  const identity = emitIdentity(outputs, outputShape, builder)
   return builder.add('Reshape', [transpose(identity), builder.ints([outputs, inputs])])
+}
+
+/** An identity matrix with its columns in a shape; onnxruntime folds it into a constant. */
+export function emitIdentity(size: number, shape: readonly number[], builder: GraphBuilder): string {
+  const zeros = builder.add('Expand', [builder.scalar(0), builder.ints([size, size])])
+  return builder.add('Reshape', [builder.add('EyeLike', [zeros]), builder.ints([size, ...shape])])
 }
 
 interface TiledConvolution {

@@ -1,11 +1,14 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { linearExact } from '../../src/bounds/linear-exact.js'
+import { Refinement } from '../../src/bounds/refinement.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
+import { Budget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { float } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { nonlinearInputs } from '../../src/passes/bounded-values.js'
 import { denseModel, graphOf, type Layer, operatorModel } from '../tiny-models.js'
 
 afterAll(() => engine.close())
@@ -39,6 +42,37 @@ describe('a linear classifier with margin 3 and weights (1, 2) between the class
       expect(searched.samples[0].radius).toBeGreaterThan(0.99 * distance)
     },
   )
+})
+
+test('ℓ2 in the corner of the domain: what can only go up takes no part of the ball', async () => {
+  const corner = denseModel({
+    weights: [
+      [1, 2],
+      [0, 0],
+    ],
+  })
+  const model = await loadModel(corner, { domain: [0, 1] })
+  const [, margin] = await marginBounds(model, crown({ norm: 'l2' }), { inputs: at(0, 1), epsilon: 0.5 })
+  expect(margin).toBeLessThan(1)
+  expect(margin).toBeGreaterThan(1 - 1e-4)
+})
+
+test.each(['linf', 'l2'] as const)('%s: units that are on cancel in the bounds of the next layer', async (norm) => {
+  // (x + 5) − (x + 5) + 1, which intervals put into 1 ± 2ε.
+  const model = await load(
+    { weights: [[1], [1]], bias: [5, 5], activation: 'Relu' },
+    { weights: [[1, -1]], bias: [1], activation: 'Relu' },
+    { weights: [[1], [0]] },
+  )
+  const settings = { norm, domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
+  const refinement = Refinement.around(model, at(1), [0.25], settings, new Budget(undefined))
+  await refinement.refine()
+  const [, next] = nonlinearInputs(model.graph)
+  const { lower, upper } = refinement.bounds.get(next)!
+  expect(lower[0]).toBeLessThan(1)
+  expect(lower[0]).toBeGreaterThan(1 - 1e-3)
+  expect(upper[0]).toBeGreaterThan(1)
+  expect(upper[0]).toBeLessThan(1 + 1e-3)
 })
 
 test('a stable Relu is exact: f = (relu(x), 0.5) at 1 is certified below 0.5 and not above', async () => {

@@ -5,11 +5,11 @@ import { elementCount, featureShape, type Graph, type TypedGraph } from '../../g
 import type { Interval } from '../../operators/operator.js'
 import { findOperator } from '../../operators/registry.js'
 import { roundingOf } from '../../operators/rounding.js'
-import { dualNormsName, hasDualNorms, lowerName, upperName } from '../../passes/bound-graphs.js'
+import { dualNormsName, isBoundedByBall, lowerName, upperName } from '../../passes/bound-graphs.js'
 import { ruleContext } from '../../passes/context.js'
 import { emitForward } from '../../passes/forward.js'
 import { intervalContext } from '../../passes/interval.js'
-import { emitBallInterval } from '../../passes/linear-prefix.js'
+import { emitPrefixInterval, emitReachOfBall } from '../../passes/linear-prefix.js'
 import { emitSeed } from '../../passes/seed.js'
 import type { BallSettings } from '../input-ball.js'
 import { emitGradientInterval } from './gradient-interval.js'
@@ -53,9 +53,10 @@ export function localLipschitzGraph(graph: TypedGraph, settings: BallSettings): 
     const context = intervalContext(graph, builder, rounding, (name) => (name === value ? undefined : known(name)))
     const moved = emitMoved(value)
     const intervals = [moved, emitKnown(context.interval(value), moved)]
-    if (hasDualNorms(graph, value, settings)) {
+    if (isBoundedByBall(graph, value, settings)) {
       const dualNorms = builder.input(dualNormsName(value), 'float32', [1, ...shape(value)])
-      intervals.push(emitKnown(emitBallInterval(value, { centre: input, radius }, dualNorms, context), moved))
+      const reach = emitReachOfBall(value, radius, dualNorms, context)
+      intervals.push(emitKnown(emitPrefixInterval(value, input, reach, context), moved))
     }
     const interval = {
       lower: builder.add(

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../graph/graph.js'
-import { dualNormsName, hasDualNorms, lowerName, upperName } from '../../passes/bound-graphs.js'
+import { dualNormsName, isBoundedByBall, lowerName, upperName } from '../../passes/bound-graphs.js'
 import { range, takeSamples } from '../../sampling/rows.js'
 import type { BoundContext } from '../bound.js'
 import { dualNormsOf } from '../dual-norms.js'
@@ -27,7 +27,7 @@ export async function improveLocally(
   const values = nonlinearInputs(graph)
   const fixed: Record<string, Tensor> = {}
   for (const value of values) {
-    if (hasDualNorms(graph, value, settings))
+    if (isBoundedByBall(graph, value, settings))
       fixed[dualNormsName(value)] = await dualNormsOf(model, value, norm, 'float32')
   }
   const stage = await stageOf(model, `local lipschitz ${norm}`, () => localLipschitzGraph(graph, settings))

@@ -16,6 +16,8 @@ import { channelSizeName, sizeName } from './sizes.js'
 export interface Deviations {
   /** Per value: norm of the difference between the centre and any other input of the ball, both as computed in float32. */
   readonly moved: ReadonlyMap<string, Deviation>
+  /** Per value: what the rounding of the node that makes it adds to that, and to what is inexact. */
+  readonly ownErrors: ReadonlyMap<string, { readonly moved: Deviation; readonly inexact: Deviation }>
   /** Of the logits, at any input of the ball: norm of the difference between them as computed and in exact arithmetic. */
   readonly inexact: Deviation
   /** Of the logits: what their last linear nodes add by rounding, and carry on. */
@@ -65,7 +67,7 @@ class Walk {
   readonly #moved = new Map<string, Deviation>()
   readonly #inexact = new Map<string, Deviation>()
   readonly #rounded = new Map<string, Deviation>()
-  /** Of linear nodes: what their own rounding adds to what moved, and to what is inexact. */
+  /** What the rounding of the node that makes a value adds to what moved, and to what is inexact. */
   readonly #ownErrors = new Map<string, { readonly moved: Deviation; readonly inexact: Deviation }>()
   readonly #none: Deviation
   readonly #reaches: Reach[] = []
@@ -92,6 +94,7 @@ class Walk {
     const reach = { ...this.#numbers, largest: this.#none.error.map(() => this.#largest) }
     return {
       moved: this.#moved,
+      ownErrors: this.#ownErrors,
       inexact: this.#inexact.get(logits)!,
       rounded: this.#rounded.get(logits) ?? this.#none,
       numbers: this.#numbers,
@@ -159,7 +162,9 @@ class Walk {
       ? constant(room.map((value, sample) => lipschitz * relative[sample] * value))
       : scale(arriving, (lipschitz * relativeError) / (1 - relativeError))
     const elsewhere = sum([atCentre, beyond])
-    this.#moved.set(output, sum([scale(arriving, lipschitz), elsewhere, atCentre]))
+    const both = sum([elsewhere, atCentre])
+    this.#ownErrors.set(output, { moved: both, inexact: elsewhere })
+    this.#moved.set(output, sum([scale(arriving, lipschitz), both]))
     this.#inexact.set(output, sum([scale(drift, lipschitz), elsewhere]))
     this.#improvePool(node)
   }

@@ -4,6 +4,7 @@ import { elementCount } from '../../graph/graph.js'
 import type { Classifier } from '../../model/classifier.js'
 import type { Inputs } from '../../sampling/samples.js'
 import { type Deviations, deviations, type LayerNorms, lastNonlinearOutputs } from './deviations.js'
+import { FallingUnits } from './falling-units.js'
 import { linearNorms } from './linear-norms.js'
 import { PairNorms } from './pair-norms.js'
 import { pooledConvolutions } from './pooled-convolutions.js'
@@ -11,6 +12,8 @@ import { sizeName, sizesGraph } from './sizes.js'
 
 /** What perturbations in one norm can do to the logits of a model, from the Lipschitz constants of its layers. */
 export interface LayerByLayer extends Deviations {
+  readonly norms: LayerNorms
+  readonly fallingUnits: FallingUnits | undefined
   /** f_label − f_other at a sample, and how far it can fall over a ball of radius ε: by at most gain·ε + error. */
   pair(sample: number, label: number, other: number): PairMargin
   /** How far any f_label − f_other, at the sample and anywhere in the ball together, is from exact arithmetic. */
@@ -29,6 +32,7 @@ interface LayerConstants {
   readonly norms: LayerNorms
   readonly frontier: readonly string[]
   readonly pairNorms: PairNorms
+  readonly fallingUnits: FallingUnits | undefined
 }
 
 const cache = new WeakMap<Classifier, Map<Norm, LayerConstants>>()
@@ -45,7 +49,9 @@ async function constantsOf(model: Classifier, norm: Norm, budget: Budget): Promi
   if (!pooled) return undefined
   const norms = { linear, pooled }
   const frontier = lastNonlinearOutputs(model.graph)
-  const constants = { norms, frontier, pairNorms: await PairNorms.of(model, norm, frontier) }
+  const pairNorms = await PairNorms.of(model, norm, frontier)
+  const fallingUnits = norm === 'l2' ? await FallingUnits.of(model, frontier, pairNorms) : undefined
+  const constants = { norms, frontier, pairNorms, fallingUnits }
   known.set(norm, constants)
   return constants
 }
@@ -66,7 +72,7 @@ export async function layerByLayer(
   const { graph, classes } = model
   const constants = await constantsOf(model, norm, budget)
   if (!constants) return undefined
-  const { norms, frontier, pairNorms } = constants
+  const { norms, frontier, pairNorms, fallingUnits } = constants
   const [{ name: input }] = graph.inputs
   const compiled = await model.compile(`sizes ${norm}`, () => sizesGraph(graph, norm))
   const { logits, ...results } = await compiled.run({ [input]: { type: 'float32', ...inputs } })
@@ -78,6 +84,8 @@ export async function layerByLayer(
   const pairFactor = { linf: 2, l2: Math.SQRT2, l1: 1 }[norm]
   return {
     ...found,
+    norms,
+    fallingUnits,
     inexactPair: (sample) => ({
       gain: 2 * pairFactor * outwards * found.inexact.gain,
       error: 2 * pairFactor * outwards * found.inexact.error[sample],

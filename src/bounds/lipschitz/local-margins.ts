@@ -7,11 +7,14 @@ import { type BallSettings, inputBall } from '../input-ball.js'
 import { marginRows, rowFeeds } from '../rows.js'
 import { rowsPerRun, stageOf } from '../stage.js'
 import { layerByLayer, outwards } from './layer-by-layer.js'
-import { localLipschitzGraph, movedName, nonlinearInputs } from './local-graph.js'
+import { LocalDeviations } from './local-deviations.js'
+import { centreName, localLipschitzGraph, nonlinearInputs } from './local-graph.js'
+import { valuesGraph } from './mlp.js'
+import { poolsFirst } from './pools-first.js'
 
 /**
- * Improves `margins` where a Lipschitz constant that holds over the ball only says more: margin at the sample less ε times
- * the largest norm of a gradient, and less the rounding errors of the model at both ends.
+ * Improves `margins` where the margin at the sample, less what the linear function that stands for the model there can lose
+ * over the ball and what the operators that are not linear can take away from it, says more.
  */
 export async function improveLocally(
   { model, inputs, labels, budget }: BoundContext,
@@ -19,8 +22,10 @@ export async function improveLocally(
   settings: BallSettings,
   margins: Float64Array,
 ): Promise<void> {
-  const { classes, graph } = model
+  const { classes } = model
   const { norm } = settings
+  const swapped = poolsFirst(model.graph)
+  const { graph } = swapped
   const [{ name: input }] = graph.inputs
   const isSingle = model.description.batching === 'one at a time'
   const most = isSingle ? 1 : Math.max(1, Math.floor(rowsPerRun(graph) / (classes - 1)))
@@ -30,7 +35,8 @@ export async function improveLocally(
     if (isBoundedByBall(graph, value, settings))
       fixed[dualNormsName(value)] = await dualNormsOf(model, value, norm, 'float32')
   }
-  const stage = await stageOf(model, `local lipschitz ${norm}`, () => localLipschitzGraph(graph, settings))
+  const [{ name: logits }] = graph.outputs
+  const centres = await model.compile('centres', () => valuesGraph(graph, [...values, logits], 'float64'))
   for (let start = 0; start < labels.length && (await budget.next()); start += most) {
     const samples = range(labels.length).slice(start, start + most)
     const part = takeSamples(inputs, samples)
@@ -38,30 +44,32 @@ export async function improveLocally(
     const ball = inputBall(part, radii, model.domain, settings)
     const layers = await layerByLayer(model, norm, part, budget)
     if (!layers) return
+    const local = new LocalDeviations(swapped, layers, norm, radii)
+    const stage = await stageOf(model, `local lipschitz ${norm}`, () =>
+      localLipschitzGraph(graph, local.details, layers.fallingUnits?.output, settings),
+    )
     const tensor = (data: Float32Array, shape: readonly number[]): Tensor => ({ type: 'float32', shape, data })
-    const feeds: Record<string, Tensor> = {
+    const partLabels = labels.subarray(start, start + most)
+    const rows = marginRows(partLabels, classes)
+    const data = Float64Array.from(part.data)
+    const found = await centres.run({ [input]: { type: 'float64', shape: part.shape, data } })
+    const { falls } = await stage.run({
       ...fixed,
+      ...found,
+      ...local.feeds(values),
+      ...rowFeeds(rows, 0, rows.sample.length),
+      ...(await local.unitFeeds(rows)),
       [input]: tensor(part.data, part.shape),
       [lowerName(input)]: tensor(ball.lower as Float32Array, part.shape),
       [upperName(input)]: tensor(ball.upper as Float32Array, part.shape),
       radius: tensor(ball.radius as Float32Array, [samples.length]),
-    }
-    for (const value of values) {
-      const { gain, error } = layers.moved.get(value)!
-      // The centre is computed anew here, with rounding errors of its own.
-      const moved = Float32Array.from(samples, (_, index) => outwards * (gain * radii[index] + 2 * error[index]))
-      feeds[movedName(value)] = tensor(moved, [samples.length])
-    }
-    const partLabels = labels.subarray(start, start + most)
-    const rows = marginRows(partLabels, classes)
-    const { slopes } = await stage.run({ ...feeds, ...rowFeeds(rows, 0, rows.sample.length) })
+    })
     rows.sample.forEach((sample, row) => {
-      const [label, other] = [rows.plus[row], rows.minus[row]]
-      const { margin } = layers.pair(sample, label, other)
-      const { gain, error } = layers.inexactPair(sample)
-      const slope = outwards * (slopes.data as Float64Array)[row]
-      const improved = margin - error - (slope + gain) * radii[sample]
-      const at = (start + sample) * classes + other
+      const [own, rival] = [rows.plus[row], rows.minus[row]].map((index) => {
+        return (found[centreName(logits)].data as Float64Array)[sample * classes + index]
+      })
+      const improved = own - rival - outwards * (falls.data as Float64Array)[row] - local.vanishing[sample]
+      const at = (start + sample) * classes + rows.minus[row]
       if (improved > margins[at] && radii[sample] < layers.reach(sample)) margins[at] = improved
     })
   }

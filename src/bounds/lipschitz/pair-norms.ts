@@ -37,6 +37,15 @@ export class PairNorms {
     return new PairNorms(classes, norm, data)
   }
 
+  /** The coefficients of f_label − f_other over each value of the frontier, in its order. */
+  differences(label: number, other: number): readonly Float64Array[] {
+    return this.#coefficients.map(({ exact }) => {
+      const width = exact.length / this.#classes
+      const [left, right] = [label, other].map((row) => exact.subarray(row * width, (row + 1) * width))
+      return left.map((coefficient, index) => coefficient - right[index])
+    })
+  }
+
   /** For each value of the frontier, in its order. */
   get(label: number, other: number): readonly number[] {
     const key = `${Math.min(label, other)} ${Math.max(label, other)}`

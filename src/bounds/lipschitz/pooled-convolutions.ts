@@ -19,6 +19,15 @@ export interface PooledConvolution {
   readonly output: string
   /** In ℓ2, the outputs of the pool move by at most so many times what the input does, rounding aside. */
   readonly norm: number
+  readonly details: TileDetails
+}
+
+/** How far elements of tiles move apart. */
+export interface TileDetails {
+  /** λ of the three differences of each channel. */
+  readonly shares: Float64Array
+  /** ‖Λ^−½·H·W‖ for the differences alone. */
+  readonly norm: number
 }
 
 /** The Haar basis of 2×2, each row a vector of length 1: the mean, and differences across, down and on the diagonal. */
@@ -28,6 +37,9 @@ const haar = [
   [0.5, 0.5, -0.5, -0.5],
   [0.5, -0.5, -0.5, 0.5],
 ]
+
+/** Without the mean. */
+export const haarDetails = haar.slice(1)
 
 /**
  * For max pools over tiles of 2×2 behind a convolution W: constants of both together, which are smaller than the product
@@ -51,21 +63,34 @@ export async function pooledConvolutions(
   for (const pool of graph.nodes.filter(({ operator }) => operator === 'MaxPool')) {
     const node = convolutionBefore(pool, graph)
     if (!node || !isTiled(poolGeometry(pool, context)) || !context.constant(node.inputs[1])) continue
-    const spread = spreadOverTiles(node, context)
+    const spread = spreadOverTiles(node, haar, context)
     if (!spread || multiplications(spread.convolution) > mostMultiplications) continue
-    const shares = await sharesOf(model, node, spread, budget)
-    if (!shares) return undefined
-    const { convolution, weights } = spread
-    const width = weights.length / convolution.outputChannels
-    const data = weights.map((weight, index) => weight / Math.sqrt(shares[Math.floor(index / width)]))
-    const tensor = { type: 'float64', shape: [convolution.outputChannels, width], data } as const
-    const norm = await convolutionNorm(model, convolution, tensor, budget)
-    if (norm === undefined) return undefined
-    const [input] = node.inputs
-    // The weights, and the shares, which add up to 4, are rounded in float64.
-    found.set(pool, { input, output: node.outputs[0], norm: norm * (1 + 2 ** -40) })
+    const all = await spreadNorm(model, node, spread, haar.length, budget)
+    const apart = spreadOverTiles(node, haarDetails, context)!
+    const details = all && (await spreadNorm(model, node, apart, haarDetails.length, budget))
+    if (!details) return undefined
+    found.set(pool, { input: node.inputs[0], output: node.outputs[0], norm: all.norm, details })
   }
   return found
+}
+
+/** The shares of a spread convolution, and its norm with them. Undefined when the budget ends. */
+async function spreadNorm(
+  model: Classifier,
+  node: GraphNode,
+  spread: Spread,
+  vectors: number,
+  budget: Budget,
+): Promise<TileDetails | undefined> {
+  const shares = await sharesOf(model, node, spread, vectors, budget)
+  if (!shares) return undefined
+  const { convolution, weights } = spread
+  const width = weights.length / convolution.outputChannels
+  const data = weights.map((weight, index) => weight / Math.sqrt(shares[Math.floor(index / width)]))
+  const tensor = { type: 'float64', shape: [convolution.outputChannels, width], data } as const
+  const norm = await convolutionNorm(model, convolution, tensor, budget)
+  // The weights, and the shares, which add up to 4, are rounded in float64.
+  return norm === undefined ? undefined : { shares, norm: norm * (1 + 2 ** -40) }
 }
 
 function convolutionBefore(pool: GraphNode, graph: TypedGraph): GraphNode | undefined {
@@ -88,8 +113,12 @@ interface Spread {
   readonly weights: Float64Array
 }
 
-/** H·W: for each channel of a convolution, the four coefficients of its outputs in each tile. */
-function spreadOverTiles(node: GraphNode, context: RuleContext): Spread | undefined {
+/** H·W: for each channel of a convolution, the coefficients of its outputs in each tile, for some of the Haar basis. */
+function spreadOverTiles(
+  node: GraphNode,
+  vectors: readonly (readonly number[])[],
+  context: RuleContext,
+): Spread | undefined {
   const own = describeConvolution(node, context)
   const { kernel, strides, dilations } = own.geometry
   if (kernel.length !== 2 || dilations.some((dilation) => dilation !== 1)) return undefined
@@ -97,7 +126,7 @@ function spreadOverTiles(node: GraphNode, context: RuleContext): Spread | undefi
   const convolution: Convolution = {
     ...own,
     geometry: { ...own.geometry, kernel: size, strides: strides.map((stride) => 2 * stride) },
-    outputChannels: 4 * own.outputChannels,
+    outputChannels: vectors.length * own.outputChannels,
   }
   const { data } = context.constant(node.inputs[1])!
   const planes = own.inputChannels / own.group
@@ -107,10 +136,10 @@ function spreadOverTiles(node: GraphNode, context: RuleContext): Spread | undefi
     const row = Math.floor(index / kernel[1]) % kernel[0]
     const plane = Math.floor(index / elementCount(kernel)) % planes
     const channel = Math.floor(index / elementCount(kernel) / planes)
-    haar.forEach((vector, k) => {
+    vectors.forEach((vector, k) => {
       vector.forEach((coefficient, element) => {
         const [down, across] = [Math.floor(element / 2) * strides[0], (element % 2) * strides[1]]
-        const at = ((4 * channel + k) * planes + plane) * size[0] + row + down
+        const at = ((vectors.length * channel + k) * planes + plane) * size[0] + row + down
         weights[at * size[1] + column + across] += coefficient * Number(data[index])
       })
     })
@@ -139,15 +168,18 @@ async function sharesOf(
   model: Classifier,
   node: GraphNode,
   { convolution, weights }: Spread,
+  vectors: number,
   budget: Budget,
 ): Promise<Float64Array | undefined> {
   const { geometry, inputChannels, outputChannels } = convolution
-  const compiled = await model.compile(`pooled ${node.outputs[0]}`, () => powerGraph(convolution, weights))
+  const compiled = await model.compile(`${vectors} shares of ${node.outputs[0]}`, () =>
+    powerGraph(convolution, weights),
+  )
   const shape = [directions, inputChannels, ...geometry.inputSizes]
   const random = randomSource(1)
   let points: Float32Array = Float32Array.from({ length: elementCount(shape) }, () => random.normal())
   const energies = new Float64Array(outputChannels)
-  let shares: Float64Array = new Float64Array(outputChannels).fill(1)
+  let shares: Float64Array = new Float64Array(outputChannels).fill(4 / vectors)
   for (let round = 0; round < rounds; round++) {
     if (!(await budget.next())) return undefined
     const inverse = Float32Array.from(shares, (share) => 1 / share)
@@ -161,18 +193,18 @@ async function sharesOf(
     energies.forEach((energy, channel) => {
       energies[channel] = (1 - weight) * energy + weight * found[channel]
     })
-    shares = sharesFor(energies)
+    shares = sharesFor(energies, vectors)
   }
   return shares
 }
 
-function sharesFor(energies: Float64Array): Float64Array {
+function sharesFor(energies: Float64Array, vectors: number): Float64Array {
   const shares = new Float64Array(energies.length)
-  for (let first = 0; first < energies.length; first += 4) {
-    const roots = range(4).map((k) => Math.sqrt(energies[first + k]))
+  for (let first = 0; first < energies.length; first += vectors) {
+    const roots = range(vectors).map((k) => Math.sqrt(energies[first + k]))
     const sum = roots.reduce((total, root) => total + root, 0)
     roots.forEach((root, k) => {
-      shares[first + k] = sum > 0 ? smallestShare + ((4 - 4 * smallestShare) * root) / sum : 1
+      shares[first + k] = sum > 0 ? smallestShare + ((4 - vectors * smallestShare) * root) / sum : 4 / vectors
     })
   }
   return shares

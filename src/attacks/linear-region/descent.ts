@@ -23,6 +23,9 @@ const nearlyShortest = 1.05
 const mostAway = 0.5
 const mostOthers = 20
 const approachSteps = 8
+// From solution to solution. A lead that would need more of its last step to become the best is left.
+const mostSteps = 30
+const stepsAhead = 10
 // Of the length of the best. A class that seems so far away may still be as near as it is, but one farther off hardly ever is.
 const farOff = 3
 // Of the domain: a step that ends an approach.
@@ -67,14 +70,20 @@ export function* descend(visits: Visits, kicks: number): Search<Question, Float3
   return 'finished'
 }
 
-/** From a solution to the shortest of its neighbours, until there is none shorter: gives the last. */
+/**
+ * From a solution to the shortest of its neighbours, until there is none shorter: gives the last. Ends early where it creeps, as it
+ * does through the tiny regions of deep networks.
+ */
 function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array, Solution> {
   let current = lead
-  while (true) {
+  for (let step = 0; step < mostSteps; step++) {
     const [shortest] = yield* visits.solve(neighbours(current), current.length * (1 - smallestGain))
-    if (!shortest) return current
+    if (!shortest) break
+    const gain = current.length - shortest.length
     current = shortest
+    if (current.length - visits.length > stepsAhead * gain) break
   }
+  return current
 }
 
 /**

@@ -153,23 +153,24 @@ export function* solveRegion(
     for (const attempt of open) solve(attempt).forEach(keep)
     return best
   }
-  let open: readonly Attempt[] = [...alone()]
   const taken = new Set<Face>()
-  for (let round = 0; round < mostRounds && open.length > 0; round++) {
-    const images = yield open.map(({ displacement }) => ({
-      about: 'images',
-      point,
-      tangent: Float32Array.from(displacement, (step, feature) => step - there[feature]),
-    }))
-    const missed = open.map((_, index) => missedFaces(faces, taken, entries, images[index]))
-    open.filter((_, index) => missed[index].length === 0).forEach(keep)
-    open = open.filter((_, index) => missed[index].length > 0)
-    const wanted = [...new Set(missed.flat())]
-    if (wanted.length === 0) break
-    for (const face of wanted) taken.add(face)
-    const added = yield* rowsOf(wanted, canMatter)
-    within = [...within, ...added.filter((row) => row !== undefined)]
-    open = open.flatMap(solve)
+  // One after the other: what is found beyond one boundary spares most of the work for those farther away.
+  for (const attempt of alone()) {
+    let [open] = within.length === 0 ? [attempt] : solve(attempt)
+    for (let round = 0; round < mostRounds && open; round++) {
+      const { displacement } = open
+      const tangent = Float32Array.from(displacement, (step, feature) => step - there[feature])
+      const [images] = yield [{ about: 'images', point, tangent }]
+      const missed = missedFaces(faces, taken, entries, images)
+      if (missed.length === 0) {
+        keep(open)
+        break
+      }
+      for (const face of missed) taken.add(face)
+      const added = yield* rowsOf(missed, canMatter)
+      within = [...within, ...added.filter((row) => row !== undefined)]
+      ;[open] = solve(open)
+    }
   }
   return best
 }

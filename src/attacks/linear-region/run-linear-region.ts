@@ -1,5 +1,5 @@
 import { LinearRegions, type Question } from '../../regions/linear-regions.js'
-import { rowOf } from '../../sampling/rows.js'
+import { batches, rowOf } from '../../sampling/rows.js'
 import { runTogether } from '../../solvers/run-together.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -16,6 +16,10 @@ export interface LinearRegionRun {
   readonly exploration: { readonly kicks: number } | PaperParameters
 }
 
+// Of the samples that are explored side by side, together: the rows of the regions of large networks take much memory, and a
+// budget or a reader of the progress would have to wait for all of them at once.
+const mostEntries = 2 ** 13
+
 /** Runs the starts and explores the linear regions around the closest adversarial example of each sample. */
 export async function runLinearRegion(context: AttackContext, run: LinearRegionRun): Promise<AttackCandidates> {
   const { norm, starts, targetClasses, exploration } = run
@@ -28,49 +32,46 @@ export async function runLinearRegion(context: AttackContext, run: LinearRegionR
     starts,
     async improve(state, samples, report) {
       const { candidates } = state
-      const origins = samples.map((sample) => rowOf(inputs.data, model.domain.lower.length, sample))
-      firstRows ??= await firstRowsOf(regions, origins[0])
+      const originOf = (sample: number) => rowOf(inputs.data, model.domain.lower.length, sample)
+      firstRows ??= await firstRowsOf(regions, originOf(samples[0]))
       rivals ??= targets ? [] : await likelyRivals(context, targetClasses, candidates.forwardQueries)
-      const entries = await regions.answer(origins.map((point) => ({ about: 'values', point })))
+      const entries = await regions.answer(samples.map((sample) => ({ about: 'values', point: originOf(sample) })))
       const explored = samples.map((sample, index) => {
-        const label = labels[sample]
-        const classes = targets ? [targets[sample]] : rivals!.map((ofRank) => ofRank[sample])
         const settings = {
           regions,
           firstRows,
           norm,
-          sample: { origin: origins[index], entries: entries[index], ...roomAround(context, sample) },
-          label,
-          classes,
+          sample: { origin: originOf(sample), entries: entries[index], ...roomAround(context, sample) },
+          label: labels[sample],
+          classes: targets ? [targets[sample]] : rivals!.map((ofRank) => ofRank[sample]),
           target: targets?.[sample],
           random: random[sample],
         }
-        return new Visits(settings, displacementOf(state, sample))
+        return { sample, visits: new Visits(settings, displacementOf(state, sample)) }
       })
-      const searches = explored.map((visits) =>
-        'kicks' in exploration ? descend(visits, exploration.kicks) : exploreAsPublished(visits, exploration),
-      )
-      let open = samples.length
-      const results = await runTogether(searches, async (questions, askers) => {
-        if (!(await context.budget.next())) return undefined
-        open = Math.min(open, askers.length)
-        report(1 - open / samples.length)
-        const answers = await regions.answer(questions.flat())
-        let first = 0
-        return questions.map((own, index) => {
-          first += own.length
-          const part = answers.slice(first - own.length, first)
-          countAnswers(candidates, samples[askers[index]], own, part)
-          return part
+      let [done, finished] = [0, true]
+      for (const group of batches(explored, Math.max(1, Math.floor(mostEntries / regions.entries)))) {
+        const searches = group.map(({ visits }) =>
+          'kicks' in exploration ? descend(visits, exploration.kicks) : exploreAsPublished(visits, exploration),
+        )
+        const results = await runTogether(searches, async (questions, askers) => {
+          if (!(await context.budget.next())) return undefined
+          report((done + group.length - askers.length) / samples.length)
+          const answers = await regions.answer(questions.flat())
+          let first = 0
+          return questions.map((own, index) => {
+            first += own.length
+            const part = answers.slice(first - own.length, first)
+            countAnswers(candidates, group[askers[index]].sample, own, part)
+            return part
+          })
         })
-      })
-      explored.forEach(({ count }, index) => {
-        candidates.steps[samples[index]] += count
-      })
-      return {
-        displacements: explored.map(({ best }) => best),
-        finished: !results.includes(undefined),
+        done += group.length
+        finished &&= !results.includes(undefined)
+        if (!finished) break
       }
+      for (const { sample, visits } of explored) candidates.steps[sample] += visits.count
+      return { displacements: explored.map(({ visits }) => visits.best), finished }
     },
   })
 }

@@ -122,7 +122,7 @@ function emitShares(values: string, elements: number, builder: GraphBuilder): st
   const means = counts.map(largest)
   const one = largest(1)
   const mixtures = means.flatMap((mean) =>
-    [0.67, 0.33].map((share) => {
+    [0.75, 0.5, 0.25].map((share) => {
       const parts = [mean, one].map((part, index) => {
         return builder.add('Mul', [part, wideScalar(index === 0 ? share : 1 - share, builder)])
       })

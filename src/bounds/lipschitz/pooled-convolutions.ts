@@ -9,8 +9,9 @@ import { type WindowGeometry, windowOutputSizes } from '../../operators/windows.
 import { ruleContext } from '../../passes/context.js'
 import { randomSource } from '../../sampling/random.js'
 import { range } from '../../sampling/rows.js'
-import { convolutionNorm } from './convolution-norm.js'
+import { convolutionNorm, isSmall, writtenOutNorm } from './convolution-norm.js'
 import { poolGeometry } from './nonlinear-rules.js'
+import { formsOf, maximumRoots, tileSize } from './tile-forms.js'
 
 /** A max pool that picks from what a convolution gives, with Relus between them or not. */
 export interface PooledConvolution {
@@ -30,26 +31,25 @@ export interface TileDetails {
   readonly norm: number
 }
 
-/** The Haar basis of 2×2, each row a vector of length 1: the mean, and differences across, down and on the diagonal. */
-const haar = [
-  [0.5, 0.5, 0.5, 0.5],
+/** Elements of a tile, each by itself. */
+const elements = range(tileSize).map((own) => range(tileSize).map((at) => (at === own ? 1 : 0)))
+
+/** Of the Haar basis of 2×2, without the mean, rows of length 1: differences across, down and on the diagonal. */
+export const haarDetails = [
   [0.5, -0.5, 0.5, -0.5],
   [0.5, 0.5, -0.5, -0.5],
   [0.5, -0.5, -0.5, 0.5],
 ]
-
-/** Without the mean. */
-export const haarDetails = haar.slice(1)
 
 /**
  * For max pools over tiles of 2×2 behind a convolution W: constants of both together, which are smaller than the product
  * of theirs, as a pool picks one of four neighbours, and those tend to move alike.
  *
  * A maximum moves by s·v when the four elements of its window move by v, for some shares s ≥ 0 that add up to 1. So
- * (s·v)² ≤ max v_i² ≤ vᵀMv for every M whose inverse has a diagonal of ones: eᵢeᵢᵀ ≤ M if eᵢᵀM⁻¹eᵢ ≤ 1. With the
- * Haar basis h_k, whose elements are ±½, that is M = Σ h_k·h_kᵀ/λ_k for any λ > 0 with Σλ_k = 4. So the constant is at
- * most ‖Λ^−½·H·W‖, the norm of a convolution with twice the stride and four outputs for each channel. The λ of every
- * channel are chosen to make it small; all choices are valid. A Relu in between might as well come after the pool.
+ * (s·v)² ≤ max v_i² ≤ vᵀMv for every M whose inverse has a diagonal of ones: eᵢeᵢᵀ ≤ M if eᵢᵀM⁻¹eᵢ ≤ 1. With M = BᵀB for
+ * each channel the constant is at most ‖B·W‖, the norm of a convolution with twice the stride and four outputs for each
+ * channel. The M are chosen to make it small ({@link maximumRoots}); all choices are valid. A Relu in between might as
+ * well come after the pool.
  *
  * Undefined when the budget ends.
  */
@@ -63,34 +63,84 @@ export async function pooledConvolutions(
   for (const pool of graph.nodes.filter(({ operator }) => operator === 'MaxPool')) {
     const node = convolutionBefore(pool, graph)
     if (!node || !isTiled(poolGeometry(pool, context)) || !context.constant(node.inputs[1])) continue
-    const spread = spreadOverTiles(node, haar, context)
+    const spread = spreadOverTiles(node, elements, context)
     if (!spread || multiplications(spread.convolution) > mostMultiplications) continue
-    const all = await spreadNorm(model, node, spread, haar.length, budget)
+    const norm = await maximumNorm(model, node, spread, budget)
     const apart = spreadOverTiles(node, haarDetails, context)!
-    const details = all && (await spreadNorm(model, node, apart, haarDetails.length, budget))
-    if (!details) return undefined
-    found.set(pool, { input: node.inputs[0], output: node.outputs[0], norm: all.norm, details })
+    const details = norm === undefined ? undefined : await detailsOf(model, node, apart, budget)
+    if (norm === undefined || !details) return undefined
+    found.set(pool, { input: node.inputs[0], output: node.outputs[0], norm, details })
   }
   return found
 }
 
-/** The shares of a spread convolution, and its norm with them. Undefined when the budget ends. */
-async function spreadNorm(
+/** Weights, forms and shares are rounded in float64. */
+const outwards = 1 + 2 ** -36
+
+async function maximumNorm(
   model: Classifier,
   node: GraphNode,
   spread: Spread,
-  vectors: number,
+  budget: Budget,
+): Promise<number | undefined> {
+  const forms = (moments: Float64Array) => formsOf(maximumRoots(moments))
+  const moments = await largestMoments(model, node, spread, tileSize, forms, budget)
+  if (!moments) return undefined
+  const norm = await normOf(model, mixed(spread, maximumRoots(moments)), budget)
+  return norm === undefined ? undefined : norm * outwards
+}
+
+/** The shares of a spread convolution, and its norm with them. Undefined when the budget ends. */
+async function detailsOf(
+  model: Classifier,
+  node: GraphNode,
+  spread: Spread,
   budget: Budget,
 ): Promise<TileDetails | undefined> {
-  const shares = await sharesOf(model, node, spread, vectors, budget)
-  if (!shares) return undefined
-  const { convolution, weights } = spread
-  const width = weights.length / convolution.outputChannels
-  const data = weights.map((weight, index) => weight / Math.sqrt(shares[Math.floor(index / width)]))
-  const tensor = { type: 'float64', shape: [convolution.outputChannels, width], data } as const
-  const norm = await convolutionNorm(model, convolution, tensor, budget)
-  // The weights, and the shares, which add up to 4, are rounded in float64.
-  return norm === undefined ? undefined : { shares, norm: norm * (1 + 2 ** -40) }
+  const width = haarDetails.length
+  const onDiagonal = (values: Float64Array) => {
+    const matrices = new Float64Array(values.length * width)
+    values.forEach((value, index) => {
+      matrices[index * width + (index % width)] = value
+    })
+    return matrices
+  }
+  const forms = (moments: Float64Array) => onDiagonal(sharesFor(moments).map((share) => 1 / share))
+  const moments = await largestMoments(model, node, spread, width, forms, budget)
+  if (!moments) return undefined
+  const shares = sharesFor(moments)
+  const norm = await normOf(model, mixed(spread, onDiagonal(shares.map((share) => 1 / Math.sqrt(share)))), budget)
+  return norm === undefined ? undefined : { shares, norm: norm * outwards }
+}
+
+/** Written out as one matrix where that is not too large: the circular grid would add some per cent. */
+async function normOf(
+  model: Classifier,
+  { convolution, weights }: Spread,
+  budget: Budget,
+): Promise<number | undefined> {
+  const { outputChannels } = convolution
+  const shape = [outputChannels, weights.length / outputChannels]
+  const tensor = { type: 'float64', shape, data: weights } as const
+  if (isSmall(convolution)) return (await budget.next()) ? writtenOutNorm(model, convolution, tensor) : undefined
+  return convolutionNorm(model, convolution, tensor, budget)
+}
+
+/** The outputs of each channel mixed by a matrix. */
+function mixed({ convolution, weights }: Spread, matrices: Float64Array): Spread {
+  const { outputChannels } = convolution
+  const width = matrices.length / outputChannels
+  const length = weights.length / outputChannels
+  const found = new Float64Array(weights.length)
+  for (let output = 0; output < outputChannels; output++) {
+    const first = output - (output % width)
+    for (let other = 0; other < width; other++) {
+      const factor = matrices[output * width + other]
+      if (factor === 0) continue
+      for (let at = 0; at < length; at++) found[output * length + at] += factor * weights[(first + other) * length + at]
+    }
+  }
+  return { convolution, weights: found }
 }
 
 function convolutionBefore(pool: GraphNode, graph: TypedGraph): GraphNode | undefined {
@@ -113,7 +163,7 @@ interface Spread {
   readonly weights: Float64Array
 }
 
-/** H·W: for each channel of a convolution, the coefficients of its outputs in each tile, for some of the Haar basis. */
+/** For each channel of a convolution the coefficients that its outputs in each tile have in terms of some vectors. */
 function spreadOverTiles(
   node: GraphNode,
   vectors: readonly (readonly number[])[],
@@ -160,84 +210,95 @@ const directions = 8
 const smallestShare = 1e-3
 
 /**
- * λ of every output of the spread convolution that make ‖Λ^−½·H·W‖ small. For given directions in which the operator is
- * large, the best λ of a channel are proportional to the roots of the energies that its coefficients have there; those
- * of all directions so far count (Frank and Wolfe's method). Undefined when the budget ends.
+ * Sums of v·vᵀ over the tiles v of every channel, size×size, in directions in which the operator is large as `forms`
+ * measure it. Forms are found from those of all directions so far (Frank and Wolfe's method). Undefined when the budget ends.
  */
-async function sharesOf(
+async function largestMoments(
   model: Classifier,
   node: GraphNode,
   { convolution, weights }: Spread,
-  vectors: number,
+  size: number,
+  forms: (moments: Float64Array) => Float64Array,
   budget: Budget,
 ): Promise<Float64Array | undefined> {
   const { geometry, inputChannels, outputChannels } = convolution
-  const compiled = await model.compile(`${vectors} shares of ${node.outputs[0]}`, () =>
-    powerGraph(convolution, weights),
+  const compiled = await model.compile(`${size} moments of ${node.outputs[0]}`, () =>
+    powerGraph(convolution, weights, size),
   )
   const shape = [directions, inputChannels, ...geometry.inputSizes]
   const random = randomSource(1)
   let points: Float32Array = Float32Array.from({ length: elementCount(shape) }, () => random.normal())
-  const energies = new Float64Array(outputChannels)
-  let shares: Float64Array = new Float64Array(outputChannels).fill(4 / vectors)
+  const moments = Float64Array.from({ length: outputChannels * size }, (_, at) => {
+    return at % size === Math.floor(at / size) % size ? 1 : 0
+  })
   for (let round = 0; round < rounds; round++) {
     if (!(await budget.next())) return undefined
-    const inverse = Float32Array.from(shares, (share) => 1 / share)
+    const data = Float32Array.from(forms(moments))
     const results = await compiled.run({
       points: { type: 'float32', shape, data: points },
-      inverse: { type: 'float32', shape: [outputChannels, 1, 1], data: inverse },
+      forms: { type: 'float32', shape: [outputChannels / size, size, size], data },
     })
     points = results.next.data as Float32Array
-    const found = results.energies.data as Float32Array
     const weight = 2 / (round + 2)
-    energies.forEach((energy, channel) => {
-      energies[channel] = (1 - weight) * energy + weight * found[channel]
+    const found = results.moments.data as Float32Array
+    found.forEach((moment, at) => {
+      moments[at] = (1 - weight) * moments[at] + weight * moment
     })
-    shares = sharesFor(energies, vectors)
   }
-  return shares
+  return moments
 }
 
-function sharesFor(energies: Float64Array, vectors: number): Float64Array {
-  const shares = new Float64Array(energies.length)
-  for (let first = 0; first < energies.length; first += vectors) {
-    const roots = range(vectors).map((k) => Math.sqrt(energies[first + k]))
+/**
+ * λ of the differences of every channel that make Σ e_k/λ_k small, where e_k is what they have on the diagonal of their
+ * moments: proportional to √e_k, and Σλ_k = 4.
+ */
+function sharesFor(moments: Float64Array): Float64Array {
+  const width = haarDetails.length
+  const shares = new Float64Array(moments.length / width)
+  for (let first = 0; first < shares.length; first += width) {
+    const roots = range(width).map((k) => Math.sqrt(moments[(first + k) * width + k]))
     const sum = roots.reduce((total, root) => total + root, 0)
     roots.forEach((root, k) => {
-      shares[first + k] = sum > 0 ? smallestShare + ((4 - vectors * smallestShare) * root) / sum : 4 / vectors
+      shares[first + k] = sum > 0 ? smallestShare + ((4 - width * smallestShare) * root) / sum : 4 / width
     })
   }
   return shares
 }
 
 /**
- * Some steps of power iteration: from `points` and the `inverse` of the shares to `next`, points of unit length, and
- * `energies`, the mean squares of every output of the convolution there.
+ * Some steps of power iteration: from `points` and the `forms` of every channel to `next`, points of unit length, and
+ * `moments` of the outputs there.
  */
-function powerGraph(convolution: Convolution, weights: Float64Array): Graph {
+function powerGraph(convolution: Convolution, weights: Float64Array, size: number): Graph {
   const builder = new GraphBuilder(17)
   const { geometry, inputChannels, outputChannels, group } = convolution
   const shape = ['points', inputChannels, ...geometry.inputSizes]
+  const outputSizes = windowOutputSizes(geometry)
+  const channels = outputChannels / size
   const kernels = builder.floats(Float32Array.from(weights), [
     outputChannels,
     inputChannels / group,
     ...geometry.kernel,
   ])
-  const inverse = builder.input('inverse', 'float32', [outputChannels, 1, 1])
-  const squares = (value: string, axes: number[], keepdims: number) =>
-    builder.add('ReduceSum', [builder.add('Mul', [value, value]), builder.ints(axes)], { keepdims })
+  const forms = builder.input('forms', 'float32', [channels, size, size])
+  const byChannel = (value: string) => {
+    return builder.add('Reshape', [value, builder.ints([0, channels, size, elementCount(outputSizes)])])
+  }
   const unit = (value: string) => {
-    const size = builder.add('Sqrt', [squares(value, [1, 2, 3], 1)])
-    return builder.add('Div', [value, builder.add('Max', [size, builder.scalar(1e-30)])])
+    const square = builder.add('Mul', [value, value])
+    const length = builder.add('Sqrt', [builder.add('ReduceSum', [square, builder.ints([1, 2, 3])], { keepdims: 1 })])
+    return builder.add('Div', [value, builder.add('Max', [length, builder.scalar(1e-30)])])
   }
   let point = unit(builder.input('points', 'float32', shape))
   for (let step = 0; step < 3; step++) {
-    const image = emitConvolution(point, kernels, undefined, convolution, builder)
-    const scaled = builder.add('Mul', [image, inverse])
-    point = unit(emitTransposedConvolution(scaled, kernels, undefined, convolution, builder))
+    const image = byChannel(emitConvolution(point, kernels, undefined, convolution, builder))
+    const weighted = builder.add('MatMul', [forms, image])
+    const unfolded = builder.add('Reshape', [weighted, builder.ints([0, outputChannels, ...outputSizes])])
+    point = unit(emitTransposedConvolution(unfolded, kernels, undefined, convolution, builder))
   }
-  const image = emitConvolution(point, kernels, undefined, convolution, builder)
+  const image = byChannel(emitConvolution(point, kernels, undefined, convolution, builder))
+  const products = builder.add('MatMul', [image, builder.add('Transpose', [image], { perm: [0, 1, 3, 2] })])
   builder.output('next', point)
-  builder.output('energies', squares(image, [0, 2, 3], 0))
+  builder.output('moments', builder.add('ReduceMean', [products], { axes: [0], keepdims: 0 }))
   return builder.build()
 }

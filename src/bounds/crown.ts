@@ -1,10 +1,10 @@
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
 import type { RoundingMode } from '../operators/rounding.js'
+import type { BallSettings, DomainMode } from '../passes/ball-settings.js'
 import { range, takeSamples } from '../sampling/rows.js'
 import type { Bound } from './bound.js'
 import { checkChoice } from './check-settings.js'
-import type { BallSettings, DomainMode } from './input-ball.js'
 import { Refinement, samplesPerRun } from './refinement.js'
 
 export interface RelaxationSettings {

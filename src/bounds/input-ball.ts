@@ -3,8 +3,6 @@ import type { Precision } from '../graph/builder.js'
 import type { BallSettings } from '../passes/ball-settings.js'
 import type { Inputs } from '../sampling/samples.js'
 
-export type { BallSettings, DomainMode } from '../passes/ball-settings.js'
-
 export type FloatArray = Float32Array | Float64Array
 
 /** A ball around each input with the box around it: what a bound ranges over. */

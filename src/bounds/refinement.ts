@@ -2,6 +2,7 @@ import type { Budget } from '../budget.js'
 import { floatTensor, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type Graph, type Tensor } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
+import type { BallSettings } from '../passes/ball-settings.js'
 import {
   dualNormsName,
   found,
@@ -22,7 +23,7 @@ import { rowFunctionsGraph } from '../passes/row-functions.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
 import { dualNormsOf } from './dual-norms.js'
-import { type BallSettings, type FloatArray, floatArray, inputBall } from './input-ball.js'
+import { type FloatArray, floatArray, inputBall } from './input-ball.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
 import { groupRows } from './row-groups.js'
 import { croppedRows, marginRows, marginsOf, type Rows, rowFeeds, sidesOf } from './rows.js'

@@ -1,9 +1,9 @@
-import type { DomainMode } from '../../src/bounds/input-ball.js'
 import type { Norm } from '../../src/geometry/norm.js'
 import { perturbationInBall, perturbationOnSphere } from '../../src/geometry/random-perturbation.js'
 import { elementCount } from '../../src/graph/graph.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { OnnxClassifier } from '../../src/model/onnx-classifier.js'
+import type { DomainMode } from '../../src/passes/ball-settings.js'
 import type { RandomSource } from '../../src/sampling/random.js'
 import type { Inputs } from '../../src/sampling/samples.js'
 

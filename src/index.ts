@@ -80,7 +80,7 @@ export { type SquareSettings, square } from './attacks/without-gradients/square.
 export { type TransferSettings, transfer } from './attacks/without-gradients/transfer.js'
 export { type AlphaCrownSettings, alphaCrown } from './bounds/alpha-crown.js'
 export type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bounds/bound.js'
-export { crown, crownIbp, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
+export { type CrownSettings, crown, crownIbp, intervalPropagation, type RelaxationSettings } from './bounds/crown.js'
 export { type LinearExactSettings, linearExact } from './bounds/linear-exact.js'
 export { type LipschitzSettings, lipschitz } from './bounds/lipschitz/lipschitz.js'
 export { taylor } from './bounds/lipschitz/taylor.js'

@@ -1,18 +1,15 @@
 import { checkCount } from '../attacks/check-settings.js'
 import type { Bound } from './bound.js'
 import { checkRounds } from './check-settings.js'
-import { type RelaxationSettings, relaxationBound } from './crown.js'
+import { type CrownSettings, relaxationBound } from './crown.js'
 import { boundWithinHalfSpaces } from './half-spaces.js'
 import type { RowBounds } from './row-bounds.js'
 import { marginRows, marginsOf } from './rows.js'
 
-export interface AlphaCrownSettings extends RelaxationSettings {
+export interface AlphaCrownSettings extends CrownSettings {
   /** Steps of the lower slopes; the first few gain most. Default 10. */
   readonly iterations?: number
-  /**
-   * How often margins that are not known to be positive are bounded again, over that part of the ball where they may not
-   * be. Default 2. 0 is α-CROWN as published.
-   */
+  /** As in {@link crown}, with steps of the slopes for these margins too. Default 2. 0 is α-CROWN as published. */
   readonly cuts?: number
 }
 
@@ -22,9 +19,6 @@ export interface AlphaCrownSettings extends RelaxationSettings {
  * 2021). Every margin has slopes of its own, and so has every bound of an intermediate layer that stays loose with those
  * of `crown`. The steps are Frank and Wolfe's, and the best bound on the way counts: none is looser than CROWN's.
  * Operators without a choice of lower lines, such as Sigmoid, are relaxed as in CROWN.
- *
- * What is left uncertified is bounded again where its own linear bound lets the margin be negative. That may prove a
- * margin positive without telling how large it is: the margin then is less than the least positive float32 number.
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */

@@ -18,7 +18,13 @@ import { cropAround } from '../passes/crop.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
-import { halfSpaceNames, lineFunctionNames, lineFunctionsGraph, relaxationGraph } from '../passes/relaxation-graph.js'
+import {
+  halfSpaceNames,
+  lineFunctionNames,
+  lineFunctionsGraph,
+  type RelaxationTask,
+  relaxationGraph,
+} from '../passes/relaxation-graph.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
@@ -244,13 +250,14 @@ export class Refinement {
     const { graph } = this.#model
     const classes = classCount(graph)
     const rows = marginRows(labels, classes)
-    const { bounds } = await this.#bound(graph.outputs[0].name, rows, frontier, 0)
+    const { bounds } = await this.#bound(graph.outputs[0].name, rows, { frontier, steps: 0, givesFunctions: false })
     return marginsOf(rows, bounds, labels.length, classes)
   }
 
-  /** Lower bounds of linear functions of the logits, after so many steps of the lines below. */
+  /** Lower bounds of linear functions of the logits with functions of the input, after so many steps of the lines below. */
   boundLogits(rows: Rows, iterations: number): Promise<RowBounds> {
-    return this.#bound(this.#model.graph.outputs[0].name, rows, 'input', iterations)
+    const task = { frontier: 'input', steps: iterations, givesFunctions: true } as const
+    return this.#bound(this.#model.graph.outputs[0].name, rows, task)
   }
 
   /**
@@ -358,7 +365,7 @@ export class Refinement {
     const known = this.#boundsOf(value)
     const [lower, upper] = [known.lower.slice(), known.upper.slice()]
     const rows = sidesOf(below, above, lower.length / this.#count)
-    const { bounds } = await this.#bound(value, rows, 'input', iterations)
+    const { bounds } = await this.#bound(value, rows, { frontier: 'input', steps: iterations, givesFunctions: false })
     // A bound that is NaN is not larger, so that the interval stays.
     for (let row = 0; row < below.length; row++) {
       if (bounds[row] > lower[below[row]]) lower[below[row]] = bounds[row]
@@ -374,21 +381,18 @@ export class Refinement {
     this.#know(value, { lower, upper }, this.#feeds[lowerName(value)].shape)
   }
 
-  async #bound(target: string, rows: Rows, frontier: Frontier, iterations: number): Promise<RowBounds> {
+  async #bound(target: string, rows: Rows, task: Omit<RelaxationTask, 'isCut'>): Promise<RowBounds> {
     const total = rows.sample.length
     const best = new BestRows(total, this.#settings.precision)
     if (total === 0 || this.#budget.exhausted) return best
     const { graph } = this.#model
     const crop = cropAround(graph, target)
-    const stage = await this.#stage(`relaxation ${target} to ${frontier} in ${iterations} steps`, () =>
-      relaxationGraph(graph, target, this.#known, this.#settings, {
-        frontier,
-        steps: iterations,
-        isCut: this.#isCut,
-      }),
+    const key = `relaxation ${target} to ${task.frontier} in ${task.steps} steps${task.givesFunctions ? ' and functions' : ''}`
+    const stage = await this.#stage(key, () =>
+      relaxationGraph(graph, target, this.#known, this.#settings, { ...task, isCut: this.#isCut }),
     )
     const placed = crop ? croppedRows(rows, crop.positions) : rows
-    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph, 1 + iterations))) {
+    for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph, 1 + task.steps))) {
       if (!(await this.#budget.next())) return best
       best.take(await stage.run({ ...this.#feeds, ...rowFeeds }), rowAt)
     }

@@ -30,6 +30,8 @@ export interface RelaxationTask {
   readonly steps: number
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
+  /** Whether to give the linear functions of the input too, where these are about the model's outputs. */
+  readonly givesFunctions: boolean
 }
 
 export const halfSpaceNames = { coefficients: 'half-space:coefficients', constant: 'half-space:constant' }
@@ -44,7 +46,7 @@ export const lineFunctionNames = ['adaptive', 'flattest', 'steepest'].map((line)
 /**
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
  * and −1 at `minus`, where a position of −1 means none; before the model's output, rows have one of both. `sampleOfRow`
- * tells the sample of each row. With steps, also `coefficients` and `constant` of linear functions of the input that the
+ * tells the sample of each row. If asked for, also `coefficients` and `constant` of linear functions of the input that the
  * model's outputs are above. Where there is a {@link cropAround}, samples are pairs of a sample and a position of the
  * target, and `plus` and `minus` its channels.
  */
@@ -53,7 +55,7 @@ export function relaxationGraph(
   target: string,
   known: Known,
   settings: BallSettings,
-  { frontier, steps, isCut }: RelaxationTask,
+  { frontier, steps, isCut, givesFunctions }: RelaxationTask,
 ): Graph {
   const rows = declareRows(graph, target, known, settings, isCut)
   const { builder, crop, analysed, relax } = rows
@@ -76,7 +78,7 @@ export function relaxationGraph(
     .map((relaxation) => functionOf(relaxation, input))
     .reduce((one, other) => emitLarger(one, other, context, input))
   builder.output('bound', best.bound)
-  if (steps > 0 && isOutput && !crop && best.coefficients !== undefined) {
+  if (givesFunctions && isOutput && !crop && best.coefficients !== undefined) {
     builder.output('coefficients', best.coefficients)
     builder.output('constant', best.constant)
   }

@@ -123,11 +123,13 @@ test.each(['linf', 'l2', 'l1'] as const)('%s: no attack finds anything within ce
 })
 
 test.each([
-  ['l2', Math.SQRT1_2, 2 - Math.SQRT2, 0.98],
-  ['l1', 1, 2 / 3, 0.78],
+  ['crown', 'l2', Math.SQRT1_2, 2 - Math.SQRT2, 0.98],
+  ['crown', 'l1', 1, 2 / 3, 0.78],
+  ['alphaCrown', 'l2', Math.SQRT1_2, 2 - Math.SQRT2, 0.98],
+  ['alphaCrown', 'l1', 1, 2 / 3, 0.78],
 ] as const)(
-  'cuts, %s: where the margin may be negative, the Relus are nearly stable',
-  async (norm, exact, plain, part) => {
+  'cuts of %s, %s: where the margin may be negative, the Relus are nearly stable',
+  async (name, norm, exact, plain, part) => {
     // 1 − relu(x) − relu(y) at (0, 0): its distance from zero is that of x + y = 1. With chords it is at least
     // 1 − ε − (x + y)/2, which certifies less; but where that is negative, x + y is large.
     const model = await loadModel(
@@ -149,8 +151,9 @@ test.each([
       ),
       { domain: [-10, 10] },
     )
+    const method = { crown, alphaCrown }[name]
     const radius = async (cuts: number) =>
-      (await bound(model, alphaCrown({ norm, cuts }), { inputs: at(0, 0) })).samples[0].radius
+      (await bound(model, method({ norm, cuts }), { inputs: at(0, 0) })).samples[0].radius
     expect(await radius(0)).toBeGreaterThan(0.98 * plain)
     expect(await radius(0)).toBeLessThanOrEqual(plain)
     expect(await radius(3)).toBeGreaterThan(part * exact)
@@ -161,6 +164,7 @@ test.each([
 test('settings are checked and recorded', () => {
   expect(() => alphaCrown({ norm: 'linf', iterations: 0 })).toThrow(SettingsError)
   expect(() => alphaCrown({ norm: 'linf', cuts: -1 })).toThrow(SettingsError)
+  expect(() => crown({ norm: 'linf', cuts: 0.5 })).toThrow(/crown: cuts must be a whole number/)
   expect(() => alphaCrown({ norm: 'l0' as 'l1' })).toThrow(SettingsError)
   const { name, sound, settings } = alphaCrown({ norm: 'l2' })
   expect({ name, sound, ...settings }).toEqual({

@@ -5,8 +5,9 @@ import { GraphBuilder } from '../graph/builder.js'
 import { nodeLabel, type TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from '../passes/context.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import type { Bound, BoundContext } from './bound.js'
-import { checkChoice } from './check-settings.js'
+import { checkChoice, checkGiven } from './check-settings.js'
 import { crown } from './crown.js'
 import { dualNorms } from './dual-norms.js'
 import { marginRows } from './rows.js'
@@ -22,9 +23,12 @@ const shares = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1].map((loss) => 1 - loss)
  * The distance to the nearest decision boundary of a linear classifier: (f_label − f_j) over the dual norm of the
  * difference of their weights, smallest over the classes j. Exact in the whole space, less the rounding errors of the
  * model; the domain does not cut anything off.
- * @throws SettingsError for an unknown norm; when it runs, UnsupportedOperatorError for a model that is not linear.
+ * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for a model that is not linear.
  */
-export function linearExact({ norm }: LinearExactSettings): Bound {
+export function linearExact(settings: LinearExactSettings): Bound {
+  checkGiven('linearExact', settings)
+  const { norm, ...others } = settings
+  refuseUnknown('linearExact', others)
   checkChoice('linearExact', 'norm', norm, ['linf', 'l2', 'l1'])
   // A linear model needs no relaxation: what crown computes is exact.
   const margins: Bound['margins'] = async (context, epsilon) => {

@@ -1,10 +1,11 @@
 import type { Bound } from '../bounds/bound.js'
-import { checkChoice } from '../bounds/check-settings.js'
+import { checkChoice, checkGiven } from '../bounds/check-settings.js'
 import { inputBall } from '../bounds/input-ball.js'
 import { marginRows, marginsOf } from '../bounds/rows.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSource } from '../sampling/random.js'
 import { range, rowOf } from '../sampling/rows.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import { branchAndBound } from './branch-and-bound.js'
 import { Inquiry } from './inquiry.js'
 import type { Confirm, Question } from './question.js'
@@ -23,10 +24,13 @@ const seed = 0
  * sample fooled, then optimised slopes and cuts, then splitting of units (Relu, LeakyRelu, PRelu); with at most 16 features,
  * halving of the ball until all is decided (see {@link branchAndBound}). Meant for one radius, as in `toHaveLowerBoundAbove`: it tells whether a margin is positive, not
  * how large it is, and gives the least positive number where it is.
- * @throws SettingsError for another norm than ℓ∞; when it runs, UnsupportedOperatorError for operators that have no
+ * @throws SettingsError for settings that do not exist and for another norm than ℓ∞; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */
-export function complete({ norm }: CompleteSettings): Bound {
+export function complete(settings: CompleteSettings): Bound {
+  checkGiven('complete', settings)
+  const { norm, ...others } = settings
+  refuseUnknown('complete', others)
   checkChoice('complete', 'norm', norm, ['linf'])
   return {
     name: 'complete',
@@ -34,8 +38,8 @@ export function complete({ norm }: CompleteSettings): Bound {
     sound: true,
     settings: { norm, domain: 'intersect', rounding: 'covered' },
     async margins({ model, inputs, labels, budget }, epsilon) {
-      const settings = { norm, domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
-      const { lower, upper } = inputBall(inputs, epsilon, model.domain, settings)
+      const ball = { norm, domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
+      const { lower, upper } = inputBall(inputs, epsilon, model.domain, ball)
       const size = model.domain.lower.length
       const rivals = Array.from(labels, (label) => range(model.classes).filter((other) => other !== label))
       const questions = rivals.map(

@@ -1,11 +1,12 @@
 import type { Attack, AttackContext } from '../attacks/attack.js'
 import type { Bound, BoundContext } from '../bounds/bound.js'
-import { checkChoice } from '../bounds/check-settings.js'
+import { checkChoice, checkGiven } from '../bounds/check-settings.js'
 import type { Norm } from '../geometry/norm.js'
 import { clipToDomain } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSources } from '../sampling/random.js'
 import { range } from '../sampling/rows.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import type { DistanceInterval } from './distance-interval.js'
 import { exactDistances } from './exact-distance.js'
 
@@ -29,10 +30,13 @@ const overshoots = range(18).map((power) => 2 ** (power - 24))
  * behind any number of them, as long as no more than some hundred can switch within reach; the yardstick for other
  * attacks and bounds. Computed in float64 and not corrected for the rounding of the deployed model, so the bound is an
  * estimate, not a proof.
- * @throws SettingsError for an unknown norm and, when it runs, for a model of more features and other operators; then also
+ * @throws SettingsError for settings that do not exist and, when it runs, for a model of more features and other operators; then also
  * UnsupportedOperatorError for operators that have no relaxation.
  */
-export function exact({ norm }: ExactSettings): Attack & Bound {
+export function exact(settings: ExactSettings): Attack & Bound {
+  checkGiven('exact', settings)
+  const { norm, ...others } = settings
+  refuseUnknown('exact', others)
   checkChoice('exact', 'norm', norm, ['linf', 'l2', 'l1'])
   return {
     name: 'exact',

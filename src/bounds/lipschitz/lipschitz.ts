@@ -3,8 +3,9 @@ import type { Norm } from '../../geometry/norm.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { DomainMode } from '../../passes/ball-settings.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
-import { checkChoice } from '../check-settings.js'
+import { checkChoice, checkGiven } from '../check-settings.js'
 import { layerByLayer, type PairMargin } from './layer-by-layer.js'
 import { improveLocally } from './local-margins.js'
 import { unknownMargins } from './unknown-margins.js'
@@ -28,7 +29,10 @@ export interface LipschitzSettings {
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for an operator without a
  * constant.
  */
-export function lipschitz({ norm, scope = 'global', domain = 'intersect' }: LipschitzSettings): Bound {
+export function lipschitz(settings: LipschitzSettings): Bound {
+  checkGiven('lipschitz', settings)
+  const { norm, scope = 'global', domain = 'intersect', ...others } = settings
+  refuseUnknown('lipschitz', others)
   checkChoice('lipschitz', 'norm', norm, ['linf', 'l2', 'l1'])
   checkChoice('lipschitz', 'scope', scope, ['global', 'local'])
   checkChoice('lipschitz', 'domain', domain, ['intersect', 'ignore'])

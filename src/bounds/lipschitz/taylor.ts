@@ -7,6 +7,7 @@ import { largestBatch } from '../../model/predict-classes.js'
 import { findOperator } from '../../operators/registry.js'
 import { ruleContext } from '../../passes/context.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
 import { euclideanNorm } from './euclidean-norm.js'
 import { layerByLayer, outwards } from './layer-by-layer.js'
@@ -34,10 +35,12 @@ export const smoothActivations: ReadonlyMap<string, SmoothActivation> = new Map(
 /**
  * For multi-layer perceptrons of Sigmoid and Tanh in ℓ2: the margin less what the Jacobian of the last hidden layer at the
  * sample and a bound of its second derivatives allow (Peck, "Lower bounds on the robustness to adversarial
- * perturbations", 2017, Theorem 4.2 with Algorithm 4.1, and with the true second derivative of tanh).
- * @throws UnsupportedOperatorError, when it runs, for other models: its argument needs second derivatives, which Relu lacks.
+ * perturbations", 2017, Theorem 4.2 with Algorithm 4.1, and with the true second derivative of tanh). It has no settings.
+ * @throws SettingsError for any; UnsupportedOperatorError, when it runs, for other models: its argument needs second
+ * derivatives, which Relu lacks.
  */
-export function taylor(): Bound {
+export function taylor(settings: Record<string, never> = {}): Bound {
+  refuseUnknown('taylor', settings)
   return {
     name: 'taylor',
     norm: 'l2',

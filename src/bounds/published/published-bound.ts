@@ -4,6 +4,7 @@ import { type GraphNode, nodeLabel } from '../../graph/graph.js'
 import type { Classifier } from '../../model/classifier.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
+import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
 import { type LinearNorms, linearNorms } from '../lipschitz/linear-norms.js'
 import {
@@ -30,10 +31,12 @@ const denseOperators = new Set(['Gemm', 'MatMul', 'Add', 'Sub', 'Identity'])
  *
  * **Unsound**: smaller adversarial perturbations than it says are impossible do exist (docs/bounds.md). It is here to
  * reproduce the paper, and assertions refuse it. Use {@link lipschitz} or {@link taylor}, the same with what was wrong put
- * right, or {@link crown}.
- * @throws UnsupportedOperatorError, when it runs, for layers that the paper has no formula for, residual connections too.
+ * right, or {@link crown}. It has no settings.
+ * @throws SettingsError for any; UnsupportedOperatorError, when it runs, for layers that the paper has no formula for,
+ * residual connections too.
  */
-export function publishedPeck(): Bound {
+export function publishedPeck(settings: Record<string, never> = {}): Bound {
+  refuseUnknown('publishedPeck', settings)
   return {
     name: 'publishedPeck (unsound)',
     norm: 'l2',

@@ -11,12 +11,16 @@ const transposedConvolution: LinearRules = {
     const [, weight, constant] = node.inputs
     const offset = bias && constant ? coefficient(constant, absolute, context) : undefined
     const scaled = coefficient(weight, absolute, context)
-    return [emitTransposedConvolution(input, scaled, offset, describe(node, context), context.builder)]
+    return [
+      emitTransposedConvolution(input, scaled, offset, describeTransposedConvolution(node, context), context.builder),
+    ]
   },
 
   transpose(node, [gradient], context) {
     const weight = context.weight(node.inputs[1])
-    return [emitConvolution(gradient!, weight, undefined, describe(node, context), context.builder)]
+    return [
+      emitConvolution(gradient!, weight, undefined, describeTransposedConvolution(node, context), context.builder),
+    ]
   },
 
   terms(node, context) {
@@ -30,8 +34,8 @@ const transposedConvolution: LinearRules = {
   },
 }
 
-/** The convolution that this node is the transpose of. */
-function describe(node: GraphNode, context: RuleContext): Convolution {
+/** The convolution that a ConvTranspose node with constant weights is the transpose of. */
+export function describeTransposedConvolution(node: GraphNode, context: RuleContext): Convolution {
   const [outputChannels, ...smaller] = sampleShape(node.inputs[0], node, context)
   const [inputChannels, ...larger] = sampleShape(node.outputs[0], node, context)
   const kernel = context.constant(node.inputs[1])!.shape.slice(2)

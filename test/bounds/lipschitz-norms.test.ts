@@ -199,3 +199,16 @@ test.each(others)('%s: bounded in all norms, exactly in ℓ∞ and ℓ1', async 
   }
   await model.close()
 })
+
+test('a large ConvTranspose has the norm of its convolution on the circular grid', async () => {
+  const model = await linearModel([3, 7, 7], randomSource(seed), (layers, input) =>
+    layers.builder.add('ConvTranspose', [input, layers.numbers([3, 4, 3, 3])], {
+      strides: [2, 2],
+      output_padding: [1, 0],
+    }),
+  )
+  const { bound, truth } = await normsOf(model, 'l2')
+  expect(bound.signed).toBeGreaterThanOrEqual(truth * (1 - 1e-6))
+  expect(bound.signed).toBeLessThanOrEqual(1.25 * truth)
+  await model.close()
+})

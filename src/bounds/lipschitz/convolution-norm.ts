@@ -11,8 +11,8 @@ import { type MatrixStack, spectralNorms } from './spectral-norm.js'
 /** Enough to tell which blocks matter. */
 const coarseSquarings = 4
 
-/** Multiplications after which the coarser bound takes over. */
-const mostMultiplications = 1e11
+/** Multiplications for the coarse bounds of all blocks, after which the coarser bound of patches takes over. */
+const mostBlockMultiplications = 1e11
 
 /**
  * Upper bound of the ℓ2 operator norm of a convolution with zero padding, stride, dilation and groups.
@@ -29,7 +29,9 @@ export async function convolutionNorm(
   budget: Budget,
 ): Promise<number | undefined> {
   const slack = 2 ** -40 * Math.sqrt(weights.data.length) * euclideanNorm(weights.data)
-  if (multiplications(convolution) > mostMultiplications) return (await patchNorm(model, convolution, weights)) + slack
+  if (blockMultiplications(convolution) > mostBlockMultiplications) {
+    return (await patchNorm(model, convolution, weights)) + slack
+  }
   const blocks: { readonly group: number; readonly frequency: number; readonly coarse: number }[] = []
   const frequencies = halfOfFrequencies(convolution)
   for (const group of range(convolution.group)) {
@@ -53,42 +55,6 @@ export async function convolutionNorm(
   }
   // The phases and the sums over the kernel are rounded: by less than 2^-40 of the weights for fewer than 2^12 of them.
   return largest + slack
-}
-
-/** Sides and numbers of a matrix that is worth writing out: some seconds. */
-const [largestSide, mostNumbers] = [3072, 2 ** 24]
-
-/** Whether {@link writtenOutNorm} is not too expensive. */
-export function isSmall({ geometry, inputChannels, outputChannels }: Convolution): boolean {
-  const [rows, columns] = [
-    outputChannels * elementCount(windowOutputSizes(geometry)),
-    inputChannels * elementCount(geometry.inputSizes),
-  ]
-  return Math.min(rows, columns) <= largestSide && rows * columns <= mostNumbers
-}
-
-/** The same norm from the convolution as one matrix: up to 25 % smaller, as there is no circular grid around the input. */
-export async function writtenOutNorm(model: Classifier, convolution: Convolution, weights: Tensor): Promise<number> {
-  const { geometry, inputChannels, outputChannels, group } = convolution
-  const { taps, outputSizes } = windows(geometry)
-  const [inputs, outputs, elements] = [geometry.inputSizes, outputSizes, geometry.kernel].map(elementCount)
-  const [rows, columns] = [outputChannels * outputs, inputChannels * inputs]
-  const planes = inputChannels / group
-  const data = new Float64Array(rows * columns)
-  for (let channel = 0; channel < outputChannels; channel++) {
-    const firstPlane = Math.floor((channel * group) / outputChannels) * planes
-    for (let plane = 0; plane < planes; plane++) {
-      for (let at = 0; at < taps.length; at++) {
-        if (taps[at] < 0) continue
-        const row = channel * outputs + Math.floor(at / elements)
-        const column = (firstPlane + plane) * inputs + taps[at]
-        data[row * columns + column] = Number(weights.data[(channel * planes + plane) * elements + (at % elements)])
-      }
-    }
-  }
-  const [norm] = await spectralNorms(model, { count: 1, rows, columns, data })
-  // Weights are sums of few numbers, rounded in float64, as in the norms of other matrices that are written out.
-  return norm + 2 ** -40 * euclideanNorm(data)
 }
 
 /** Sizes of the circular grid: multiples of the stride that hold all that the windows reach. */
@@ -126,7 +92,7 @@ function transferSizes({ geometry, inputChannels, outputChannels, group }: Convo
   return { rows: (2 * outputChannels) / group, columns: (2 * inputChannels * aliases) / group, aliases }
 }
 
-function multiplications(convolution: Convolution): number {
+function blockMultiplications(convolution: Convolution): number {
   const { rows, columns } = transferSizes(convolution)
   const side = Math.min(rows, columns)
   const count = convolution.group * elementCount(coarseSizes(convolution))

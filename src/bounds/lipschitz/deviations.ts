@@ -173,13 +173,14 @@ class Walk {
   #improvePool(node: GraphNode): void {
     const pooled = this.#norms.pooled.get(node)
     if (!pooled) return
+    const { convolution, norm } = pooled
     const [output] = node.outputs
-    const own = this.#ownErrors.get(pooled.output)!
+    const own = this.#ownErrors.get(convolution.outputs[0])!
     for (const [values, error] of [
       [this.#moved, own.moved],
       [this.#inexact, own.inexact],
     ] as const) {
-      const together = sum([scale(values.get(pooled.input)!, pooled.norm), error])
+      const together = sum([scale(values.get(convolution.inputs[0])!, norm), error])
       if (together.gain < values.get(output)!.gain) values.set(output, together)
     }
   }

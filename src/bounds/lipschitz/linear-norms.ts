@@ -4,12 +4,14 @@ import { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, floatAttribute, type Graph, type GraphNode, type TypedGraph } from '../../graph/graph.js'
 import type { Classifier } from '../../model/classifier.js'
 import { describeConvolution } from '../../operators/conv.js'
+import { describeTransposedConvolution } from '../../operators/conv-transpose.js'
 import type { RuleContext } from '../../operators/operator.js'
 import { findOperator } from '../../operators/registry.js'
 import { sampleShape } from '../../operators/samples.js'
 import { ruleContext } from '../../passes/context.js'
 import { range } from '../../sampling/rows.js'
 import { coefficientGraph, withAbsoluteConstants } from './coefficients.js'
+import { matrixSides, writtenOutNorm } from './convolution-matrix.js'
 import { convolutionNorm } from './convolution-norm.js'
 import { euclideanNorm } from './euclidean-norm.js'
 import { spectralNorms } from './spectral-norm.js'
@@ -29,7 +31,7 @@ const upwards = 1 + 2 ** -30
 /**
  * Operator norms of all linear nodes in the norm that perturbations are measured in. ℓ∞ is the largest row sum of |W|,
  * ℓ1 the largest column sum, both exact. In ℓ2 matrices have {@link spectralNorms}, convolutions
- * {@link convolutionNorm}, and all have √(ℓ1 norm · ℓ∞ norm), of which the smaller counts. Undefined when the budget ends;
+ * {@link writtenOutNorm} where they are small and {@link convolutionNorm}, and all have √(ℓ1 norm · ℓ∞ norm), of which the smaller counts. Undefined when the budget ends;
  * what is known by then need not be computed again.
  */
 export async function linearNorms(model: Classifier, norm: Norm, budget: Budget): Promise<LinearNorms | undefined> {
@@ -116,18 +118,29 @@ async function spectralNorm(
 ): Promise<number | 'interrupted' | undefined> {
   const known = spectralCache.get(node)
   if (known !== undefined) return known
-  const isWindows = windowOperators.has(node.operator)
-  const small = isWindows ? await matrixNorm(model, node, context) : await productNorm(model, node, context)
-  if (small === undefined && node.operator !== 'Conv') return undefined
-  const weights = context.constant(node.inputs[1])!
-  const norm = small ?? (await convolutionNorm(model, describeConvolution(node, context), weights, budget))
-  if (norm === undefined) return 'interrupted'
-  spectralCache.set(node, norm)
+  const norm = await spectralNormOf(model, node, context, budget)
+  if (typeof norm === 'number') spectralCache.set(node, norm)
   return norm
 }
 
+async function spectralNormOf(
+  model: Classifier,
+  node: GraphNode,
+  context: RuleContext,
+  budget: Budget,
+): Promise<number | 'interrupted' | undefined> {
+  if (node.operator === 'Gemm' || node.operator === 'MatMul') return productNorm(model, node, context)
+  if (node.operator === 'AveragePool') return averagePoolNorm(model, node, context)
+  // A convolution and its transpose have one norm.
+  const describe = { Conv: describeConvolution, ConvTranspose: describeTransposedConvolution }[node.operator]
+  if (!describe) return undefined
+  const convolution = describe(node, context)
+  const weights = context.constant(node.inputs[1])!
+  if (Math.max(...matrixSides(convolution)) <= largestSide) return writtenOutNorm(model, convolution, weights)
+  return (await convolutionNorm(model, convolution, weights, budget)) ?? 'interrupted'
+}
+
 async function productNorm(model: Classifier, node: GraphNode, context: RuleContext): Promise<number | undefined> {
-  if (node.operator !== 'Gemm' && node.operator !== 'MatMul') return undefined
   // Of the two factors one is constant.
   const weight = context.constant(node.inputs[1]) ?? context.constant(node.inputs[0])
   if (weight?.shape.length !== 2) return undefined
@@ -137,19 +150,18 @@ async function productNorm(model: Classifier, node: GraphNode, context: RuleCont
   return factor * norm * upwards
 }
 
-const windowOperators = new Set(['Conv', 'ConvTranspose', 'AveragePool'])
-
 /** Larger sides make a matrix of the whole operator too expensive. */
 const largestSide = 512
 
-/** On small inputs a convolution is one small matrix, whose norm is exact where the circular grid adds a lot. */
-async function matrixNorm(model: Classifier, node: GraphNode, context: RuleContext): Promise<number | undefined> {
+/** Windows at the border may be divided by less, so that there is no convolution with the same matrix. */
+async function averagePoolNorm(model: Classifier, node: GraphNode, context: RuleContext): Promise<number | undefined> {
   const [[input], [output]] = [node.inputs, node.outputs]
   const shape = sampleShape(output, node, context)
   const [rows, columns] = [elementCount(shape), elementCount(sampleShape(input, node, context))]
   if (Math.max(rows, columns) > largestSide) return undefined
-  const key = `matrix of ${output}`
-  const compiled = await model.compile(key, () => coefficientGraph(model.graph, output, [input], false))
+  const compiled = await model.compile(`matrix of ${output}`, () =>
+    coefficientGraph(model.graph, output, [input], false),
+  )
   const seeds = Float64Array.from({ length: rows * rows }, (_, at) => (at % (rows + 1) === 0 ? 1 : 0))
   const results = await compiled.run({ seeds: { type: 'float64', shape: [rows, ...shape], data: seeds } })
   const data = results[input].data as Float64Array

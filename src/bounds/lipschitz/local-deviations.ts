@@ -1,6 +1,8 @@
+import type { Budget } from '../../budget.js'
 import type { Norm } from '../../geometry/norm.js'
 import { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, featureShape, type GraphNode, type Tensor } from '../../graph/graph.js'
+import type { Classifier } from '../../model/classifier.js'
 import type { RuleContext } from '../../operators/operator.js'
 import { findOperator } from '../../operators/registry.js'
 import { roundingOf } from '../../operators/rounding.js'
@@ -11,8 +13,8 @@ import type { UnitWeights } from './falling-units.js'
 import { type LayerByLayer, outwards } from './layer-by-layer.js'
 import { budgetName, errorName, movedName, unitsName } from './local-graph.js'
 import { nonlinearRules, poolGeometry } from './nonlinear-rules.js'
-import type { PooledConvolution, TileDetails } from './pooled-convolutions.js'
 import { isPool, type PoolsFirst } from './pools-first.js'
+import { type TileDetails, tileDetails } from './tile-details.js'
 
 const { gamma } = roundingOf('covered')
 
@@ -28,29 +30,44 @@ export class LocalDeviations {
   readonly #norm: Norm
   readonly #radii: Float64Array
   readonly #swapped: PoolsFirst
-  readonly #pooled = new Map<GraphNode, PooledConvolution>()
   readonly #context: RuleContext
   readonly #names: ReadonlyMap<string, string>
   readonly #linear: ReadonlySet<string>
 
-  constructor(swapped: PoolsFirst, layers: LayerByLayer, norm: Norm, radii: Float64Array) {
+  /** Undefined when the budget ends. */
+  static async of(
+    model: Classifier,
+    swapped: PoolsFirst,
+    layers: LayerByLayer,
+    norm: Norm,
+    radii: Float64Array,
+    budget: Budget,
+  ): Promise<LocalDeviations | undefined> {
+    const details = new Map<GraphNode, TileDetails>()
+    for (const [pool, convolution] of poolsOfConvolutions(swapped, layers)) {
+      const found = await tileDetails(model, convolution, budget)
+      if (!found) return undefined
+      details.set(pool, found)
+    }
+    return new LocalDeviations(swapped, layers, norm, radii, details)
+  }
+
+  private constructor(
+    swapped: PoolsFirst,
+    layers: LayerByLayer,
+    norm: Norm,
+    radii: Float64Array,
+    details: ReadonlyMap<GraphNode, TileDetails>,
+  ) {
+    this.details = details
     this.#swapped = swapped
     this.#layers = layers
     this.#norm = norm
     this.#radii = radii
     const { graph } = swapped
     this.#context = ruleContext(graph, new GraphBuilder(graph.opset))
-    this.#names = new Map([...swapped.outputs].map(([before, now]) => [now, before]))
+    this.#names = namesBefore(swapped)
     this.#linear = new Set([...layers.norms.linear.keys()].flatMap(({ outputs }) => outputs))
-    const pooled = new Map([...layers.norms.pooled].map(([{ outputs }, constants]) => [outputs[0], constants]))
-    for (const node of graph.nodes) {
-      const constants = pooled.get(this.#names.get(node.outputs[0]) ?? node.outputs[0])
-      // A Relu in between bends what elements of a tile have in common.
-      if (constants && node.operator === 'MaxPool' && node.inputs[0] === constants.output) {
-        this.#pooled.set(node, constants)
-      }
-    }
-    this.details = new Map([...this.#pooled].map(([node, { details }]) => [node, details]))
     this.vanishing = radii.map(() => 0)
     for (const node of graph.nodes) {
       for (const value of node.inputs.filter((name) => this.#context.isActivation(name))) {
@@ -149,14 +166,35 @@ export class LocalDeviations {
 
   #budget(node: GraphNode): Float64Array {
     const [value] = node.inputs
-    const pooled = this.#pooled.get(node)
-    if (!pooled) {
+    const details = this.details.get(node)
+    if (!details) {
       const { lipschitz } = nonlinearRules.get(node.operator)!(node, this.#norm, this.#context)
       return this.#moved(value).map((moved) => (isPool(node) ? lipschitz : 1) * moved)
     }
-    const { norm, shares } = pooled.details
+    const { convolution, norm, shares } = details
     const spread = 1 / Math.sqrt(shares.reduce((least, share) => Math.min(least, share)))
-    const errors = this.#own(pooled.output)
-    return this.#moved(pooled.input).map((moved, sample) => outwards * (norm * moved + spread * errors[sample]))
+    const errors = this.#own(convolution.outputs[0])
+    return this.#moved(convolution.inputs[0]).map(
+      (moved, sample) => outwards * (norm * moved + spread * errors[sample]),
+    )
   }
+}
+
+/** What values are called before pools were moved, by what they are called now, where that is something else. */
+function namesBefore({ outputs }: PoolsFirst): ReadonlyMap<string, string> {
+  return new Map([...outputs].map(([before, now]) => [now, before]))
+}
+
+/** The pools that have a constant together with a convolution, and read what it gives: a Relu bends what tiles have in common. */
+function poolsOfConvolutions(
+  swapped: PoolsFirst,
+  { norms }: LayerByLayer,
+): [pool: GraphNode, convolution: GraphNode][] {
+  const names = namesBefore(swapped)
+  const pooled = new Map([...norms.pooled].map(([{ outputs }, { convolution }]) => [outputs[0], convolution]))
+  return swapped.graph.nodes.flatMap((node): [GraphNode, GraphNode][] => {
+    const convolution = pooled.get(names.get(node.outputs[0]) ?? node.outputs[0])
+    const isDirect = node.operator === 'MaxPool' && convolution?.outputs[0] === node.inputs[0]
+    return isDirect ? [[node, convolution]] : []
+  })
 }

@@ -13,9 +13,9 @@ import { emitSeed } from '../../passes/seed.js'
 import type { FallingUnits } from './falling-units.js'
 import { emitLargestSum } from './largest-sum.js'
 import { emitPoolRemainder } from './pool-remainder.js'
-import type { TileDetails } from './pooled-convolutions.js'
 import { isPool } from './pools-first.js'
 import { emitElementwiseRemainder, emitReach, type Remainder, type RemainderContext } from './remainders.js'
+import type { TileDetails } from './tile-details.js'
 import { emitNarrow, emitWide, wideScalar } from './wide.js'
 
 /** Name of the graph input with a value at the sample, in float64. */

@@ -45,7 +45,8 @@ export async function improveLocally(
     const ball = inputBall(part, radii, model.domain, settings)
     const layers = await layerByLayer(model, norm, part, budget)
     if (!layers) return
-    const local = new LocalDeviations(swapped, layers, norm, radii)
+    const local = await LocalDeviations.of(model, swapped, layers, norm, radii, budget)
+    if (!local) return
     const stage = await stageOf(model, `local lipschitz ${norm}`, () =>
       localLipschitzGraph(graph, local.details, layers.fallingUnits?.output, settings),
     )

@@ -4,8 +4,8 @@ import { sampleShape } from '../../operators/samples.js'
 import { emitFromTaps, emitTaps } from '../../operators/taps.js'
 import { windows } from '../../operators/windows.js'
 import { poolGeometry } from './nonlinear-rules.js'
-import { haarDetails, type TileDetails } from './pooled-convolutions.js'
 import { type Choice, emitChoice, emitReach, type Remainder, type RemainderContext } from './remainders.js'
+import { haarDetails, type TileDetails } from './tile-details.js'
 import { emitNarrow, emitWide, wideScalar } from './wide.js'
 
 /** Where padding is: below all numbers that do not overflow. */

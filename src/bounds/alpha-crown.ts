@@ -1,6 +1,6 @@
 import { checkCount } from '../attacks/check-settings.js'
 import type { Bound } from './bound.js'
-import { checkRounds } from './check-settings.js'
+import { checkGiven, checkRounds } from './check-settings.js'
 import { type CrownSettings, relaxationBound } from './crown.js'
 import { boundWithinHalfSpaces } from './half-spaces.js'
 import type { RowBounds } from './row-bounds.js'
@@ -22,12 +22,14 @@ export interface AlphaCrownSettings extends CrownSettings {
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */
-export function alphaCrown({ iterations = 10, cuts = 2, ...settings }: AlphaCrownSettings): Bound {
+export function alphaCrown(settings: AlphaCrownSettings): Bound {
+  checkGiven('alphaCrown', settings)
+  const { iterations = 10, cuts = 2, ...relaxation } = settings
   checkCount('alphaCrown', 'iterations', iterations)
   checkRounds('alphaCrown', 'cuts', cuts)
   return relaxationBound(
     'alphaCrown',
-    settings,
+    relaxation,
     async (refinement, labels, classes) => {
       const rows = marginRows(labels, classes)
       await refinement.refine()

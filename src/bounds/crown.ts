@@ -3,8 +3,9 @@ import type { Precision } from '../graph/builder.js'
 import type { RoundingMode } from '../operators/rounding.js'
 import type { BallSettings, DomainMode } from '../passes/ball-settings.js'
 import { range, takeSamples } from '../sampling/rows.js'
+import { refuseUnknown } from '../unknown-settings.js'
 import type { Bound } from './bound.js'
-import { checkChoice, checkRounds } from './check-settings.js'
+import { checkChoice, checkGiven, checkRounds } from './check-settings.js'
 import { boundWithinHalfSpaces } from './half-spaces.js'
 import { Refinement, samplesPerRun } from './refinement.js'
 import { marginRows, marginsOf } from './rows.js'
@@ -39,11 +40,13 @@ export interface CrownSettings extends RelaxationSettings {
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */
-export function crown({ cuts = 0, ...settings }: CrownSettings): Bound {
+export function crown(settings: CrownSettings): Bound {
+  checkGiven('crown', settings)
+  const { cuts = 0, ...relaxation } = settings
   checkRounds('crown', 'cuts', cuts)
   return relaxationBound(
     'crown',
-    settings,
+    relaxation,
     async (refinement, labels, classes) => {
       await refinement.refine()
       if (cuts === 0) return refinement.margins(labels, 'input')
@@ -62,6 +65,7 @@ export function crown({ cuts = 0, ...settings }: CrownSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function crownIbp(settings: RelaxationSettings): Bound {
+  checkGiven('crownIbp', settings)
   return relaxationBound('crownIbp', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'input')
@@ -74,6 +78,7 @@ export function crownIbp(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
+  checkGiven('intervalPropagation', settings)
   return relaxationBound('intervalPropagation', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'last nonlinear outputs')
@@ -87,7 +92,8 @@ export function relaxationBound(
   boundMargins: (refinement: Refinement, labels: Int32Array, classes: number) => Promise<Float64Array>,
   recorded: Bound['settings'] = {},
 ): Bound {
-  const { norm, domain = 'intersect', rounding = 'covered', precision = 'float32' } = settings
+  const { norm, domain = 'intersect', rounding = 'covered', precision = 'float32', ...others } = settings
+  refuseUnknown(name, others)
   checkChoice(name, 'norm', norm, ['linf', 'l2', 'l1'])
   checkChoice(name, 'domain', domain, ['intersect', 'ignore'])
   checkChoice(name, 'rounding', rounding, ['covered', 'ignored'])

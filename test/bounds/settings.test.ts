@@ -8,7 +8,16 @@ function make(name: string, ...settings: unknown[]): () => unknown {
   return () => (factories[name] as (...settings: unknown[]) => unknown)(...settings)
 }
 
-const withNorm = ['lipschitz', 'linearExact', 'complete', 'exact']
+const withNorm = [
+  'crown',
+  'crownIbp',
+  'alphaCrown',
+  'intervalPropagation',
+  'lipschitz',
+  'linearExact',
+  'complete',
+  'exact',
+]
 const withoutSettings = ['taylor', 'publishedPeck']
 
 // With the default in place of what was meant, it would be another bound.

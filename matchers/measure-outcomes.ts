@@ -4,7 +4,7 @@ import type { Bound } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
 import type { BudgetRequest } from '../src/budget.js'
 import type { BaselineFinding } from '../src/checks/evidence.js'
-import { SettingsError } from '../src/errors.js'
+import { refuseEstimate } from '../src/checks/refuse-estimate.js'
 import type { Classifier } from '../src/model/classifier.js'
 import type { Samples } from '../src/sampling/samples.js'
 
@@ -29,11 +29,7 @@ export async function measureOutcomes(
       return method.kind === 'fixed-epsilon' ? 0 : (distance?.[method.norm] ?? Number.NaN)
     })
   }
-  if (!method.sound) {
-    throw new SettingsError(
-      `${method.name} with these settings is an estimate, and an estimate proves nothing. Use a sound bound.`,
-    )
-  }
+  refuseEstimate(method)
   return measured(await runBound(model, method, { ...samples, ...request }), ({ radius }) => radius)
 }
 

@@ -80,12 +80,13 @@ export async function checkBaseline(
   })
   const recalled = recallBaseline(testFile, file, { check, setting }, resampled)
 
-  const start = performance.now()
   const { samples: checked, seed = freshSeed() } = part.options(options)
   const checkedMethod = part.attack(method)
-  const { finding: measured, reason } = await analyse(() =>
-    measureOutcomes(model, checkedMethod, checked, { seed, budget }),
-  )
+  const {
+    finding: measured,
+    reason,
+    milliseconds,
+  } = await analyse(() => measureOutcomes(model, checkedMethod, checked, { seed, budget }))
   const seedOfAttack = 'run' in method ? { seed } : {}
   const asked = {
     kind: 'baseline',
@@ -96,7 +97,7 @@ export async function checkBaseline(
     baseline: { file, state: 'unused' },
     warnings: measured?.warnings ?? [],
     interrupted: measured?.interrupted ?? false,
-    milliseconds: performance.now() - start,
+    milliseconds,
   } as const
   if (!measured) return { ...asked, verdict: 'inconclusive', reason }
   const { name, sha256 } = model.description

@@ -68,8 +68,7 @@ export async function auditSuite(
   if (!noise.finding || noise.finding.eligible === 0) return [judged(noise, maxFoolingRatio)]
 
   const pgdAt = (radius: number) => watch(pgd({ norm, epsilon: radius }))
-  const start = performance.now()
-  const { finding: sweep } = await timed('pgd at four radii', () =>
+  const { finding: sweep, milliseconds: sweepTime } = await timed('pgd at four radii', () =>
     analyse(() =>
       epsilonSweep(model, pgdAt, {
         inputs: samples.inputs,
@@ -79,7 +78,6 @@ export async function auditSuite(
       }),
     ),
   )
-  const sweepTime = performance.now() - start
   const swept = sweep
     ? sweepEvidence(model, pgdAt, samples, sweep, {
         maxFoolingRatio: 1,

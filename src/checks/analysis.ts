@@ -1,20 +1,23 @@
 import { UnfooledError } from '../errors.js'
 import { couldNotRun } from './reasons.js'
 
-/** What an analysis found, or why it could not run. */
-export type Analysis<Finding> =
+/** What an analysis found, or why it could not run, and how long it took. */
+export type Analysis<Finding> = { readonly milliseconds: number } & (
   | { readonly finding: Finding; readonly reason?: undefined }
   | { readonly finding?: undefined; readonly reason: string }
+)
 
 /**
  * Runs an analysis. Errors that this package throws on purpose say that it could not run, which is a result;
  * others are defects and go on.
  */
 export async function analyse<Finding>(run: () => Promise<Finding>): Promise<Analysis<Finding>> {
+  const start = performance.now()
   try {
-    return { finding: await run() }
+    const finding = await run()
+    return { finding, milliseconds: performance.now() - start }
   } catch (error) {
-    if (error instanceof UnfooledError) return { reason: couldNotRun(error) }
-    throw error
+    if (!(error instanceof UnfooledError)) throw error
+    return { reason: couldNotRun(error), milliseconds: performance.now() - start }
   }
 }

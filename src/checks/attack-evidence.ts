@@ -4,8 +4,8 @@ import type { BudgetRequest } from '../budget.js'
 import type { Classifier } from '../model/classifier.js'
 import type { Samples } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
-import { type AttackEvidence, type AttackFinding, describeCheck } from './evidence.js'
-import { judgeAttack } from './judgement.js'
+import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
+import { judgeAttack, withVerdict } from './judgement.js'
 import { mostPictures, takePictures } from './pictures.js'
 import { amongClosestOfClass, closestOfEachClass } from './telling-samples.js'
 
@@ -21,8 +21,11 @@ export async function attackEvidence(
     budget,
   }: Pick<AttackEvidence, 'maxFoolingRatio' | 'confidence' | 'seed'> & { readonly budget: BudgetRequest | undefined },
 ): Promise<AttackEvidence> {
-  const start = performance.now()
-  const { finding: result, reason } = await analyse(() =>
+  const {
+    finding: result,
+    reason,
+    milliseconds,
+  } = await analyse(() =>
     runAttack(model, attack, {
       ...samples,
       seed,
@@ -32,7 +35,7 @@ export async function attackEvidence(
   )
   const finding = result && withPictures(summarize(result), result, model, samples)
   const evidence = {
-    kind: 'attack',
+    kind: 'attack' as const,
     ...describeCheck(model.description, samples),
     attack: describeAttack(attack),
     maxFoolingRatio,
@@ -41,15 +44,9 @@ export async function attackEvidence(
     finding,
     warnings: result?.warnings ?? [],
     interrupted: result?.interrupted ?? false,
-    milliseconds: performance.now() - start,
-  } as const
-  if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judgeAttack(finding, evidence) }
-}
-
-/** An attack as evidence keeps it. */
-export function describeAttack({ name, kind, norm, settings, epsilon }: Attack): AttackEvidence['attack'] {
-  return { name, kind, norm, settings, epsilon: typeof epsilon === 'object' ? Float64Array.from(epsilon) : epsilon }
+    milliseconds,
+  }
+  return withVerdict(evidence, reason, judgeAttack)
 }
 
 function summarize({ attack, samples, ...result }: AttackResult): AttackFinding {

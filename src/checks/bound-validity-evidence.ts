@@ -7,8 +7,8 @@ import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../budg
 import type { Classifier } from '../model/classifier.js'
 import { type Samples, takePart } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
-import { type BoundValidityEvidence, type BoundValidityFinding, describeCheck } from './evidence.js'
-import { judgeBoundValidity } from './judgement.js'
+import { type BoundValidityEvidence, type BoundValidityFinding, describeBound, describeCheck } from './evidence.js'
+import { judgeBoundValidity, withVerdict } from './judgement.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
 
 /** How violations are looked for. */
@@ -31,22 +31,20 @@ export async function boundValidityEvidence(
   samples: Samples,
   settings: RefutationSettings,
 ): Promise<BoundValidityEvidence> {
-  const start = performance.now()
   const search = new RefutationSearch(model, samples, bound, settings)
-  const { finding, reason } = await analyse(() => search.run())
+  const { finding, reason, milliseconds } = await analyse(() => search.run())
   const evidence = {
-    kind: 'bound-validity',
+    kind: 'bound-validity' as const,
     ...describeCheck(model.description, samples),
-    bound: { name: bound.name, norm: bound.norm, sound: bound.sound, settings: bound.settings },
+    bound: describeBound(bound),
     attacks: search.attacks.map(({ name, norm, settings }) => ({ name, norm, settings })),
     seed: settings.seed,
     finding,
     warnings: [...search.warnings],
     interrupted: search.interrupted,
-    milliseconds: performance.now() - start,
-  } as const
-  if (!finding) return { ...evidence, verdict: 'inconclusive', reason }
-  return { ...evidence, ...judgeBoundValidity(finding, evidence) }
+    milliseconds,
+  }
+  return withVerdict(evidence, reason, judgeBoundValidity)
 }
 
 /** One search for violations; what it has seen outlives a failure of one of its steps. */

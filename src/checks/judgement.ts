@@ -23,6 +23,16 @@ export interface Judgement {
   readonly reason?: string
 }
 
+/** Evidence with its verdict. Without a finding it is inconclusive, for the reason that the analysis gives. */
+export function withVerdict<Finding, Check extends { readonly finding: Finding | undefined }>(
+  evidence: Check,
+  reason: string | undefined,
+  judge: (finding: Finding, evidence: Check) => Judgement,
+): Check & Judgement {
+  const { finding } = evidence
+  return { ...evidence, ...(finding === undefined ? { verdict: 'inconclusive', reason } : judge(finding, evidence)) }
+}
+
 export function judgeAttack(
   finding: AttackFinding,
   check: Pick<AttackEvidence, 'maxFoolingRatio' | 'confidence' | 'interrupted' | 'milliseconds'>,

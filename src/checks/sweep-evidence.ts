@@ -4,8 +4,7 @@ import type { Classifier } from '../model/classifier.js'
 import type { Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
-import { describeAttack } from './attack-evidence.js'
-import { type AttackEvidence, type AttackFinding, describeCheck } from './evidence.js'
+import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
 import { judgeAttack } from './judgement.js'
 
 /**

@@ -44,6 +44,11 @@ export interface AttackCandidates {
   readonly vanishedGradients?: Uint8Array
   /** Of an attack that goes by scores: 1 for each sample whose scores were the same wherever it looked. Default: none. */
   readonly flatScores?: Uint8Array
+  /**
+   * Of an attack that proves that no adversarial example is closer: for each sample why it could not, where more time would
+   * not help. Default: it proves nothing.
+   */
+  readonly unproved?: readonly (string | undefined)[]
   /** Of an attack that consists of others: the name of the one that each candidate is from. Default: none. */
   readonly foundBy?: readonly (string | undefined)[]
   /** Whether the attack ended before its settings were exhausted because the budget was. */
@@ -128,6 +133,8 @@ export interface AttackResult {
   readonly forwardQueries: number
   /** The budget ended the attack early: unfooled samples might be fooled by the rest of it. */
   readonly interrupted: boolean
+  /** Samples of which an attack that proves that nothing is closer could not, for another reason than the budget. */
+  readonly unproved: number
   readonly warnings: readonly string[]
   readonly seed: number
   readonly milliseconds: number

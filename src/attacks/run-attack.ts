@@ -58,6 +58,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   }
   let interrupted = false
   let [vanished, flat, standingAnywhere] = [0, 0, 0]
+  const unproved: string[] = []
   // Subsets of the features are less than the domain.
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
@@ -85,8 +86,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     const outcomes = await recheck(method, context, candidates)
     if (candidates.interrupted) interrupted = true
     else progress[index](1, outcomes.filter(({ fooled }) => fooled).length)
-    const { vanishedGradients, flatScores } = candidates
-    return { part, epsilons: context.epsilons, vanishedGradients, flatScores, outcomes }
+    return { ...candidates, part, epsilons: context.epsilons, outcomes }
   }
   for await (const attackedPart of overlap(parts, attackPart)) {
     attackedPart?.outcomes.forEach((outcome, row) => {
@@ -94,6 +94,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       const attacked = { ...samples[sample], ...outcome }
       const isKept = !outcome.fooled || (request.keepExample?.(attacked) ?? true)
       samples[sample] = isKept ? attacked : { ...attacked, adversarial: undefined }
+      const obstacle = attackedPart.unproved?.[row]
+      if (obstacle !== undefined) unproved.push(obstacle)
       if (outcome.fooled) return
       if (outcome.gradientQueries > 0 && attackedPart.vanishedGradients?.[row]) vanished++
       if (attackedPart.flatScores?.[row]) flat++
@@ -116,6 +118,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     gradientQueries: samples.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
     forwardQueries: samples.reduce((sum, { forwardQueries }) => sum + forwardQueries, 0),
     interrupted,
+    unproved: unproved.length,
     warnings: [
       ...model.description.warnings,
       ...attackWarnings({
@@ -129,6 +132,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         flat,
         standingAnywhere,
         interrupted,
+        unproved,
       }),
     ],
     seed,

@@ -16,6 +16,8 @@ export interface AttackFindings {
   /** Samples not fooled although their ball holds the whole domain. */
   readonly standingAnywhere: number
   readonly interrupted: boolean
+  /** Why samples are left of which the attack promises a proof, one for each. */
+  readonly unproved: readonly string[]
 }
 
 /** All of them; docs/warnings.md has a section on each. */
@@ -27,6 +29,7 @@ export const attackWarningRules = {
   noiseSuffices,
   standingAnywhere,
   interrupted,
+  unproved,
 }
 
 /** Signs that a result says less about the model than it seems to: what was seen, what it means, what to do. */
@@ -81,6 +84,11 @@ function standingAnywhere({
 function interrupted(findings: AttackFindings): string | undefined {
   if (!findings.interrupted) return undefined
   return 'The time budget ended the attack early: samples that were not fooled might be by the rest of it. Allow more time, or attack fewer samples or with fewer steps.'
+}
+
+function unproved({ unproved: reasons, eligible }: AttackFindings): string | undefined {
+  if (reasons.length === 0) return undefined
+  return `The attack could not prove for ${reasons.length} of ${eligible} eligible samples that nothing closer is classified otherwise than what it found: ${[...new Set(reasons)].join('; ')}. More time does not help: there the distance is known to lie between the radius of alphaCrown and what was found.`
 }
 
 /** A remedy for attacks that have the setting and do not use it yet. */

@@ -58,6 +58,7 @@ function summarize({ attack, samples, ...result }: AttackResult): AttackFinding 
     robustAccuracy: result.robustAccuracy,
     medianDistance: result.medianDistance,
     gradientQueries: result.gradientQueries,
+    ...(result.unproved > 0 && { unproved: result.unproved }),
     perSample: {
       eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
       labels: Int32Array.from(samples, (sample) => sample.label),

@@ -79,6 +79,8 @@ export interface AttackFinding {
   readonly robustAccuracy: number
   readonly medianDistance: number
   readonly gradientQueries: number
+  /** Of an attack that proves that nothing is closer: samples of which it could not, however much time it has. */
+  readonly unproved?: number
   readonly perSample: {
     readonly eligible: Uint8Array
     readonly labels: Int32Array

@@ -46,6 +46,7 @@ export function judgeAttack(
   // Going on can only fool more samples, so an interrupted attack that has fooled too many has decided.
   if (ratio.low > check.maxFoolingRatio) return { verdict: 'fooled' }
   if (check.interrupted) return { verdict: 'inconclusive', reason: reasons.attackInterrupted(finding, check) }
+  if (finding.unproved) return { verdict: 'inconclusive', reason: reasons.attackUnproved(finding) }
   if (ratio.high <= check.maxFoolingRatio) return { verdict: 'resists' }
   return {
     verdict: 'inconclusive',

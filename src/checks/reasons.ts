@@ -36,6 +36,11 @@ export function attackInterrupted(
   return `The time was up after ${formatDuration(milliseconds)}, with ${fooled} of ${formatCount(eligible, 'sample')} fooled: the rest of the attack might have fooled more${limit}.`
 }
 
+export function attackUnproved({ fooled, eligible, unproved }: AttackFinding): string {
+  // Why is in the attack's own warning.
+  return `The attack proves what is closest, and could not for ${unproved} of ${formatCount(eligible, 'sample')}, with ${fooled} fooled: there may be adversarial examples that it did not find.`
+}
+
 export function tooFewSamples(
   { fooled, eligible }: AttackFinding,
   { low, high }: Interval,

@@ -21,6 +21,7 @@ export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackF
   const eligible = ones(perSample.eligible)
   const fooled = ones(perSample.fooled)
   const correct = agreeing(labels, predictions)
+  const unproved = findings.reduce((sum, finding) => sum + (finding.unproved ?? 0), 0)
   return {
     eligible,
     fooled,
@@ -29,6 +30,7 @@ export function mergeAttackFindings(findings: readonly AttackFinding[]): AttackF
     robustAccuracy: (correct - fooled) / labels.length,
     medianDistance: median(Array.from(distances).filter((_, sample) => perSample.fooled[sample] === 1)),
     gradientQueries: findings.reduce((sum, { gradientQueries }) => sum + gradientQueries, 0),
+    ...(unproved > 0 && { unproved }),
     pictures: mergePictures(findings, closestOfEachClass(perSample)),
     perSample,
   }

@@ -7,7 +7,7 @@ import { nodeLabel } from '../graph/graph.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
-import type { DistanceInterval } from './distance-interval.js'
+import { type DistanceInterval, obstacles } from './distance-interval.js'
 import { DistanceSearch } from './distance-search.js'
 import { logitsInFloat64, marginFunctions } from './margin-functions.js'
 import { programDistances } from './program-distance.js'
@@ -87,9 +87,11 @@ export async function exactDistances(context: AttackContext, norm: Norm): Promis
     open = open.filter((sample) => searches[sample].isOpen)
     context.progress(1 - open.length / searches.length)
   }
-  return searches.map(({ lower, upper, nearest, boxes, isProved }, sample) => {
+  return searches.map(({ lower, upper, nearest, boxes, isOpen, isProved }, sample) => {
     const start = rowOf(adversarial, size, sample)
-    return { lower, upper, nearest, proved: isProved, boxes, start, gradientQueries: gradientQueries[sample] }
+    const obstacle = isOpen || isProved ? undefined : obstacles.rounding
+    const known = { lower, upper, nearest, proved: isProved, obstacle, boxes }
+    return { ...known, start, gradientQueries: gradientQueries[sample] }
   })
 }
 

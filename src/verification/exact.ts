@@ -25,7 +25,7 @@ const overshoots = range(18).map((power) => 2 ** (power - 24))
  * The distance to the nearest input of the domain that is classified otherwise, by branch and bound (see {@link
  * exactDistances}), as an attack and as a bound: `attack(model, exact({ norm }), …)` finds the nearest adversarial
  * example, `bound(model, exact({ norm }), …)` tells the radius below which there is none. Where the attack is not
- * interrupted (which the bound alone does not tell), both are the distance: to 1e-9 of it in exact arithmetic, and as
+ * interrupted and leaves nothing unproved (which the bound alone does not tell), both are the distance: to 1e-9 of it in exact arithmetic, and as
  * near as float32 inputs come to it. For models of at most 16 features, and to 1e-6 for units (Relu, LeakyRelu, PRelu)
  * behind any number of them, as long as no more than some hundred can switch within reach; the yardstick for other
  * attacks and bounds. Computed in float64 and not corrected for the rounding of the deployed model, so the bound is an
@@ -50,7 +50,8 @@ export function exact(settings: ExactSettings): Attack & Bound {
         adversarial: await reachable(context, intervals),
         steps: Int32Array.from(intervals, ({ boxes }) => boxes),
         gradientQueries: Int32Array.from(intervals, ({ gradientQueries }) => gradientQueries),
-        interrupted: intervals.some(({ proved }) => !proved),
+        unproved: intervals.map(({ obstacle }) => obstacle),
+        interrupted: intervals.some(({ proved, obstacle }) => !proved && obstacle === undefined),
       }
     },
     async radii(context) {

@@ -3,7 +3,7 @@ import { fmn } from '../attacks/minimal-distance/fmn.js'
 import { Refinement } from '../bounds/refinement.js'
 import { range } from '../sampling/rows.js'
 import { BallProgram, type PartView, type Sides } from './ball-program.js'
-import type { DistanceInterval } from './distance-interval.js'
+import { type DistanceInterval, type Obstacle, obstacles } from './distance-interval.js'
 import { type NearestPoint, nearestByAttack, propose } from './nearest-point.js'
 import { openOf, openUnitsOf } from './open-units.js'
 import { unitInputs } from './unit-parts.js'
@@ -68,6 +68,7 @@ class Search {
   /** No adversarial input is nearer. */
   #lower = 0
   #parts = 0
+  #obstacle: Obstacle | undefined
 
   constructor(context: AttackContext, norm: 'linf' | 'l1', nearest: NearestPoint, label: number) {
     this.#context = context
@@ -81,7 +82,7 @@ class Search {
     const proved = this.#lower >= limit
     const upper = point ? reach : Number.POSITIVE_INFINITY
     const lower = proved && !point ? upper : Math.min(this.#lower, upper)
-    return { lower, upper, nearest: point, proved, boxes: this.#parts }
+    return { lower, upper, nearest: point, proved, obstacle: this.#obstacle, boxes: this.#parts }
   }
 
   /** Until the distance is known, the budget ends, or there is no ball with few enough open units. */
@@ -90,15 +91,19 @@ class Search {
     const { sample, room } = this.#nearest
     while (this.#lower < this.#nearest.limit) {
       const ball = await this.#nextBall()
-      if (!ball) return
+      if (!ball) return this.#giveUp(obstacles.openUnits)
       const open = await openUnitsOf(model, ball.bounds, sample, this.#label)
       const program = new BallProgram(this.#norm, open, room, this.#context.budget)
       const before = this.#nearest.reach
       const lower = await this.#explore(program, ball.radius)
       // A point that could not be told apart would be found again.
-      if (!(lower > this.#lower || this.#nearest.reach < before)) return
+      if (!(lower > this.#lower || this.#nearest.reach < before)) return this.#giveUp(obstacles.rounding)
       this.#lower = Math.max(lower, this.#lower)
     }
+  }
+
+  #giveUp(obstacle: Obstacle): void {
+    if (!this.#context.budget.exhausted) this.#obstacle = obstacle
   }
 
   /** A ball larger than what is known to hold no adversarial point; undefined where too many units are open, or the budget ended. */

@@ -5,7 +5,7 @@ import { Refinement } from '../bounds/refinement.js'
 import type { TypedGraph } from '../graph/graph.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
 import { closestInPolyhedron } from '../solvers/closest-in-polyhedron.js'
-import type { DistanceInterval } from './distance-interval.js'
+import { type DistanceInterval, obstacles } from './distance-interval.js'
 import { type NearestPoint, nearestByAttack, propose } from './nearest-point.js'
 import {
   BoundedParts,
@@ -75,7 +75,9 @@ class Search {
     const { point, reach } = this.nearest
     const upper = point ? reach : Number.POSITIVE_INFINITY
     const lower = this.open.reduce((least, { distance }) => Math.min(least, distance), Math.min(this.aside, upper))
-    return { lower, upper, nearest: point, proved: !this.#matters(lower), boxes: this.parts }
+    const proved = !this.#matters(lower)
+    const obstacle = proved || this.isOpen ? undefined : obstacles.rounding
+    return { lower, upper, nearest: point, proved, obstacle, boxes: this.parts }
   }
 
   /** The parts that reach nearest; those that do not matter are dropped. */

@@ -11,6 +11,7 @@ const findings = {
   flat: 0,
   standingAnywhere: 1,
   interrupted: false,
+  unproved: [],
 }
 
 test.each([

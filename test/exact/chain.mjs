@@ -43,7 +43,7 @@ export async function chainOf({ network, data, norm, seed, budget, includes }, t
   try {
     const exact = await tools.bound(model, tools.exact({ norm }), { inputs, budget })
     const reached = await tools.attack(model, tools.exact({ norm }), { inputs, seed, budget })
-    const decided = !exact.interrupted && !reached.interrupted
+    const decided = !exact.interrupted && !reached.interrupted && reached.unproved === 0
     const labels = exact.samples.map(({ label }) => label)
     const lower = exact.samples.map(({ radius }) => radius)
     const found = reached.samples.map(({ distance }) => distance?.[norm] ?? Number.POSITIVE_INFINITY)

@@ -136,6 +136,11 @@ test('says that it does not know where too many units may switch nearby', async 
   const inputs = { data: new Float32Array(17), shape: [1, 17] }
   const [{ radius }] = (await bound(model, exact({ norm: 'linf' }), { inputs })).samples
   expect(radius).toBe(0)
-  expect((await attack(model, exact({ norm: 'linf' }), { inputs, seed })).interrupted).toBe(true)
+  const result = await attack(model, exact({ norm: 'linf' }), { inputs, seed })
+  expect(result).toMatchObject({ unproved: 1, interrupted: false })
+  expect(result.warnings).toEqual([expect.stringContaining('more units (Relu, …) may switch within reach')])
+  const inNoTime = await attack(model, exact({ norm: 'linf' }), { inputs, seed, budget: 0 })
+  expect(inNoTime).toMatchObject({ unproved: 0, interrupted: true })
+  expect(inNoTime.warnings).toEqual([expect.stringContaining('The time budget ended the attack early')])
   await model.close()
 })

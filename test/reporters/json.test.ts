@@ -37,6 +37,7 @@ test('is what its schema says, with every kind of evidence and every property', 
   const everything = [
     attackEvidence({ confidence: 0.95 }, { epsilon: Float64Array.of(0.1, 0.2, 0.1, 0.1), norm: 'l1.5' }),
     attackEvidence({ assertion: undefined }, { kind: 'minimal-distance', epsilon: undefined }),
+    attackEvidence({ finding: { ...attackEvidence().finding!, unproved: 1 } }, { name: 'exact' }),
     hostileEvidence(),
     inconclusiveEvidence(),
     regressionEvidence(),

@@ -19,24 +19,25 @@ export function budgetSettings(request: BudgetRequest = {}): BudgetSettings {
   throw new SettingsError(`A budget is a number of milliseconds of at least 0; it is ${milliseconds}.`)
 }
 
-/** Keeps the time of one check. */
-export class Budget {
-  readonly #deadline: number
-  readonly #signal: AbortSignal | undefined
-
-  constructor(request?: BudgetRequest) {
-    const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(request)
-    this.#deadline = performance.now() + milliseconds
-    this.#signal = signal
-  }
-
-  get exhausted(): boolean {
-    return this.#signal?.aborted === true || performance.now() >= this.#deadline
-  }
-
+/** The time of one check. An interface: where both builds of this package are used, their types have to fit each other. */
+export interface Budget {
+  readonly exhausted: boolean
   /** To be awaited between steps: lets timers and cancellation through. Says whether to go on. */
-  async next(): Promise<boolean> {
-    await setImmediate()
-    return !this.exhausted
+  next(): Promise<boolean>
+}
+
+/** Starts the time of one check. */
+export function startBudget(request?: BudgetRequest): Budget {
+  const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(request)
+  const deadline = performance.now() + milliseconds
+  const isSpent = () => signal?.aborted === true || performance.now() >= deadline
+  return {
+    get exhausted() {
+      return isSpent()
+    },
+    async next() {
+      await setImmediate()
+      return !isSpent()
+    },
   }
 }

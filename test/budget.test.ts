@@ -1,25 +1,25 @@
 import { expect, test } from 'vitest'
-import { Budget } from '../src/budget.js'
+import { startBudget } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 
 test('without limits there is always time', async () => {
-  expect(await new Budget().next()).toBe(true)
+  expect(await startBudget().next()).toBe(true)
 })
 
 test.each([0, { milliseconds: 0 }])('a budget of %o is exhausted at once', async (request) => {
-  const budget = new Budget(request)
+  const budget = startBudget(request)
   expect(budget.exhausted).toBe(true)
   expect(await budget.next()).toBe(false)
 })
 
 test('a signal ends it', () => {
   const controller = new AbortController()
-  const budget = new Budget({ signal: controller.signal })
+  const budget = startBudget({ signal: controller.signal })
   expect(budget.exhausted).toBe(false)
   controller.abort()
   expect(budget.exhausted).toBe(true)
 })
 
 test.each([Number.NaN, -1, { milliseconds: '10' as never }])('%o is refused', (request) => {
-  expect(() => new Budget(request)).toThrow(SettingsError)
+  expect(() => startBudget(request)).toThrow(SettingsError)
 })

@@ -1,4 +1,4 @@
-import { Budget } from '../budget.js'
+import { startBudget } from '../budget.js'
 import { overlap } from '../engine/overlap.js'
 import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
@@ -29,7 +29,7 @@ import { attackWarnings } from './warnings.js'
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
   const { inputs, seed = freshSeed(), onProgress } = requireRequest(model, method, request)
-  const budget = new Budget(request.budget)
+  const budget = startBudget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const positions = positionsOf(request)

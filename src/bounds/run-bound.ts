@@ -1,4 +1,4 @@
-import { Budget } from '../budget.js'
+import { startBudget } from '../budget.js'
 import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
@@ -24,7 +24,7 @@ import { RadiusSearch } from './radius-search.js'
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
   const started = performance.now()
   const { inputs, onProgress } = request
-  const budget = new Budget(request.budget)
+  const budget = startBudget(request.budget)
   checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
@@ -89,7 +89,7 @@ export async function marginBounds(
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
   if (method.sound) await checkWhatIsAssumed(model)
-  return method.margins({ model, inputs, labels, budget: new Budget(request.budget) }, epsilon).catch((error) => {
+  return method.margins({ model, inputs, labels, budget: startBudget(request.budget) }, epsilon).catch((error) => {
     throw orNoGraph(error, model, method)
   })
 }

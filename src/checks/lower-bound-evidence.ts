@@ -1,6 +1,6 @@
 import type { Bound } from '../bounds/bound.js'
 import { marginBounds } from '../bounds/run-bound.js'
-import { Budget, type BudgetRequest } from '../budget.js'
+import { type BudgetRequest, startBudget } from '../budget.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
@@ -59,7 +59,7 @@ async function certify(
   request: BudgetRequest | undefined,
 ): Promise<Certification> {
   refuseEstimate(bound)
-  const budget = new Budget(request)
+  const budget = startBudget(request)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const predictions = await predictClasses(model, inputs)

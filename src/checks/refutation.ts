@@ -1,6 +1,6 @@
 import type { Attack } from '../attacks/attack.js'
 import { attack as runAttack } from '../attacks/run-attack.js'
-import { Budget, type BudgetSettings } from '../budget.js'
+import { type BudgetSettings, startBudget } from '../budget.js'
 import { SettingsError } from '../errors.js'
 import { distance, type Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
@@ -89,7 +89,7 @@ export async function refuteAtRandom(
 ): Promise<RandomRefutation> {
   const fastCheck = await loadFastCheck()
   const { runs, seed, path } = settings
-  const budget = new Budget(settings.budget)
+  const budget = startBudget(settings.budget)
   const features = inputs.data.length / labels.length
   let violation: Violation | undefined
   let tried = 0

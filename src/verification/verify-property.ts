@@ -1,6 +1,6 @@
 import { checkDevice } from '../bounds/check-device.js'
 import { checkWhatIsAssumed } from '../bounds/check-what-is-assumed.js'
-import { Budget, type BudgetRequest } from '../budget.js'
+import { type BudgetRequest, startBudget } from '../budget.js'
 import { NoGraphError } from '../errors.js'
 import { roundToward } from '../geometry/float32.js'
 import { elementCount } from '../graph/graph.js'
@@ -58,7 +58,7 @@ export async function verifyProperty(
   { seed = freshSeed(), budget: request }: VerificationRequest = {},
 ): Promise<VerificationResult> {
   const started = performance.now()
-  const budget = new Budget(request)
+  const budget = startBudget(request)
   checkDevice(model)
   await checkWhatIsAssumed(model)
   const reason = reasonForOpacity(model.graph)

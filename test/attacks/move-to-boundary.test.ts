@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import type { AttackContext } from '../../src/attacks/attack.js'
 import { moveToBoundary } from '../../src/attacks/iteration/move-to-boundary.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { randomSources } from '../../src/sampling/random.js'
@@ -22,7 +22,7 @@ async function context(changed: Partial<AttackContext> = {}): Promise<AttackCont
     labels: Int32Array.of(0, 0),
     targets: undefined,
     random: randomSources(seed, [0, 1]),
-    budget: new Budget(),
+    budget: startBudget(),
     otherSamples: () => Promise.reject(new Error('not asked for')),
     progress: () => {},
     ...changed,
@@ -60,7 +60,7 @@ test('samples that are not fooled stay, and an exhausted budget changes nothing'
   await moveToBoundary(given, adversarial, [1], 2 ** -4, new Int32Array(2))
   expect(adversarial[0]).toBe(4)
   expect(adversarial[1]).toBeLessThan(3)
-  const late = { ...given, budget: new Budget(0) }
+  const late = { ...given, budget: startBudget(0) }
   const before = Float32Array.from(adversarial)
   expect(await moveToBoundary(late, adversarial, [0, 1], 2 ** -4, new Int32Array(2))).toBe(false)
   expect(adversarial).toEqual(before)

@@ -3,7 +3,7 @@ import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { linearExact } from '../../src/bounds/linear-exact.js'
 import { Refinement } from '../../src/bounds/refinement.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { float } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -65,7 +65,7 @@ test.each(['linf', 'l2'] as const)('%s: units that are on cancel in the bounds o
     { weights: [[1], [0]] },
   )
   const settings = { norm, domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
-  const refinement = Refinement.around(model, at(1), [0.25], settings, new Budget(undefined))
+  const refinement = Refinement.around(model, at(1), [0.25], settings, startBudget(undefined))
   await refinement.refine()
   const [, next] = nonlinearInputs(model.graph)
   const { lower, upper } = refinement.bounds.get(next)!

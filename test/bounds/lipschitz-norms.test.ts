@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { convolutionNorm } from '../../src/bounds/lipschitz/convolution-norm.js'
 import { linearNodes, linearNorms } from '../../src/bounds/lipschitz/linear-norms.js'
 import { spectralNorms } from '../../src/bounds/lipschitz/spectral-norm.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { type AttributeValue, GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -31,7 +31,7 @@ async function linearModel(featureShape: readonly number[], random: RandomSource
 /** Norm of the first linear node, and those of the matrix of the whole model. */
 async function normsOf(model: Classifier, norm: 'linf' | 'l2' | 'l1') {
   const matrix = await matrixOf(model)
-  const [[left, right]] = [...(await linearNorms(model, norm, new Budget()))!.values()]
+  const [[left, right]] = [...(await linearNorms(model, norm, startBudget()))!.values()]
   const rows = (values: number[][]) =>
     Math.max(...values.map((row) => row.reduce((sum, value) => sum + Math.abs(value), 0)))
   const columns = () => rows(range(matrix[0].length).map((at) => matrix.map((row) => row[at])))
@@ -76,7 +76,7 @@ describe.each(convolutions)('convolution with %s', (name, featureShape, outputs,
     const [node] = linearNodes(model.graph)
     const context = ruleContext(model.graph, new GraphBuilder(18))
     const weights = model.graph.constants.get(node.inputs[1])!
-    const circular = await convolutionNorm(model, describeConvolution(node, context), weights, new Budget())
+    const circular = await convolutionNorm(model, describeConvolution(node, context), weights, startBudget())
     expect(circular).toBeGreaterThanOrEqual(truth * (1 - 1e-6))
     if (!isTiny) expect(circular).toBeLessThanOrEqual(1.25 * truth)
     for (const norm of ['linf', 'l1'] as const) {
@@ -103,7 +103,7 @@ test('a convolution with too many channels for the circular grid has a coarser b
   }
   const convolution = { geometry, inputChannels: channels, outputChannels: channels, group: 1 }
   const tensor = { type: 'float32', shape: [channels, channels, 3, 3], data: weights } as const
-  const norm = await convolutionNorm(model, convolution, tensor, new Budget())
+  const norm = await convolutionNorm(model, convolution, tensor, startBudget())
   expect(norm).toBeGreaterThanOrEqual(4)
   expect(norm).toBeLessThan(3 * 4 * 1.01)
   await model.close()

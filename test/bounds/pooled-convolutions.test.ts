@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest'
 import { lipschitz } from '../../src/bounds/lipschitz/lipschitz.js'
 import { pooledConvolutions } from '../../src/bounds/lipschitz/pooled-convolutions.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import type { AttributeValue } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -34,7 +34,7 @@ function poolModel(
 
 /** Of the only pool; undefined where it has no constant. */
 async function constantOf(model: Awaited<ReturnType<typeof loadModel>>): Promise<number | undefined> {
-  const [pooled] = [...(await pooledConvolutions(model, new Budget()))!.values()]
+  const [pooled] = [...(await pooledConvolutions(model, startBudget()))!.values()]
   return pooled?.norm
 }
 

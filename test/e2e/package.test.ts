@@ -93,12 +93,27 @@ const checks = `
 const fromVitest = `import 'unfooled/vitest'\nimport { expect, test } from 'vitest'`
 const fromJest = `import 'unfooled/jest'\nimport { expect, test } from '@jest/globals'`
 const globalJest = `import 'unfooled/jest'`
+const onlyVitest = `import { expect, test } from 'vitest'`
+// TypeScript takes those of the CommonJS build, whichever build the tests import.
+const typesOfVitest = ['node', 'unfooled/vitest']
 
 test.each([
   ['Vitest, in a package of type module', { type: 'module', module: 'nodenext', imports: fromVitest, types: ['node'] }],
   ['Vitest, in one of type commonjs', { type: 'commonjs', module: 'preserve', imports: fromVitest, types: ['node'] }],
   ['Jest, in a package of type module', { type: 'module', module: 'nodenext', imports: fromJest, types: ['node'] }],
   ['Jest, in one of type commonjs', { type: 'commonjs', module: 'nodenext', imports: fromJest, types: ['node'] }],
+  [
+    'Vitest, with types that the configuration names',
+    { type: 'module', module: 'nodenext', imports: onlyVitest, types: typesOfVitest },
+  ],
+  [
+    'Vitest, the same with a bundler',
+    { type: 'module', module: 'preserve', imports: onlyVitest, types: typesOfVitest },
+  ],
+  [
+    'Jest, with types that the configuration names',
+    { type: 'module', module: 'nodenext', imports: '', types: ['node', 'jest', 'unfooled/jest'] },
+  ],
   ['Jest with global types', { type: 'commonjs', module: 'nodenext', imports: globalJest, types: ['node', 'jest'] }],
 ])('matchers are typed in %s', async (_, { type, module, imports, types }) => {
   const project = linkedProject({

@@ -3,7 +3,7 @@ import { attack } from '../../src/attacks/run-attack.js'
 import { alphaCrown } from '../../src/bounds/alpha-crown.js'
 import type { Bound } from '../../src/bounds/bound.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { layerValues } from '../../src/properties/evaluate-network.js'
@@ -34,7 +34,7 @@ describe.each(['linf', 'l2', 'l1'] as const)('%s', (norm) => {
         model,
         inputs,
         labels,
-        budget: new Budget(undefined),
+        budget: startBudget(undefined),
         epsilons: undefined,
         targets: undefined,
         random: randomSources(seed, [0]),

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { Budget } from '../../dist/esm/src/budget.js'
+import { startBudget } from '../../dist/esm/src/budget.js'
 import * as unfooled from '../../dist/esm/src/index.js'
 import { networks, validLowerBounds } from '../../dist/esm/src/properties/index.js'
 import { attackList } from '../attack-list.mjs'
@@ -41,7 +41,7 @@ function beyondCrown(complete) {
       const { inputs, model } = context
       const { samples } = await unfooled.bound(model, unfooled.crown({ norm: complete.norm }), { inputs })
       const asked = Float64Array.from(samples, ({ radius }, sample) => factors[sample % factors.length] * radius)
-      const budget = new Budget(secondsPerQuestion * 1000)
+      const budget = startBudget(secondsPerQuestion * 1000)
       const margins = await complete.margins({ ...context, budget }, asked)
       return asked.map((radius, sample) => {
         const own = margins.subarray(sample * model.classes, (sample + 1) * model.classes)

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
 import { Refinement } from '../../src/bounds/refinement.js'
-import { Budget } from '../../src/budget.js'
+import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
 import { displacementToHyperplane } from '../../src/geometry/hyperplane.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -45,7 +45,7 @@ async function programOf(norm: 'linf' | 'l1', radius: number) {
   const data = Float32Array.from({ length: 16 }, () => 1.8 * random.uniform() - 0.9)
   const inputs = { data, shape: [1, ...model.featureShape] }
   const settings = { norm, domain: 'intersect', rounding: 'ignored', precision: 'float64' } as const
-  const budget = new Budget()
+  const budget = startBudget()
   const refinement = Refinement.around(model, inputs, [radius], settings, budget)
   await refinement.refine()
   const sample = Float64Array.from(data)

@@ -30,8 +30,7 @@ export interface LoopOutcome {
 }
 
 /** Candidates that a loop improves on, with everything counted. */
-export type LoopCandidates = AttackCandidates &
-  Required<Pick<AttackCandidates, 'forwardQueries' | 'vanishedGradients'>>
+export type LoopCandidates = AttackCandidates & Required<Pick<AttackCandidates, 'forwardQueries' | 'vanishedGradients'>>
 
 // After each period of so many steps it is asked whether samples repeat themselves.
 const period = 10

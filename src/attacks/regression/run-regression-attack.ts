@@ -1,4 +1,4 @@
-import { Budget } from '../../budget.js'
+import { startBudget } from '../../budget.js'
 import { ModelError, SampleError } from '../../errors.js'
 import { allFinite } from '../../geometry/float32.js'
 import { distance } from '../../geometry/norm.js'
@@ -37,7 +37,7 @@ export async function attackRegressor(
 ): Promise<RegressionAttackResult> {
   const started = performance.now()
   const { inputs, loss, seed = freshSeed(), onProgress } = request
-  const budget = new Budget(request.budget)
+  const budget = startBudget(request.budget)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const positions = positionsOf(request)

@@ -63,7 +63,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
   const progress = sharedProgress(parts.length, onProgress)
-  const attackPart = async (part: readonly number[], index: number) => {
+  const runPart = async (part: readonly number[], index: number) => {
     // Without time, all that is left stands.
     if (interrupted) return undefined
     const context: AttackContext = {
@@ -83,12 +83,18 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     const candidates = await method.run(context).catch((error) => {
       throw orMissing(error, model, method)
     })
-    const outcomes = await recheck(method, context, candidates)
     if (candidates.interrupted) interrupted = true
-    else progress[index](1, outcomes.filter(({ fooled }) => fooled).length)
+    return { part, context, candidates, report: progress[index] }
+  }
+  const recheckPart = async (run: Awaited<ReturnType<typeof runPart>>) => {
+    if (!run) return undefined
+    const { part, context, candidates, report } = run
+    const outcomes = await recheck(method, context, candidates)
+    if (!candidates.interrupted) report(1, outcomes.filter(({ fooled }) => fooled).length)
     return { ...candidates, part, epsilons: context.epsilons, outcomes }
   }
-  for await (const attackedPart of overlap(parts, attackPart)) {
+  // The next part is prepared before the last one is checked: the graph that runs meanwhile is that of another.
+  for await (const attackedPart of overlap(overlap(parts, runPart), recheckPart)) {
     attackedPart?.outcomes.forEach((outcome, row) => {
       const sample = attackedPart.part[row]
       const attacked = { ...samples[sample], ...outcome }

@@ -32,41 +32,27 @@ export class DeviceLoop implements Pick<Session, 'run' | 'release'> {
   }
 
   async run(feeds: Feeds): Promise<Results> {
-    const { start, sessions, outer } = this.#parts
+    const { sessions, inputs } = this.#parts
     const [trips, , ...initial] = this.#loop.inputs
     const [body] = bodiesOf(this.#loop)
     const [iteration, goOn, ...carried] = body.inputs.map(({ name }) => name)
     const [goesOn, ...next] = body.outputs.map(({ name }) => name)
-    const used = Object.fromEntries(start.inputs.map((name) => [name, feeds[name]]))
-    const values = { ...feeds, ...(await start.session.run(used)) }
-    const results = await engine.iterate(sessions, {
-      feeds: Object.fromEntries([
-        ...outer.map((name) => [name, values[name]]),
-        ...carried.map((name, index) => [name, values[initial[index]]]),
-      ]),
-      trips: Number(values[trips].data[0]),
-      iteration,
-      goOn,
-      goesOn,
-      carried,
-      next,
-    })
+    const used = Object.fromEntries(inputs.map((name) => [name, feeds[name]]))
+    const names = { trips, initial, iteration, goOn, goesOn, carried, next }
+    const results = await engine.iterate(sessions, { ...names, feeds: used })
     const ends = new Map(this.#loop.outputs.map((name, index) => [name, results[carried[index]]]))
     return Object.fromEntries(this.#graph.outputs.map(({ name }) => [name, ends.get(name)!]))
   }
 
   async release(): Promise<void> {
-    const { start, sessions } = this.#parts
-    for (const session of [start.session, ...Object.values(sessions)]) await session.release()
+    for (const session of Object.values(this.#parts.sessions)) await session.release()
   }
 }
 
 interface Parts {
-  /** Computes what the loop needs before its first iteration. */
-  readonly start: { readonly session: Session; readonly inputs: readonly string[] }
   readonly sessions: LoopSessions
-  /** What the body uses of the graph around it, besides constants. */
-  readonly outer: readonly string[]
+  /** What is used of the graph's inputs. */
+  readonly inputs: readonly string[]
 }
 
 async function loadParts(graph: Graph, loop: GraphNode, device: Device): Promise<Parts> {
@@ -76,12 +62,11 @@ async function loadParts(graph: Graph, loop: GraphNode, device: Device): Promise
   const outputs = [...new Set(usedBy(loop))].filter((name) => computed.has(name)).map((name) => ({ name }))
   const ahead = prune({ ...graph, nodes: before, outputs })
   const needed = new Set(ahead.nodes.flatMap(usedBy))
-  const inputs = graph.inputs.filter(({ name }) => needed.has(name))
-  const session = await engine.createSession({ ...ahead, inputs })
+  const start = await engine.createSession({ ...ahead, inputs: graph.inputs.filter(({ name }) => needed.has(name)) })
 
   const own = new Set([...body.inputs.map(({ name }) => name), ...body.nodes.flatMap((node) => node.outputs)])
   const free = new Set(body.nodes.flatMap(usedBy).filter((name) => !own.has(name)))
-  const results = session.outputs.map(({ name, type }) => ({ name, type: type as ElementType }))
+  const results = start.outputs.map(({ name, type }) => ({ name, type: type as ElementType }))
   const around: Port[] = [...graph.inputs, ...results].filter(({ name }) => free.has(name))
   const [, , ...carried] = body.inputs
   const isFloat = ({ type }: Port) => type === 'float32'
@@ -90,15 +75,13 @@ async function loadParts(graph: Graph, loop: GraphNode, device: Device): Promise
   const kept = body.outputs.slice(1).filter((_, index) => isFloat(carried[index]))
   const arriving = copies(graph.opset, [...around, ...carried].filter(isFloat))
   const sessions = {
+    start,
     upload: await engine.createSession(arriving, { device, kept: arriving.outputs.map(({ name }) => name) }),
     step: await engine.createSession(iteration, { device, kept: kept.map(({ name }) => name) }),
     download: await engine.createSession(copies(graph.opset, carried.filter(isFloat)), { device }),
   }
-  return {
-    start: { session, inputs: inputs.map(({ name }) => name) },
-    sessions,
-    outer: around.map(({ name }) => name),
-  }
+  const used = new Set([...needed, ...free, ...loop.inputs])
+  return { sessions, inputs: graph.inputs.map(({ name }) => name).filter((name) => used.has(name)) }
 }
 
 /** Gives each input again as an output, on the way to the device or back. */

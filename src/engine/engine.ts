@@ -33,6 +33,8 @@ export interface Session {
 
 /** The parts of a loop. What goes in and out of the first and the last is in the same order. */
 export interface LoopSessions {
+  /** Computes, on the CPU, what the loop needs before its first iteration. */
+  readonly start: Session
   /** Moves tensors to the device. */
   readonly upload: Session
   /** One iteration. */
@@ -41,12 +43,12 @@ export interface LoopSessions {
   readonly download: Session
 }
 
-/** What to do with the names of a loop's inputs and outputs. */
+/** What goes into a loop, and what to do with the names of its inputs and outputs. */
 export interface Iterations {
-  /** What is carried, as it is before the first iteration, and what all iterations use. */
   readonly feeds: Feeds
-  /** The largest number of iterations. */
-  readonly trips: number
+  /** Among the feeds, or what the start gives: the largest number of iterations, and what is carried into the first. */
+  readonly trips: string
+  readonly initial: readonly string[]
   /** Inputs of an iteration: its number, and that the loop goes on. */
   readonly iteration: string
   readonly goOn: string
@@ -84,7 +86,7 @@ interface LoadedSession extends SessionShare {
 const mostBytes = 2 ** 30
 
 /**
- * Runs ONNX graphs in a worker thread of its own. The thread starts with the first graph and does not keep the
+ * Runs ONNX graphs in a worker thread of its own, one after the other. The thread starts with the first graph and does not keep the
  * process alive while it is idle. A thread that dies fails the runs under way; the next run starts a new one. Sessions
  * of large models leave the thread while others are used, and are loaded again when they are.
  */
@@ -152,12 +154,14 @@ export class Engine {
   /** Runs a loop whose float32 tensors stay on the device. Gives what is carried, as it is after the last iteration. */
   iterate(sessions: LoopSessions, iterations: Iterations): Promise<Results> {
     const { whole, copies } = withoutRest(iterations.feeds)
-    return sessions.upload.use((upload) =>
-      sessions.step.use((step) =>
-        sessions.download.use(async (download) => {
-          const message = { ...iterations, sessions: { upload, step, download }, feeds: whole }
-          return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
-        }),
+    return sessions.start.use((start) =>
+      sessions.upload.use((upload) =>
+        sessions.step.use((step) =>
+          sessions.download.use(async (download) => {
+            const message = { ...iterations, sessions: { start, upload, step, download }, feeds: whole }
+            return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
+          }),
+        ),
       ),
     )
   }

@@ -26,9 +26,15 @@ const actions = {
     return results(outputs, shapesOnly)
   },
 
-  async iterate({ sessions: { upload, step, download }, feeds, trips, iteration, goOn, goesOn, carried, next }) {
+  async iterate({ sessions, feeds, trips, initial, iteration, goOn, goesOn, carried, next }) {
+    const { start, upload, step, download } = sessions
     /** @type {Record<string, any>} */
     const values = tensors(feeds)
+    Object.assign(values, await find(start).run(pick(values, find(start).inputNames)))
+    const most = Number(values[trips].data[0])
+    carried.forEach((/** @type {string} */ name, /** @type {number} */ index) => {
+      values[name] = values[initial[index]]
+    })
     const onDevice = new Set()
     /** @type {(name: string, tensor: any) => void} */
     const put = (name, tensor) => {
@@ -41,7 +47,7 @@ const actions = {
       const uploaded = await uploading.run(pick(values, uploading.inputNames))
       uploading.inputNames.forEach((name, index) => put(name, uploaded[uploading.outputNames[index]]))
       let going = true
-      for (let count = 0; count < trips && going; count++) {
+      for (let count = 0; count < most && going; count++) {
         Object.assign(values, tensors({ [iteration]: scalar('int64', count), [goOn]: scalar('bool', 1) }))
         const outputs = await find(step).run(pick(values, find(step).inputNames))
         carried.forEach((/** @type {string} */ name, /** @type {number} */ index) => put(name, outputs[next[index]]))
@@ -61,10 +67,6 @@ const actions = {
     // It may be loaded again before it is gone.
     sessions.delete(session)
     await released?.release()
-  },
-
-  async exit() {
-    process.exit()
   },
 
   async backends() {
@@ -112,7 +114,15 @@ function describe({ name, type, shape }) {
   return { name, type, shape }
 }
 
-parentPort?.on('message', async (message) => {
+// One after the other: the iterations of two loops would take turns, so that both end late, and at the same time.
+let last = Promise.resolve()
+parentPort?.on('message', (message) => {
+  if (message.action === 'exit') process.exit()
+  last = last.then(() => answer(message))
+})
+
+/** @param {any} message */
+async function answer(message) {
   try {
     const result = await actions[message.action](message)
     const buffers = new Set(Object.values(result ?? {}).map((value) => value?.data?.buffer))
@@ -122,4 +132,4 @@ parentPort?.on('message', async (message) => {
     const { message: text, code } = /** @type {NodeJS.ErrnoException} */ (error)
     parentPort?.postMessage({ id: message.id, error: { message: text, code } })
   }
-})
+}

@@ -4,13 +4,14 @@
  * @throws what the work of an item threw, once no work is under way.
  */
 export async function* overlap<Item, Result>(
-  items: readonly Item[],
+  items: Iterable<Item> | AsyncIterable<Item>,
   work: (item: Item, index: number) => Promise<Result>,
 ): AsyncGenerator<Result, void> {
   const underWay: Promise<Result>[] = []
   try {
-    for (const [index, item] of items.entries()) {
-      const result = work(item, index)
+    let index = 0
+    for await (const item of items) {
+      const result = work(item, index++)
       // It is awaited later: until then a failure must not count as unhandled.
       result.catch(() => {})
       underWay.push(result)

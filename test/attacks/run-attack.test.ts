@@ -395,7 +395,9 @@ describe('sets that are too large for one part', () => {
   test('stand where the budget ended before their part was begun, and examples that nobody keeps are dropped', async () => {
     const ends: Attack = {
       ...proposes(() => new Float32Array(0)),
-      run: async ({ inputs, labels }) => {
+      // Two parts are under way when the first one ends.
+      run: async ({ inputs, labels, budget }) => {
+        await budget.next()
         const counts = new Int32Array(labels.length).fill(1)
         const adversarial = inputs.data.map((value, index) => (index % features === 0 ? 0.7 : value))
         return { adversarial, steps: counts, gradientQueries: counts, interrupted: true }

@@ -51,3 +51,16 @@ test('knows what it cannot run', () => {
   expect(outermostLoop({ ...graph, nodes: nodes.filter(({ operator }) => operator !== 'Loop') })).toBeUndefined()
   expect(outermostLoop({ ...graph, nodes, outputs: [...graph.outputs, { name: 'start' }] })).toBeUndefined()
 })
+
+test('loops that are under way at once run one after the other', async () => {
+  const graph = countingLoop()
+  const loop = await DeviceLoop.load(graph, outermostLoop(graph)!, 'cpu')
+  const ended: number[] = []
+  const run = async (trips: number) => {
+    await loop.run(feeds(trips))
+    ended.push(trips)
+  }
+  await Promise.all([run(20), run(1)])
+  expect(ended).toEqual([20, 1])
+  await loop.release()
+})

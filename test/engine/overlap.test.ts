@@ -54,3 +54,14 @@ test('a failure that is not yet asked for waits', async () => {
   expect((await results.next()).value).toBe(0)
   await expect(results.next()).rejects.toThrow('broken')
 })
+
+test('one overlap feeds another: the next item is begun while what follows the last one is done', async () => {
+  const begun: string[] = []
+  const stage = (name: string) => async (item: number) => {
+    begun.push(`${name} ${item}`)
+    await setImmediate()
+    return item
+  }
+  expect(await toArray(overlap(overlap([0, 1, 2], stage('run')), stage('check')))).toEqual([0, 1, 2])
+  expect(begun).toEqual(['run 0', 'run 1', 'check 0', 'run 2', 'check 1', 'check 2'])
+})

@@ -2,6 +2,7 @@ import { ModelError, SettingsError } from '../errors.js'
 import { allFinite } from '../geometry/float32.js'
 import { distance } from '../geometry/norm.js'
 import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
+import { CheckedInputs } from '../model/check-inputs.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { rowOf } from '../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext, AttackedSample } from './attack.js'
@@ -10,7 +11,7 @@ import type { Attack, AttackCandidates, AttackContext, AttackedSample } from './
 export type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
 
 /**
- * Moves the candidates into domain and ball, where rounding left them a hair outside, and asks the model again.
+ * Moves the candidates, in place, into domain and ball, where rounding left them a hair outside, and asks the model again.
  * @throws SettingsError when there is not one candidate per sample, ModelError when one is not finite.
  */
 export async function recheck(
@@ -19,14 +20,14 @@ export async function recheck(
   candidates: AttackCandidates,
 ): Promise<Outcome[]> {
   const { model, inputs, epsilons, labels, targets } = context
+  const { adversarial } = candidates
   const { data, shape } = inputs
   const size = model.domain.lower.length
-  if (candidates.adversarial.length !== data.length) {
+  if (adversarial.length !== data.length) {
     throw new SettingsError(
-      `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
+      `${method.name} returned ${adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
     )
   }
-  const adversarial = new Float32Array(candidates.adversarial)
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
   labels.forEach((_, sample) => {
     const point = row(adversarial, sample)
@@ -39,7 +40,7 @@ export async function recheck(
     else
       projectOntoBall(point, { norm: method.norm, center: row(data, sample), radius: epsilons[sample] }, model.domain)
   })
-  const predictions = await predictClasses(model, { data: adversarial, shape })
+  const predictions = await predictClasses(model, new CheckedInputs({ data: adversarial, shape }, model.domain))
   return Array.from(labels, (label, sample) => {
     const fooled = targets ? predictions[sample] === targets[sample] : predictions[sample] !== label
     const point = row(adversarial, sample)

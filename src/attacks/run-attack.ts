@@ -2,13 +2,13 @@ import { startBudget } from '../budget.js'
 import { overlap } from '../engine/overlap.js'
 import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
-import { checkInputs, checkLabels } from '../model/check-inputs.js'
+import { checkLabels, checkShape } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
-import { batches, range, takeSamples } from '../sampling/rows.js'
+import { batches, range, viewSamples } from '../sampling/rows.js'
 import { firstSamples, positionsOf, type Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
@@ -30,7 +30,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const started = performance.now()
   const { inputs, seed = freshSeed(), onProgress } = requireRequest(model, method, request)
   const budget = startBudget(request.budget)
-  checkInputs(inputs, model)
+  checkShape(inputs, model)
   const [count] = inputs.shape
   const positions = positionsOf(request)
   const epsilons = method.epsilon === undefined ? undefined : spreadOverSamples(method.epsilon, count, 'epsilon')
@@ -68,7 +68,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     if (interrupted) return undefined
     const context: AttackContext = {
       model,
-      inputs: takeSamples(inputs, part),
+      inputs: viewSamples(inputs, part),
       epsilons: epsilons && Float64Array.from(part, (sample) => epsilons[sample]),
       labels: Int32Array.from(part, (sample) => labels[sample]),
       targets: targets && Int32Array.from(part, (sample) => targets[sample]),

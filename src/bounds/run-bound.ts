@@ -1,7 +1,7 @@
 import { startBudget } from '../budget.js'
 import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
-import { checkInputs, checkLabels } from '../model/check-inputs.js'
+import { checkInputs, checkLabels, checkShape } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
@@ -26,7 +26,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const { inputs, onProgress } = request
   const budget = startBudget(request.budget)
   checkDevice(model)
-  checkInputs(inputs, model)
+  checkShape(inputs, model)
   const [count] = inputs.shape
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
   const predictions = await predictClasses(model, inputs)

@@ -140,9 +140,9 @@ export class Engine {
       use: (work) => use(() => work(session.number)),
       run: (feeds, { fetches, shapesOnly } = {}) =>
         use(async () => {
-          const { whole, copies } = withoutRest(feeds)
-          const message = { session: session.number, feeds: whole, fetches, shapesOnly }
-          return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message, copies))
+          const { sent, buffers } = copied(feeds)
+          const message = { session: session.number, feeds: sent, fetches, shapesOnly }
+          return inOwnRealm(await this.#call<Record<string, Tensor>>('run', message, buffers))
         }),
       release: async () => {
         isReleased = true
@@ -153,13 +153,13 @@ export class Engine {
 
   /** Runs a loop whose float32 tensors stay on the device. Gives what is carried, as it is after the last iteration. */
   iterate(sessions: LoopSessions, iterations: Iterations): Promise<Results> {
-    const { whole, copies } = withoutRest(iterations.feeds)
+    const { sent, buffers } = copied(iterations.feeds)
     return sessions.start.use((start) =>
       sessions.upload.use((upload) =>
         sessions.step.use((step) =>
           sessions.download.use(async (download) => {
-            const message = { ...iterations, sessions: { start, upload, step, download }, feeds: whole }
-            return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, copies))
+            const message = { ...iterations, sessions: { start, upload, step, download }, feeds: sent }
+            return inOwnRealm(await this.#call<Record<string, Tensor>>('iterate', message, buffers))
           }),
         ),
       ),
@@ -272,16 +272,10 @@ function threadsPerTestWorker(): number {
   return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
 }
 
-/** A message takes the whole buffer along of which an array is a view, so that parts are copied out. */
-function withoutRest(feeds: Feeds): { whole: Feeds; copies: ArrayBuffer[] } {
-  const copies: ArrayBuffer[] = []
-  const whole = Object.entries(feeds).map(([name, tensor]): [string, Tensor] => {
-    if (tensor.data.byteLength === tensor.data.buffer.byteLength) return [name, tensor]
-    const data = tensor.data.slice()
-    copies.push(data.buffer as ArrayBuffer)
-    return [name, { ...tensor, data }]
-  })
-  return { whole: Object.fromEntries(whole), copies }
+/** Copies to give away: a message that copies arrays itself does so on both sides, and takes along the rest of what they view. */
+function copied(feeds: Feeds): { sent: Feeds; buffers: ArrayBuffer[] } {
+  const sent = Object.entries(feeds).map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }] as const)
+  return { sent: Object.fromEntries(sent), buffers: sent.map(([, { data }]) => data.buffer as ArrayBuffer) }
 }
 
 function inOwnRealm(results: Results): Results {

@@ -1,23 +1,26 @@
 import type { RandomSource } from '../sampling/random.js'
 import { type AttackNorm, distance, exponent } from './norm.js'
 
-/** A perturbation drawn uniformly from the ball of the given radius, for any norm but `l0`. */
+/**
+ * A perturbation drawn uniformly from the ball of the given radius, for any norm but `l0`: written to `perturbation`, by
+ * default a new array.
+ */
 export function perturbationInBall(
   norm: AttackNorm,
   radius: number,
   dimension: number,
   random: RandomSource,
+  perturbation: Float64Array = new Float64Array(dimension),
 ): Float64Array {
-  if (norm === 'linf') return draw(dimension, () => radius * (2 * random.uniform() - 1))
-  const direction = perturbationOnSphere(norm, radius, dimension, random)
-  const shrink = random.uniform() ** (1 / dimension)
-  return direction.map((step) => step * shrink)
+  if (norm === 'linf') return draw(perturbation, () => radius * (2 * random.uniform() - 1))
+  perturbationOnSphere(norm, radius, dimension, random, perturbation)
+  return scale(perturbation, random.uniform() ** (1 / dimension))
 }
 
 /**
  * A random perturbation of exactly the given norm, any but `l0`: ±radius for each feature (`linf`), a direction drawn
  * uniformly (`l2`), a point drawn uniformly from the faces of the ball (`l1`), or in general independent features with
- * the density e^(−|x|^p), scaled.
+ * the density e^(−|x|^p), scaled. Written to `perturbation`, by default a new array.
  * Schechtman, Zinn, "On the volume of the intersection of two Lp balls", Proc. AMS 1990.
  */
 export function perturbationOnSphere(
@@ -25,10 +28,11 @@ export function perturbationOnSphere(
   radius: number,
   dimension: number,
   random: RandomSource,
+  perturbation: Float64Array = new Float64Array(dimension),
 ): Float64Array {
-  if (norm === 'linf') return draw(dimension, () => signed(radius, random))
-  const direction = draw(dimension, feature(norm, random))
-  return scale(direction, radius / distance(new Float64Array(dimension), direction, norm)[norm])
+  if (norm === 'linf') return draw(perturbation, () => signed(radius, random))
+  draw(perturbation, feature(norm, random))
+  return scale(perturbation, radius / distance(new Float64Array(dimension), perturbation, norm)[norm])
 }
 
 /** Draws numbers with a density proportional to e^(−|x|^p). */
@@ -51,9 +55,8 @@ function gamma(shape: number, random: RandomSource): number {
   }
 }
 
-function draw(dimension: number, element: () => number): Float64Array {
-  const perturbation = new Float64Array(dimension)
-  for (let index = 0; index < dimension; index++) perturbation[index] = element()
+function draw(perturbation: Float64Array, element: () => number): Float64Array {
+  for (let index = 0; index < perturbation.length; index++) perturbation[index] = element()
   return perturbation
 }
 
@@ -61,6 +64,7 @@ function signed(size: number, random: RandomSource): number {
   return random.uniform() < 0.5 ? size : -size
 }
 
-function scale(direction: Float64Array, factor: number): Float64Array {
-  return direction.map((step) => step * factor)
+function scale(perturbation: Float64Array, factor: number): Float64Array {
+  for (let index = 0; index < perturbation.length; index++) perturbation[index] *= factor
+  return perturbation
 }

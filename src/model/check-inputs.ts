@@ -13,8 +13,39 @@ export interface ExpectedInputs {
  * Refuses inputs that no verdict could rest on.
  * @throws SampleError for a wrong shape, numbers that are not finite, or values outside the domain.
  */
-export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: ExpectedInputs): void {
-  const features = elementCount(featureShape)
+export function checkInputs(inputs: Inputs, expected: ExpectedInputs): void {
+  if (inputs instanceof CheckedInputs && inputs.domain === expected.domain) return
+  checkShape(inputs, expected)
+  checkSamples(inputs, expected.domain)
+}
+
+/** Inputs in whose domain all numbers are known to be: {@link checkInputs} does not go through them again. */
+export class CheckedInputs implements Inputs {
+  readonly data: Float32Array
+  readonly shape: readonly number[]
+  readonly domain: Domain
+
+  constructor({ data, shape }: Inputs, domain: Domain) {
+    this.data = data
+    this.shape = shape
+    this.domain = domain
+  }
+}
+
+/**
+ * A view of the samples from `first` to before `end`, checked unless all of the inputs are.
+ * @throws SampleError for numbers that are not finite, or values outside the domain.
+ */
+export function checkedPart(inputs: Inputs, first: number, end: number, domain: Domain): CheckedInputs {
+  const { length: features } = domain.lower
+  const [, ...featureShape] = inputs.shape
+  const part = { data: inputs.data.subarray(first * features, end * features), shape: [end - first, ...featureShape] }
+  if (!(inputs instanceof CheckedInputs && inputs.domain === domain)) checkSamples(part, domain, first)
+  return new CheckedInputs(part, domain)
+}
+
+/** @throws SampleError for a wrong shape. */
+export function checkShape({ data, shape }: Inputs, { featureShape }: Pick<ExpectedInputs, 'featureShape'>): void {
   if (!ArrayBuffer.isView(data) || !Array.isArray(shape)) {
     throw new SampleError('Inputs must be { data: Float32Array, shape: [n, ...features] }.')
   }
@@ -27,9 +58,6 @@ export function checkInputs({ data, shape }: Inputs, { featureShape, domain }: E
     throw new SampleError(
       `Inputs of shape [${shape.join(', ')}] need ${elementCount(shape)} numbers, but data has ${data.length}.`,
     )
-  }
-  for (let sample = 0; sample < shape[0]; sample++) {
-    checkSample(rowOf(data, features, sample), sample, domain)
   }
 }
 
@@ -44,16 +72,20 @@ function remedyFor(given: readonly number[], expected: readonly number[]): strin
   return sorted(found) === sorted(asked) ? ' Transpose them: these are the same axes in another order.' : ''
 }
 
-function checkSample(values: Float32Array, sample: number, domain: Domain): void {
-  for (let feature = 0; feature < values.length; feature++) {
-    const value = values[feature]
-    // The domain is finite, and NaN is in no interval.
-    if (value >= domain.lower[feature] && value <= domain.upper[feature]) continue
-    const where = `Sample ${sample}, feature ${feature}`
-    if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
-    throw new SampleError(
-      `${where} is ${value}, outside the domain [${domain.lower[feature]}, ${domain.upper[feature]}]. Give the domain in the units of the inputs, and normalisation as preprocessing.`,
-    )
+/** @param first Number of the first sample, for the message. */
+function checkSamples({ data, shape }: Inputs, { lower, upper }: Domain, first = 0): void {
+  for (let row = 0; row < shape[0]; row++) {
+    const values = rowOf(data, lower.length, row)
+    for (let feature = 0; feature < values.length; feature++) {
+      const value = values[feature]
+      // The domain is finite, and NaN is in no interval.
+      if (value >= lower[feature] && value <= upper[feature]) continue
+      const where = `Sample ${first + row}, feature ${feature}`
+      if (!Number.isFinite(value)) throw new SampleError(`${where} is ${value}; inputs must be finite.`)
+      throw new SampleError(
+        `${where} is ${value}, outside the domain [${lower[feature]}, ${upper[feature]}]. Give the domain in the units of the inputs, and normalisation as preprocessing.`,
+      )
+    }
   }
 }
 

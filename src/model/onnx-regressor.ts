@@ -2,7 +2,7 @@ import { SampleError } from '../errors.js'
 import { floatTensor } from '../graph/builder.js'
 import { jvpGraph, vjpGraph } from '../passes/jacobian-graphs.js'
 import type { Inputs } from '../sampling/samples.js'
-import { checkInputs } from './check-inputs.js'
+import { checkShape } from './check-inputs.js'
 import { OnnxModel } from './onnx-model.js'
 import type { Regressor } from './regressor.js'
 
@@ -12,13 +12,13 @@ export class OnnxRegressor extends OnnxModel<Regressor['description']> implement
   readonly outputRange = this.description.output.range
 
   async vjp(inputs: Inputs, cotangents: Float32Array): Promise<Float32Array> {
-    checkInputs(inputs, this)
+    checkShape(inputs, this)
     const feeds = { cotangents: this.#rows('cotangents', cotangents, inputs.shape[0], this.outputShape) }
     return this.evaluate('vjp', () => vjpGraph(this.graph), 'product', inputs, feeds)
   }
 
   async jvp(inputs: Inputs, tangents: Float32Array): Promise<Float32Array> {
-    checkInputs(inputs, this)
+    checkShape(inputs, this)
     const feeds = { tangents: this.#rows('tangents', tangents, inputs.shape[0], this.featureShape) }
     return this.evaluate('jvp', () => jvpGraph(this.graph), 'product', inputs, feeds)
   }

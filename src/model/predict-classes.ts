@@ -4,23 +4,21 @@ import { ModelError } from '../errors.js'
 import { elementCount, isBatch, type TypedGraph } from '../graph/graph.js'
 import { batches, range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
+import { checkedPart, checkShape } from './check-inputs.js'
 import type { Classifier } from './classifier.js'
 import type { Model } from './model.js'
 
 /**
  * Class predicted for each input: the first of the largest logits.
- * @throws ModelError when a logit is NaN.
+ * @throws SampleError when the inputs do not fit the model, ModelError when a logit is NaN.
  */
-export async function predictClasses(model: Classifier, { data, shape }: Inputs): Promise<Int32Array> {
-  const [count, ...featureShape] = shape
-  const size = elementCount(featureShape)
+export async function predictClasses(model: Classifier, inputs: Inputs): Promise<Int32Array> {
+  checkShape(inputs, model)
+  const [count] = inputs.shape
   const classes = new Int32Array(count)
   const parts = batches(range(count), largestBatch(model))
-  const predictPart = (part: readonly number[]) =>
-    model.predict({
-      data: data.subarray(part[0] * size, (part[0] + part.length) * size),
-      shape: [part.length, ...featureShape],
-    })
+  const predictPart = async ([first, ...others]: readonly number[]) =>
+    model.predict(checkedPart(inputs, first, first + others.length + 1, model.domain))
   let sample = 0
   for await (const logits of overlap(parts, predictPart)) {
     for (let start = 0; start < logits.length; start += model.classes) {

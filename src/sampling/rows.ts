@@ -26,6 +26,16 @@ export function takeSamples({ data, shape }: Inputs, samples: readonly number[])
   return { data: taken.data as Float32Array, shape: taken.shape }
 }
 
+/** The given samples of inputs that nobody changes: a view where they follow one another. */
+export function viewSamples(inputs: Inputs, samples: readonly number[]): Inputs {
+  const [first] = samples
+  if (samples.some((sample, index) => sample !== first + index)) return takeSamples(inputs, samples)
+  const { data, shape } = inputs
+  const size = data.length / shape[0]
+  const view = data.subarray(first * size, (first + samples.length) * size)
+  return { data: view, shape: [samples.length, ...shape.slice(1)] }
+}
+
 /** One row of row-major data with `size` elements per row: a view, not a copy. */
 export function rowOf(data: Float32Array, size: number, row: number): Float32Array {
   return data.subarray(row * size, (row + 1) * size)

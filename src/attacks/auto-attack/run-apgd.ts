@@ -41,10 +41,12 @@ export async function runApgd(
   for (const [run, towards] of runs.entries()) {
     if (standing.length === 0) break
     const draw = norm === 'linf' ? perturbationInBall : perturbationOnSphere
-    for (const sample of standing) perturbAtRandom(context, norm, draw, sample, adversarial)
     const parts = batches(standing, largestBatch(model, copies))
     for (const [index, samples] of parts.entries()) {
-      const feeds = feedsFor(context, settings, samples, adversarial, towards)
+      const feeds = () => {
+        perturbAtRandom(context, norm, draw, samples, adversarial)
+        return feedsFor(context, settings, samples, adversarial, towards)
+      }
       const report = (fraction: number) => context.progress((run + (index + fraction) / parts.length) / runs.length)
       const { finished } = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
       if (!finished) return { ...candidates, interrupted: true }

@@ -2,7 +2,7 @@ import type { Feeds } from '../../engine/engine.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import { boxWithinDomain } from '../../geometry/projection.js'
 import { floatTensor } from '../../graph/builder.js'
-import { rowOf, takeSamples } from '../../sampling/rows.js'
+import { rowOf, viewSamples } from '../../sampling/rows.js'
 import type { AttackContext } from '../attack.js'
 
 /**
@@ -14,7 +14,7 @@ export function ballFeeds(
   norm: AttackNorm,
   samples: readonly number[],
 ): Feeds {
-  const { data: origin, shape } = takeSamples(inputs, samples)
+  const { data: origin, shape } = viewSamples(inputs, samples)
   const size = model.domain.lower.length
   const lower = new Float32Array(origin.length)
   const upper = new Float32Array(origin.length)

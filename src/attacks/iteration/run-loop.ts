@@ -4,7 +4,7 @@ import type { Feeds } from '../../engine/engine.js'
 import { floatTensor, intTensor } from '../../graph/builder.js'
 import type { Classifier } from '../../model/classifier.js'
 import { elementsAtOnce, elementsPerSample } from '../../model/predict-classes.js'
-import { range, rowOf, takeRows, takeRowsOfEach } from '../../sampling/rows.js'
+import { range, rowOf, takeRowsOfEach } from '../../sampling/rows.js'
 import type { AttackCandidates, AttackContext } from '../attack.js'
 
 export interface LoopRun {
@@ -12,8 +12,8 @@ export interface LoopRun {
   readonly graph: CompiledGraph
   /** Positions of the batch among the samples of the attack. */
   readonly samples: readonly number[]
-  /** All inputs but `trips`. */
-  readonly feeds: Feeds
+  /** All inputs but `trips`: asked for once, when nothing comes between them and the run. */
+  feeds(): Feeds
   readonly steps: number
   /** How often a run of the graph holds all values of the model. */
   readonly copies: number
@@ -55,12 +55,15 @@ export function unchanged({ inputs, labels }: AttackContext): LoopCandidates {
 export async function runLoop(context: AttackContext, candidates: LoopCandidates, run: LoopRun): Promise<LoopOutcome> {
   const { model, budget } = context
   const size = model.domain.lower.length
-  const keepsClosest = 'start:best' in run.feeds
-  let { samples, feeds } = run
+  let inTime = await budget.next()
+  let { samples } = run
+  let feeds = run.feeds()
+  const keepsClosest = 'start:best' in feeds
   let marked = feeds
   let done = 0
   while (done < run.steps && samples.length > 0) {
-    if (!(await budget.next())) return { finished: false, samples, feeds }
+    if (done > 0) inTime = await budget.next()
+    if (!inTime) return { finished: false, samples, feeds }
     const elements = elementsPerSample(model.graph) * run.copies * samples.length
     const most = run.graph.callsHost ? 1 : keepsClosest ? run.steps : period - (done % period)
     const trips = Math.min(stepsPerRun(model, elements, most), run.steps - done)
@@ -102,8 +105,10 @@ function repeats(before: Feeds, after: Feeds, index: number): boolean {
   return Object.keys(before)
     .filter((name) => name.startsWith('start:'))
     .every((name) => {
-      const [from, to] = [before, after].map((feeds) => takeRows(feeds[name], [index]).data)
-      return from.every((element, position) => element === to[position])
+      const [from, to] = [before[name].data, after[name].data]
+      const size = from.length / before[name].shape[0]
+      for (let at = index * size; at < (index + 1) * size; at++) if (from[at] !== to[at]) return false
+      return true
     })
 }
 

@@ -93,7 +93,8 @@ class Bracket {
   }
 }
 
-interface PlateauRun extends Omit<LoopRun, 'steps' | 'copies'> {
+interface PlateauRun extends Omit<LoopRun, 'feeds' | 'steps' | 'copies'> {
+  readonly feeds: Feeds
   /** Called with samples that are done. */
   leave(outcome: Pick<LoopOutcome, 'samples' | 'feeds'>): void
 }
@@ -118,7 +119,8 @@ async function runUntilPlateau(
     const part = abortEarly ? Math.min(Math.ceil(share * steps), steps - done) : steps
     const outcome = await runLoop(context, candidates, {
       graph,
-      ...open,
+      samples: open.samples,
+      feeds: () => open.feeds,
       steps: part,
       copies,
       report: (fraction) => report((done + fraction * part) / steps),

@@ -49,7 +49,7 @@ export async function runClosest(context: AttackContext, run: ClosestRun): Promi
     for (const [rank, rivals] of aims.rivals.entries()) {
       const report = (fraction: number) =>
         context.progress((index + (rank + fraction) / aims.rivals.length) / parts.length)
-      const feeds = targets ? start : { ...start, rivals: intTensor(samples.map((sample) => rivals[sample])) }
+      const feeds = () => (targets ? start : { ...start, rivals: intTensor(samples.map((sample) => rivals[sample])) })
       const outcome = await runLoop(context, candidates, { graph, samples, feeds, steps, copies, report })
       closest.add(outcome)
       finished = outcome.finished

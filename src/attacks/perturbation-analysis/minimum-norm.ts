@@ -93,7 +93,7 @@ async function run(
       )
       const report = (fraction: number) =>
         context.progress((index + (feasible ? 1 + fraction : fraction) / 2) / parts.length)
-      const feeds = feedsFor(context, standing, rivals)
+      const feeds = () => feedsFor(context, standing, rivals)
       const outcome = await runLoop(context, candidates, { graph, samples: standing, feeds, steps, copies, report })
       finished = outcome.finished
       standing = await stillStanding(context, adversarial, standing, forwardQueries)

@@ -62,21 +62,20 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
   for (let restart = 0; restart < restarts && standing.length > 0; restart++) {
     const parts = batches(standing, largest)
     for (const [index, part] of parts.entries()) {
-      if (randomStart !== false) {
-        const draw = randomStart === true ? perturbationInBall : onSphere(randomStart)
-        for (const sample of part) perturbAtRandom(context, norm, draw, sample, adversarial)
-      }
       let samples = part
       let done = 0
       for (const { dither, length } of stretches(settings.dithers)) {
-        const bases = isDithered(settings.dithers)
-          ? takeSamples({ data: adversarial, shape: context.inputs.shape }, samples).data
-          : undefined
-        if (dither > 0) {
-          for (const sample of samples)
-            perturbAtRandom(context, norm, onSphere(dither), sample, adversarial, adversarial)
+        const feeds = () => {
+          if (done === 0 && randomStart !== false) {
+            const draw = randomStart === true ? perturbationInBall : onSphere(randomStart)
+            perturbAtRandom(context, norm, draw, samples, adversarial)
+          }
+          const bases = isDithered(settings.dithers)
+            ? takeSamples({ data: adversarial, shape: context.inputs.shape }, samples).data
+            : undefined
+          if (dither > 0) perturbAtRandom(context, norm, onSphere(dither), samples, adversarial, adversarial)
+          return feedsFor(context, settings, samples, adversarial, bases)
         }
-        const feeds = feedsFor(context, settings, samples, adversarial, bases)
         const report = (fraction: number) =>
           context.progress((restart + (index + (done + fraction * length) / steps) / parts.length) / restarts)
         const outcome = await runLoop(context, candidates, { graph, samples, feeds, steps: length, copies, report })
@@ -92,8 +91,8 @@ async function run(context: AttackContext, settings: PerturbationAnalysisRun): P
 
 const onSphere =
   (fraction: number): DrawPerturbation =>
-  (norm, radius, dimension, random) =>
-    perturbationOnSphere(norm, fraction * radius, dimension, random)
+  (norm, radius, dimension, random, perturbation) =>
+    perturbationOnSphere(norm, fraction * radius, dimension, random, perturbation)
 
 /** The steps, cut where a dither is added. */
 function stretches(dithers: readonly number[]): { dither: number; length: number }[] {

@@ -4,7 +4,7 @@ import { allFinite } from '../../geometry/float32.js'
 import { distance } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import { elementCount } from '../../graph/graph.js'
-import { checkInputs } from '../../model/check-inputs.js'
+import { CheckedInputs, checkShape } from '../../model/check-inputs.js'
 import { predictOutputs } from '../../model/predict-outputs.js'
 import type { Regressor } from '../../model/regressor.js'
 import { spreadOverSamples } from '../../sampling/per-sample.js'
@@ -38,7 +38,7 @@ export async function attackRegressor(
   const started = performance.now()
   const { inputs, loss, seed = freshSeed(), onProgress } = request
   const budget = startBudget(request.budget)
-  checkInputs(inputs, model)
+  checkShape(inputs, model)
   const [count] = inputs.shape
   const positions = positionsOf(request)
   const given = request.targets === undefined ? undefined : checkTargets(request.targets, model, count)
@@ -57,13 +57,13 @@ export async function attackRegressor(
   const candidates = count === 0 ? nothing : await method.run(context)
   const adversarial = moveInside(method, context, candidates)
   const clean = outputErrors(context, outputs)
-  const attacked = outputErrors(context, await predictOutputs(model, { data: adversarial, shape: inputs.shape }))
+  const attacked = outputErrors(context, await predictOutputs(model, adversarial))
   if (!candidates.interrupted) context.progress(1)
 
   const size = model.domain.lower.length
   const peak = domainWidth(model)
   const samples = attacked.map((error, sample): AttackedRegressionSample => {
-    const [origin, point] = [inputs.data, adversarial].map((data) => rowOf(data, size, sample))
+    const [origin, point] = [inputs, adversarial].map(({ data }) => rowOf(data, size, sample))
     return {
       clean: clean[sample],
       attacked: error,
@@ -115,7 +115,7 @@ function moveInside(
   method: RegressionAttack,
   { model, inputs, epsilons }: RegressionAttackContext,
   candidates: RegressionCandidates,
-): Float32Array {
+): Inputs {
   const size = model.domain.lower.length
   const adversarial = new Float32Array(candidates.adversarial)
   epsilons.forEach((radius, sample) => {
@@ -127,7 +127,7 @@ function moveInside(
     }
     projectOntoBall(point, { norm: method.norm, center: rowOf(inputs.data, size, sample), radius }, model.domain)
   })
-  return adversarial
+  return new CheckedInputs({ data: adversarial, shape: inputs.shape }, model.domain)
 }
 
 function checkTargets({ data, shape }: Inputs, { outputShape }: Regressor, count: number): Float32Array {

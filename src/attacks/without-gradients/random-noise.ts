@@ -47,10 +47,8 @@ async function run(context: AttackContext, norm: Norm, repeats: number): Promise
   let standing = range(labels.length)
   for (let repeat = 0; repeat < repeats && standing.length > 0; repeat++) {
     if (!(await budget.next())) return { ...candidates, interrupted: true }
-    for (const sample of standing) {
-      perturbAtRandom(context, norm, perturbationOnSphere, sample, adversarial)
-      steps[sample]++
-    }
+    perturbAtRandom(context, norm, perturbationOnSphere, standing, adversarial)
+    for (const sample of standing) steps[sample]++
     if (repeat + 1 < repeats) standing = await stillStanding(context, adversarial, standing, forwardQueries)
     // The last noise is classified when the candidates are re-checked.
     else for (const sample of standing) forwardQueries[sample]++

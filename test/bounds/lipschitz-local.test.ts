@@ -56,6 +56,23 @@ test('four such Relus, f = (2, Σ relu(x_i)): in a ball of radius 2 one of them 
   await model.close()
 })
 
+test('a model that reads the shape of a value, as x.view(x.size(0), -1) does, is bounded like one that does not', async () => {
+  const radii: number[] = []
+  for (const readsShape of [false, true]) {
+    const graph = graphOf([2], (builder, input) => {
+      const hidden = builder.add('Relu', [builder.add('Add', [input, builder.floats([-0.3, 0.2])])])
+      return readsShape ? builder.add('Reshape', [hidden, builder.add('Shape', [input])]) : hidden
+    })
+    const model = await loadModel(encodeModel(graph), { domain: [0, 1] })
+    const inputs = { data: Float32Array.of(0.1, 0.6), shape: [1, 2] }
+    radii.push((await bound(model, lipschitz({ norm: 'l2', scope: 'local' }), { inputs })).minimum)
+    await model.close()
+  }
+  expect(radii[0]).toBeGreaterThan(0.5)
+  // One node more may round.
+  expect(radii[1]).toBeCloseTo(radii[0], 5)
+})
+
 /** f = (constant, the largest of four pixels, less so many times their mean). */
 function pooled(constant: number, share: number) {
   const graph = graphOf([1, 2, 2], (builder, input) => {

@@ -94,9 +94,10 @@ export class LocalDeviations {
         const isKnown = this.#layers.moved.has(this.#names.get(output) ?? output)
         if (isKnown) feeds[errorName(output)] = wide(this.#errors(node, output, index))
       })
-      const [value] = node.inputs
       const isLinear = findOperator(node)?.linear?.(node, this.#context) !== undefined
-      if (!isLinear && this.#context.isActivation(value)) feeds[budgetName(node.outputs[0])] = wide(this.#budget(node))
+      // Of a Shape the input is an activation and the output none.
+      if (!isLinear && this.#context.isActivation(node.outputs[0]))
+        feeds[budgetName(node.outputs[0])] = wide(this.#budget(node))
     }
     return feeds
   }

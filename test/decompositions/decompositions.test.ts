@@ -272,3 +272,18 @@ test.for(Object.entries(cases))(
     }
   },
 )
+
+test('a Celu with a negative alpha has no parts: the model predicts, and is analysed no further', async () => {
+  const builder = new GraphBuilder(18)
+  const input = builder.input('input', 'float32', ['batch', 2])
+  builder.output('logits', builder.add('Celu', [input], { alpha: float(-1) }))
+  const model = await loadModel(encodeModel(builder.build()), { domain: [-1, 1] })
+  const inputs = { data: Float32Array.of(-0.5, 0.5), shape: [1, 2] }
+  const [low, high] = await model.predict(inputs)
+  expect(low).toBeCloseTo(1 - Math.exp(0.5), 6)
+  expect(high).toBe(0.5)
+  const refusal = { code: 'UNSUPPORTED_OPERATOR', operator: 'Celu' }
+  await expect(model.inputGradient(inputs, [1], 'margin')).rejects.toMatchObject(refusal)
+  await expect(marginBounds(model, crown({ norm: 'linf' }), { inputs, epsilon: 0.1 })).rejects.toMatchObject(refusal)
+  await model.close()
+})

@@ -29,6 +29,15 @@ export const leakyRelu: Operator = {
     },
   },
   ...boundRules(leakySlope),
+
+  lower: (node, [input], context) => [
+    emitTwoSlopes(input, context.builder.scalar(floatAttribute(node, 'alpha', 0.01)), context),
+  ],
+}
+
+/** The function itself: onnxruntime has float64 kernels for it in some opsets only. */
+function emitTwoSlopes(input: string, slope: string, context: RuleContext): string {
+  return context.builder.add('Mul', [input, twoSlopes(input, slope, context)])
 }
 
 function leakySlope(node: GraphNode, { builder }: RuleContext): string {
@@ -47,6 +56,8 @@ export const pRelu: Operator = {
     },
   },
   ...boundRules(parametricSlope),
+
+  lower: (_node, [input, slope], context) => [emitTwoSlopes(input, slope, context)],
 }
 
 function parametricSlope(node: GraphNode, context: RuleContext): string {

@@ -29,6 +29,17 @@ const cases: Record<string, Activation> = {
     build: (builder, input) => builder.add('PRelu', [input, builder.floats([0.25])]),
     kinks: [0],
   },
+  // From opset 19 on onnxruntime has no float64 kernels for these two.
+  'LeakyRelu in opset 20': {
+    build: (builder, input) => builder.add('LeakyRelu', [input], attributes),
+    kinks: [0],
+    opset: 20,
+  },
+  'PRelu in opset 20': {
+    build: (builder, input) => builder.add('PRelu', [input, builder.floats([0.25, -0.5, 2], [3, 1, 1])]),
+    kinks: [0],
+    opset: 20,
+  },
   Elu: { build: (builder, input) => builder.add('Elu', [input]) },
   'Elu with alpha': { build: (builder, input) => builder.add('Elu', [input], attributes), kinks: [0] },
   Sigmoid: { build: (builder, input) => builder.add('Sigmoid', [input]) },

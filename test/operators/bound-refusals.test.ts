@@ -34,6 +34,7 @@ test.for<[string, string, Build]>([
       return builder.add('Where', [condition, input, builder.add('Neg', [input])])
     },
   ],
+  ['a constant base', 'Pow', (builder, input) => builder.add('Pow', [builder.scalar(2), input])],
   ['one input', 'Max', (builder, input) => builder.add('Max', [input])],
 ])('refuses bounds for %s', async ([, operator, build]) => {
   await expect(margins(build, 0.1)).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR', operator })

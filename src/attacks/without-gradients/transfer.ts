@@ -6,6 +6,7 @@ import { range, rowOf } from '../../sampling/rows.js'
 import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { restrictContext } from '../auto-attack/restrict-context.js'
+import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 
 export interface TransferSettings {
@@ -18,8 +19,8 @@ export interface TransferSettings {
 /**
  * Transfer: an attack made on surrogate models and judged on the model under test, of which only the predicted class is
  * used. Surrogates take turns on the samples that still stand; for a minimal-distance attack all take part, and the closest
- * adversarial example counts. The counts of steps, gradients and forward passes are those of the surrogates, plus one forward
- * pass of the model under test per candidate. What ends just behind the surrogate's boundary rarely transfers: take a
+ * adversarial example counts. The counts of steps, gradients and forward passes, and what is said of gradients that vanish, are those of the
+ * surrogates, plus one forward pass of the model under test per candidate. What ends just behind the surrogate's boundary rarely transfers: take a
  * radius, and an attack that goes on after its first success. Samples that a surrogate misclassifies by itself are not moved far.
  * @throws SettingsError when there is no surrogate; when run, if a surrogate does not fit the model under test.
  */
@@ -53,9 +54,9 @@ async function run(
   for (const surrogate of surrogates) checkFit(surrogate, model)
   const { domain } = model
   const size = domain.lower.length
-  const adversarial = new Float32Array(inputs.data)
-  const [steps, gradientQueries, forwardQueries] = range(3).map(() => new Int32Array(labels.length))
-  const candidates = { adversarial, steps, gradientQueries, forwardQueries }
+  const { adversarial, steps, gradientQueries, forwardQueries, vanishedGradients } = unchanged(context)
+  const flatScores = new Uint8Array(labels.length)
+  const candidates = { adversarial, steps, gradientQueries, forwardQueries, vanishedGradients, flatScores }
   const closest = new Float64Array(labels.length).fill(Number.POSITIVE_INFINITY)
   let samples = range(labels.length)
 
@@ -71,6 +72,8 @@ async function run(
       steps[sample] += found.steps[index]
       gradientQueries[sample] += found.gradientQueries[index]
       forwardQueries[sample] += found.forwardQueries?.[index] ?? 0
+      if (found.gradientQueries[index] > 0 && !found.vanishedGradients?.[index]) vanishedGradients[sample] = 0
+      flatScores[sample] = found.flatScores?.[index] && (turn === 0 || flatScores[sample]) ? 1 : 0
       const [center, point] = [inputs.data, proposed].map((data) => rowOf(data, size, sample))
       point.set(rowOf(found.adversarial, size, index))
       if (epsilons) projectOntoBall(point, { norm: attack.norm, center, radius: epsilons[sample] }, domain)

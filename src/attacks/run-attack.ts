@@ -57,10 +57,11 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     }
   }
   let interrupted = false
-  let [vanished, flat, standingAnywhere] = [0, 0, 0]
+  let [vanished, flat, standingAnywhere, unfound] = [0, 0, 0, 0]
   const unproved: string[] = []
   // Subsets of the features are less than the domain.
-  const largest = 'subsets' in method.settings ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
+  const isPartial = 'subsets' in method.settings
+  const largest = isPartial ? Number.POSITIVE_INFINITY : diameter(model.domain, method.norm)
   const parts = batches(eligible, largestPart(model))
   const progress = sharedProgress(parts.length, onProgress)
   const runPart = async (part: readonly number[], index: number) => {
@@ -106,6 +107,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       if (outcome.gradientQueries > 0 && attackedPart.vanishedGradients?.[row]) vanished++
       if (attackedPart.flatScores?.[row]) flat++
       if (Number(attackedPart.epsilons?.[row]) >= largest) standingAnywhere++
+      if (method.kind === 'minimal-distance' && !isPartial) unfound++
     })
   }
   if (parts.length === 0) onProgress?.(1)
@@ -137,6 +139,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         vanished,
         flat,
         standingAnywhere,
+        unfound,
         interrupted,
         unproved,
       }),

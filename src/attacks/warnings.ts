@@ -15,6 +15,8 @@ export interface AttackFindings {
   readonly flat: number
   /** Samples not fooled although their ball holds the whole domain. */
   readonly standingAnywhere: number
+  /** Samples of which an attack that looks for the closest adversarial example found none, anywhere in the domain. */
+  readonly unfound: number
   readonly interrupted: boolean
   /** Why samples are left of which the attack promises a proof, one for each. */
   readonly unproved: readonly string[]
@@ -28,6 +30,7 @@ export const attackWarningRules = {
   flatScores,
   noiseSuffices,
   standingAnywhere,
+  noneFound,
   interrupted,
   unproved,
 }
@@ -79,6 +82,12 @@ function standingAnywhere({
 }: AttackFindings): string | undefined {
   if (standing === 0 || interrupted) return undefined
   return `The attack did not fool ${standing} of ${eligible} eligible samples although ε lets it go anywhere in the domain, where inputs of the other classes lie: it is broken for this model, or the model gives one class only. Try ${marginOf(settings)}more steps, or an attack without gradients.`
+}
+
+/** Raised when an attack without a radius found nothing for a tenth of the samples: there is something for nearly all. */
+function noneFound({ settings, unfound, eligible, interrupted }: AttackFindings): string | undefined {
+  if (unfound === 0 || unfound < eligible / 10 || interrupted) return undefined
+  return `The attack found no adversarial example for ${unfound} of ${eligible} eligible samples although it may go anywhere in the domain, where inputs of the other classes lie: it is broken for this model or too short, or the model gives one class only. Try ${marginOf(settings)}more steps, another attack, or one without gradients.`
 }
 
 function interrupted(findings: AttackFindings): string | undefined {

@@ -317,9 +317,26 @@ describe('warnings', () => {
         expect(result.warnings.join()).toMatch(/gradient was exactly zero for 3 of 3/)
       }
     }
-    expect((await attack(dead, deepFool(), { inputs, seed })).warnings.join()).toMatch(/gradient was exactly zero/)
+    const closest = (await attack(dead, deepFool(), { inputs, seed })).warnings.join()
+    expect(closest).toMatch(/gradient was exactly zero/)
+    expect(closest).toMatch(/found no adversarial example for 3 of 3 eligible samples/)
     expect((await attack(dead, randomNoise({ epsilon: 0.1 }), { inputs, seed })).warnings).toEqual([])
     await dead.close()
+  })
+
+  test('a tenth of the samples of which an attack without a radius finds nothing', async () => {
+    const many = { data: Float32Array.from({ length: 40 }, (_, index) => (index % 2) / 2), shape: [20, 2] }
+    const swapped = (data: Float32Array, count: number) =>
+      data.map((value, index) => (index < 2 * count ? 0.5 - value : value))
+    const warningsOf = async (found: number, settings: Partial<Attack>) => {
+      const method = proposes((context) => swapped(context.inputs.data, found), { epsilon: undefined, ...settings })
+      return (await attack(model, method, { inputs: many, seed })).warnings.join()
+    }
+    const closest = { kind: 'minimal-distance' } as const
+    expect(await warningsOf(18, closest)).toMatch(/found no adversarial example for 2 of 20 eligible samples/)
+    expect(await warningsOf(19, closest)).toBe('')
+    expect(await warningsOf(0, { ...closest, settings: { subsets: '[0]' } })).toBe('')
+    expect(await warningsOf(0, { epsilon: 0.1 })).toBe('')
   })
 
   test('samples that stand although the whole domain is allowed', async () => {

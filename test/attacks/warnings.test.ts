@@ -10,6 +10,7 @@ const findings = {
   vanished: 2,
   flat: 0,
   standingAnywhere: 1,
+  unfound: 1,
   interrupted: false,
   unproved: [],
 }
@@ -20,6 +21,6 @@ test.each([
   ['an attack that has no such setting', { steps: 100 }, false],
 ])('warnings recommend the margin to %s: %o', (_, settings, recommended) => {
   const warnings = attackWarnings({ ...findings, settings })
-  expect(warnings).toHaveLength(2)
+  expect(warnings).toHaveLength(3)
   for (const warning of warnings) expect(warning.includes("loss: 'margin'")).toBe(recommended)
 })

@@ -45,13 +45,14 @@ export function upgradeGraph(graph: Graph, names = { count: 0 }): Graph {
   const floats = (values: readonly number[]) =>
     constant({ type: 'float32', shape: [values.length], data: Float32Array.from(values) })
   const scalar = (value: number) => constant({ type: 'float32', shape: [], data: Float32Array.of(value) })
+  const fresh = () => `upgraded:${names.count++}`
   const constant = (tensor: Tensor) => {
-    const name = `upgraded:${names.count++}`
+    const name = fresh()
     constants.set(name, tensor)
     return name
   }
 
-  const upgradeNode = (node: GraphNode): GraphNode | undefined => {
+  const upgradeNode = (node: GraphNode): GraphNode | readonly GraphNode[] | undefined => {
     if (node.domain !== '') return node
     const { operator } = node
     const from = (version: number) => graph.opset < version
@@ -88,11 +89,10 @@ export function upgradeGraph(graph: Graph, names = { count: 0 }): Graph {
     }
     if (from(18) && axesReductions.has(operator)) return axesAsInput()
     if (from(13) && ['ReduceSum', 'Squeeze', 'Unsqueeze'].includes(operator)) return axesAsInput()
-    if (from(13) && ['Softmax', 'LogSoftmax'].includes(operator)) {
-      return {
-        ...node,
-        attributes: new Map<string, Attribute>([['axis', { kind: 'int', value: intAttribute(node, 'axis', 1) }]]),
-      }
+    if (from(13) && ['Softmax', 'LogSoftmax', 'Hardmax'].includes(operator)) {
+      const axis = intAttribute(node, 'axis', 1)
+      const isOfRows = graph.outputs.some(({ name, shape }) => name === node.outputs[0] && (shape?.length ?? 2) === 2)
+      return axis === -1 || isOfRows ? withAxis(node, axis) : normalizeTogether(node, axis, fresh, ints)
     }
     if (operator === 'Split') {
       const split = intsAttribute(node, 'split')
@@ -140,8 +140,39 @@ export function upgradeGraph(graph: Graph, names = { count: 0 }): Graph {
     return node
   }
 
-  const nodes = graph.nodes.map(upgradeNode).filter((node) => node !== undefined)
+  const nodes = graph.nodes.flatMap((node) => upgradeNode(node) ?? [])
   return { ...graph, opset: Math.max(graph.opset, ruleOpset), nodes, constants }
+}
+
+/** The old Softmax and its kin normalise over the axis and all that follow it together. */
+function normalizeTogether(
+  node: GraphNode,
+  axis: number,
+  fresh: () => string,
+  ints: (values: readonly number[]) => string,
+): GraphNode[] {
+  const made = (operator: string, inputs: readonly string[], attributes: GraphNode['attributes'] = new Map()) => ({
+    ...node,
+    operator,
+    inputs,
+    outputs: [fresh()],
+    attributes,
+  })
+  const [input] = node.inputs
+  const shape = made('Shape', [input])
+  const kept = made('Slice', [shape.outputs[0], ints([0]), ints([axis])])
+  const target = made('Concat', [kept.outputs[0], ints([-1])], new Map([['axis', { kind: 'int', value: 0 }]]))
+  const together = made('Reshape', [input, target.outputs[0]])
+  const normalized = { ...withAxis(node, -1), inputs: together.outputs, outputs: [fresh()] }
+  const restored = {
+    ...made('Reshape', [normalized.outputs[0], shape.outputs[0]]),
+    outputs: node.outputs,
+  }
+  return [shape, kept, target, together, normalized, restored]
+}
+
+function withAxis(node: GraphNode, value: number): GraphNode {
+  return { ...node, attributes: new Map<string, Attribute>([['axis', { kind: 'int', value }]]) }
 }
 
 function constantValue(node: GraphNode): Tensor {

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { crown } from '../../src/bounds/crown.js'
+import { marginBounds } from '../../src/bounds/run-bound.js'
 import { type AttributeValue, float, GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
@@ -19,6 +21,10 @@ const attributes =
   (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) =>
     builder.add(operator, [input], settings)
 
+const flattened =
+  (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) =>
+    builder.add('Flatten', [builder.add(operator, [input], settings)])
+
 test.each<[string, number, readonly number[], (builder: GraphBuilder, input: string) => string]>([
   ['Clip with bounds as attributes', 9, [3], attributes('Clip', { min: float(0.25), max: float(0.5) })],
   ['Clip with one bound', 9, [3], attributes('Clip', { max: float(0.5) })],
@@ -30,6 +36,11 @@ test.each<[string, number, readonly number[], (builder: GraphBuilder, input: str
   ['ReduceSum with an attribute', 9, [3, 4], attributes('ReduceSum', { axes: [1], keepdims: 0 })],
   ['ReduceMax of opset 13', 13, [3, 4], attributes('ReduceMax', { axes: [1], keepdims: 0 })],
   ['Softmax with its old default axis', 9, [3], attributes('Softmax', {})],
+  ['Softmax over all axes but the batch', 9, [2, 3], flattened('Softmax', {})],
+  ['Softmax over the last two of three axes', 11, [2, 2, 3], flattened('Softmax', { axis: 2 })],
+  ['LogSoftmax over axes counted from the end', 12, [2, 2, 3], flattened('LogSoftmax', { axis: -2 })],
+  ['Softmax over the last axis, counted from the start', 7, [2, 2, 3], flattened('Softmax', { axis: 3 })],
+  ['Hardmax over two axes', 11, [2, 3], flattened('Hardmax', { axis: 1 })],
   [
     'Upsample of opset 9',
     9,
@@ -96,6 +107,30 @@ test.each<[string, number, readonly number[], (builder: GraphBuilder, input: str
   expect(model.description.opset).toBe(opset)
   expect(model.description.fidelity).toBeLessThan(1e-6)
   await model.close()
+})
+
+test('gradients and bounds are those of the old Softmax, which normalises over several axes together', async () => {
+  const body = (builder: GraphBuilder, input: string, axis: number) => {
+    const shares = builder.add('Softmax', [builder.add('Mul', [input, builder.scalar(3)])], { axis })
+    const weights = builder.floats([1, 2, -1, 0.5, -2, 1, 1, 3, 0, 1, -1, 2], [6, 2])
+    return builder.add('MatMul', [builder.add('Flatten', [shares]), weights])
+  }
+  const flat = (builder: GraphBuilder, input: string) => body(builder, builder.add('Flatten', [input]), -1)
+  const inputs = { data: Float32Array.of(0.1, 0.9, 0.3, 0.7, 0.2, 0.5), shape: [1, 2, 3] }
+  const results: { gradient: number[]; margins: number[] }[] = []
+  for (const bytes of [oldModel(9, [2, 3], (builder, input) => body(builder, input, 1)), oldModel(13, [2, 3], flat)]) {
+    const model = await loadModel(bytes, { domain: [0, 1] })
+    const gradient = Array.from(await model.inputGradient(inputs, [0], 'margin'))
+    results.push({
+      gradient,
+      margins: Array.from(await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels: [0], epsilon: 0.01 })),
+    })
+    await model.close()
+  }
+  const [old, spelledOut] = results
+  expect(old.gradient.some((slope) => Math.abs(slope) > 0.1)).toBe(true)
+  old.gradient.forEach((slope, index) => expect(slope).toBeCloseTo(spelledOut.gradient[index], 6))
+  old.margins.forEach((margin, index) => expect(margin).toBeCloseTo(spelledOut.margins[index], 5))
 })
 
 test('BatchNormalization in training mode is refused', async () => {

@@ -30,9 +30,11 @@ export function distance(from: ArrayLike<number>, to: ArrayLike<number>, norm: A
   return norm in usual ? usual : { ...usual, [norm]: powerMean(from, to, exponent(norm), linf) }
 }
 
-/** p of the ℓp norm; Infinity for `linf`, NaN for what is no norm. */
+/** p of the ℓp norm; Infinity for `linf`, NaN for what is no norm, or not written as one: `L2`, `l2.0`. */
 export function exponent(norm: AttackNorm): number {
-  return norm === 'linf' ? Number.POSITIVE_INFINITY : Number(norm.slice(1))
+  if (norm === 'linf') return Number.POSITIVE_INFINITY
+  const power = Number(norm.slice(1))
+  return norm === `l${power}` ? power : Number.NaN
 }
 
 /** Dividing by the largest step first keeps the powers from overflowing. */

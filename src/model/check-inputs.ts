@@ -98,6 +98,12 @@ export function checkLabels(
   if (labels.length !== count) throw new SampleError(`${labels.length} labels for ${count} inputs.`)
   return Int32Array.from(labels, (label, index) => {
     if (Number.isInteger(label) && label >= 0 && label < classes) return label
+    // Callers without types may give the BigInt64Array of a tensor, or rows of a table.
+    if (typeof label !== 'number') {
+      throw new SampleError(
+        `The label of sample ${index} is of type ${typeof label}, not a number: labels are class numbers, such as Int32Array.from(labels, Number) makes of others, or the positions of the ones in one-hot rows.`,
+      )
+    }
     throw new SampleError(
       `Label ${label} of sample ${index} is no class: classes are numbered from 0 to ${classes - 1}.`,
     )

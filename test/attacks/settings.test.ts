@@ -51,6 +51,12 @@ describe('settings that make no sense are refused', () => {
     ],
     ['an exponent below 1', () => deepFool({ norm: 'l0.5' }), /takes the norms .* norm is "l0.5"/],
     ['an infinite exponent', () => pgd({ norm: 'lInfinity' as never, epsilon: 1 }), /takes the norms/],
+    ['a capital letter', () => pgd({ norm: 'L2' as never, epsilon: 1 }), /takes the norms .* norm is "L2"/],
+    [
+      'an exponent that is written otherwise',
+      () => deepFool({ norm: 'l2.0' as never }),
+      /takes the norms .* norm is "l2.0"/,
+    ],
     ['no norm', () => fgsm({ norm: 2 as never, epsilon: 1 }), /takes the norms .* norm is 2/],
     [
       'a norm that this attack lacks',

@@ -72,6 +72,14 @@ const badSamples: Record<string, [Samples, RegExp]> = {
   'an input outside the domain': [samplesOf([[1, 1.25]]), /outside the domain \[0, 1\]/],
   'inputs of the wrong shape': [{ inputs: { data: new Float32Array(3), shape: [1, 3] } }, /the model takes \[n, 2\]/],
   'a label that is no class': [samplesOf([[1, 0]], [7]), /Label 7 of sample 0/],
+  'labels as numpy has them': [
+    { ...samplesOf([[1, 0]]), labels: BigInt64Array.of(0n) as never },
+    /label of sample 0 is of type bigint, not a number/,
+  ],
+  'labels that are one-hot rows': [
+    { ...samplesOf([[1, 0]]), labels: [[1, 0]] as never },
+    /label of sample 0 is of type object, .* one-hot rows/,
+  ],
   'too few labels': [
     samplesOf(
       [

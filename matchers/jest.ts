@@ -18,6 +18,9 @@ declare global {
   }
 }
 
+// Fake timers put another Date in place of this one.
+const { now } = Date
+
 // No thread outlives the test file.
 afterAll(() => engine.close())
 
@@ -74,7 +77,7 @@ function circumstances(currentTestName: string | undefined): Circumstances {
   if (!test?.startedAt || test.concurrent || fullName(test) !== currentTestName) return unknown
   return {
     timeout: test.timeout ?? state?.testTimeout,
-    elapsed: Date.now() - test.startedAt,
+    elapsed: now() - test.startedAt,
     // Jest 29 takes concurrent tests for the one that runs beside them.
     attempt: hasConcurrentTests(state?.rootDescribeBlock) ? undefined : test.invocations,
   }

@@ -1,3 +1,5 @@
+// Fake timers replace the global one.
+import { performance } from 'node:perf_hooks'
 import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vitest'
 import type { Evidence } from '../src/checks/evidence.js'
 import { engine } from '../src/engine/engine.js'

@@ -1,3 +1,5 @@
+// Fake timers replace the global one.
+import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { SettingsError } from './errors.js'
 

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { expect, test, vi } from 'vitest'
 import { startBudget } from '../src/budget.js'
 import { SettingsError } from '../src/errors.js'
 
@@ -22,4 +23,15 @@ test('a signal ends it', () => {
 
 test.each([Number.NaN, -1, { milliseconds: '10' as never }])('%o is refused', (request) => {
   expect(() => startBudget(request)).toThrow(SettingsError)
+})
+
+test('it ends where tests fake the time, as the test does', async () => {
+  vi.useFakeTimers({ now: 0 })
+  try {
+    const budget = startBudget(5)
+    await setTimeout(10)
+    expect(budget.exhausted).toBe(true)
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -50,3 +50,21 @@ test('several files in worker processes', async () => {
   expect(code).toBe(0)
   expect(project.report().checks.map((check) => check.file)).toEqual(['one.test.js', 'two.test.js'])
 })
+
+test('a test that fakes the date has its time', async () => {
+  const project = linkedProject({
+    ...config,
+    'robustness.test.js': `
+      const { loadModel, loadSamples, pgd } = require('unfooled')
+      afterEach(() => jest.useRealTimers())
+      test.each(['2000-01-01', '2100-01-01'])('%s', async (date) => {
+        jest.useFakeTimers({ now: new Date(date) })
+        const model = await loadModel('model.onnx', { domain: [0, 1] })
+        const samples = await loadSamples('test-images.npz')
+        await expect(model).toResistAttack(pgd({ epsilon: 0.01, steps: 3 }), { samples, maxFoolingRatio: 0.1 })
+      })`,
+  })
+  const { code, output } = await project.run(...jest)
+  expect(output).toMatch(/Tests: +2 passed/)
+  expect(code).toBe(0)
+})

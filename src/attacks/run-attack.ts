@@ -5,7 +5,7 @@ import { diameter } from '../geometry/diameter.js'
 import { checkLabels, checkShape } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
-import { predictClasses } from '../model/predict-classes.js'
+import { predictClasses, predictWithSpreads } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
 import { batches, range, viewSamples } from '../sampling/rows.js'
@@ -14,9 +14,10 @@ import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import { refuseUnknown } from '../unknown-settings.js'
 import type { Attack, AttackContext, AttackedSample, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
-import { recheck } from './recheck.js'
+import { samplesAtInfiniteSlopes } from './infinite-slopes.js'
+import { type Outcome, recheck } from './recheck.js'
 import { sharedProgress } from './shared-progress.js'
-import { attackWarnings } from './warnings.js'
+import { attackWarnings, leastSpread } from './warnings.js'
 
 /**
  * Attacks the samples that the model classifies correctly and says which of them were fooled. An adversarial example
@@ -37,7 +38,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const targets =
     method.target === undefined ? undefined : checkTargets(spreadOverSamples(method.target, count, 'target'), model)
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
-  const predictions = await predictClasses(model, inputs)
+  const { classes: predictions, spreads } = await predictWithSpreads(model, inputs)
   const labels = given ?? predictions
   const isCorrect = (sample: number) => predictions[sample] === labels[sample]
   const isEligible = (sample: number) => isCorrect(sample) && targets?.[sample] !== predictions[sample]
@@ -57,7 +58,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     }
   }
   let interrupted = false
-  let [vanished, flat, standingAnywhere, unfound] = [0, 0, 0, 0]
+  let [vanished, flat, standingAnywhere, unfound, steep, alike] = [0, 0, 0, 0, 0, 0]
+  // Of two classes there is but one other.
+  const goesByProbabilities = method.loss === 'cross-entropy' && model.classes > 2
   const unproved: string[] = []
   // Subsets of the features are less than the domain.
   const isPartial = 'subsets' in method.settings
@@ -92,10 +95,16 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     const { part, context, candidates, report } = run
     const outcomes = await recheck(method, context, candidates)
     if (!candidates.interrupted) report(1, outcomes.filter(({ fooled }) => fooled).length)
-    return { ...candidates, part, epsilons: context.epsilons, outcomes }
+    // Distances that are larger than they need be are as misleading as samples that stand.
+    const isInDoubt = ({ fooled, gradientQueries }: Outcome) =>
+      gradientQueries > 0 && (!fooled || method.kind === 'minimal-distance')
+    const inDoubt = range(part.length).filter((row) => isInDoubt(outcomes[row]))
+    const steepOnes = interrupted ? [] : await samplesAtInfiniteSlopes(context, inDoubt)
+    return { ...candidates, part, epsilons: context.epsilons, outcomes, steepOnes }
   }
   // The next part is prepared before the last one is checked: the graph that runs meanwhile is that of another.
   for await (const attackedPart of overlap(overlap(parts, runPart), recheckPart)) {
+    steep += attackedPart?.steepOnes.length ?? 0
     attackedPart?.outcomes.forEach((outcome, row) => {
       const sample = attackedPart.part[row]
       const attacked = { ...samples[sample], ...outcome }
@@ -106,6 +115,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       if (outcome.fooled) return
       if (outcome.gradientQueries > 0 && attackedPart.vanishedGradients?.[row]) vanished++
       if (attackedPart.flatScores?.[row]) flat++
+      if (goesByProbabilities && spreads[sample] < leastSpread) alike++
       if (Number(attackedPart.epsilons?.[row]) >= largest) standingAnywhere++
       if (method.kind === 'minimal-distance' && !isPartial) unfound++
     })
@@ -138,6 +148,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
         cleanAccuracy,
         vanished,
         flat,
+        steep,
+        alike,
         standingAnywhere,
         unfound,
         interrupted,

@@ -13,19 +13,31 @@ import type { Model } from './model.js'
  * @throws SampleError when the inputs do not fit the model, ModelError when a logit is NaN.
  */
 export async function predictClasses(model: Classifier, inputs: Inputs): Promise<Int32Array> {
+  return (await predictWithSpreads(model, inputs)).classes
+}
+
+/** The same, and how far the logits of each input are apart, the largest less the smallest one. */
+export async function predictWithSpreads(
+  model: Classifier,
+  inputs: Inputs,
+): Promise<{ readonly classes: Int32Array; readonly spreads: Float32Array }> {
   checkShape(inputs, model)
   const [count] = inputs.shape
   const classes = new Int32Array(count)
+  const spreads = new Float32Array(count)
   const parts = batches(range(count), largestBatch(model))
   const predictPart = async ([first, ...others]: readonly number[]) =>
     model.predict(checkedPart(inputs, first, first + others.length + 1, model.domain))
   let sample = 0
   for await (const logits of overlap(parts, predictPart)) {
     for (let start = 0; start < logits.length; start += model.classes) {
-      classes[sample++] = largestLogit(logits.subarray(start, start + model.classes))
+      const own = logits.subarray(start, start + model.classes)
+      const largest = largestLogit(own)
+      classes[sample] = largest
+      spreads[sample++] = own[largest] - own.reduce((least, logit) => Math.min(least, logit))
     }
   }
-  return classes
+  return { classes, spreads }
 }
 
 export function largestLogit(logits: Float32Array): number {

@@ -27,6 +27,8 @@ export interface RuleContext {
 export interface DerivativeContext extends RuleContext {
   /** Name, in the graph being built, of an activation of the forward pass (one slice per sample). */
   value(value: string): string
+  /** What infinite slopes count as. Default 0. */
+  readonly infiniteSlope?: number
   /** Lays out something that has one slice per sample with one slice per row instead. Takes names of the built graph. */
   rows(sliced: string): string
 }
@@ -174,6 +176,8 @@ export interface Tiles {
 /** y_i = σ(x_i) for one activation input. `derivative` is built from forward values, one slice per sample. */
 export interface ElementwiseRules {
   derivative(node: GraphNode, context: DerivativeContext): string
+  /** Whether the slope can be infinite where the value is finite. Default: never. */
+  isSteep?(node: GraphNode, graph: TypedGraph): boolean
 }
 
 /** Reverse and forward mode of an operator that is neither linear nor elementwise. */

@@ -17,8 +17,9 @@ const root: Bend = {
 export const sqrt: Operator = {
   name: 'Sqrt',
   elementwise: {
-    derivative: (node, { builder, value }) =>
-      finiteSlope(builder.add('Div', [builder.scalar(0.5), value(node.outputs[0])]), builder),
+    derivative: (node, { builder, value, infiniteSlope }) =>
+      finiteSlope(builder.add('Div', [builder.scalar(0.5), value(node.outputs[0])]), builder, infiniteSlope),
+    isSteep: () => true,
   },
   interval: increasingInterval(root),
   relaxation: convexRelaxation(root),
@@ -60,7 +61,12 @@ export const pow: Operator = {
         powers.map((value) => (value === 0 ? 0 : value - 1)),
         exponent.shape,
       )
-      return finiteSlope(builder.add('Mul', [builder.add('Pow', [input, lowered]), factor]), builder)
+      const slope = builder.add('Mul', [builder.add('Pow', [input, lowered]), factor])
+      return finiteSlope(slope, builder, context.infiniteSlope)
+    },
+    isSteep(node, { constants }) {
+      const exponent = constants.get(node.inputs[1])
+      return Array.from<number | bigint, number>(exponent?.data ?? [], Number).some((power) => power > 0 && power < 1)
     },
   },
 

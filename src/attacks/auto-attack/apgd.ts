@@ -57,6 +57,7 @@ export function apgd({
     norm,
     epsilon,
     target,
+    loss,
     settings: { ...settings, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
     run: (context) => runApgd(context, unchanged(context), settings),
   }

@@ -91,6 +91,7 @@ export function normConstrained(
     norm,
     epsilon,
     target,
+    loss: surrogates ? undefined : loss,
     settings: Object.fromEntries(names.map((key) => [key, shown[key]])) as Attack['settings'],
     run: (context) =>
       runPerturbationAnalysis(context, {

@@ -5,6 +5,7 @@ import { findActivations } from '../passes/context.js'
 import type { Decomposition } from './decomposition.js'
 import { einsum } from './einsum.js'
 import { elementwise } from './elementwise.js'
+import { finiteMask } from './masks.js'
 import { normalizations } from './normalizations.js'
 import { quantizations } from './quantization.js'
 import { rearrangements } from './rearrangements.js'
@@ -33,7 +34,7 @@ interface Parts {
 
 /**
  * The same function with operators that have rules in place of those that have none: each {@link decompositions} once,
- * and an If whose condition is constant by its branch. Undefined where there is nothing to replace.
+ * an If whose condition is constant by its branch, and a {@link finiteMask}. Undefined where there is nothing to replace.
  */
 export function rewriteGraph(graph: TypedGraph): Graph | undefined {
   const activations = findActivations(graph)
@@ -41,7 +42,10 @@ export function rewriteGraph(graph: TypedGraph): Graph | undefined {
   const constants = new Map(graph.constants)
   let isRewritten = false
   for (const node of graph.nodes) {
-    const parts = node.operator === 'If' ? chosenBranch(node, graph) : decomposed(node, graph, activations)
+    const parts =
+      node.operator === 'If'
+        ? chosenBranch(node, graph)
+        : (decomposed(node, graph, activations) ?? finiteMask(node, graph))
     if (!parts) {
       nodes.push(node)
       continue

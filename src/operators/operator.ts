@@ -144,6 +144,8 @@ export interface Lines {
 
 /** Linear relaxation of an operator that is not linear. */
 export interface RelaxationRules {
+  /** Coefficients over elements of the input that are absent (see `emitAbsent`) are exactly 0, and nothing else depends on these. */
+  readonly dropsAbsent?: boolean
   /** Bool per element of the input: whether tighter bounds of it would tighten the relaxation. Default: all would. */
   loose?(node: GraphNode, context: IntervalContext): string
   /** Bool per element of the input: whether it can have any influence on the output. Default: all can. */

@@ -1,16 +1,12 @@
-import { type GraphNode, intAttribute } from '../graph/graph.js'
-import type { DerivativeContext, Interval, IntervalContext, Operator, RuleContext } from './operator.js'
+import type { GraphNode } from '../graph/graph.js'
+import type { DerivativeContext, Interval, IntervalContext, Operator } from './operator.js'
 import { emitLargest } from './ranges.js'
-import { sampleAxis } from './samples.js'
-
-function normalisedAxis(node: GraphNode, context: RuleContext): number {
-  return sampleAxis(intAttribute(node, 'axis', -1), context.shape(node.inputs[0]).length, node)
-}
+import { axisOf, logSoftmaxRelaxation, softmaxRelaxation } from './softmax-relaxation.js'
 
 /** p·(v − Σ p·v): the Jacobian of Softmax is symmetric, so that this is its product with v from either side. */
 function softmaxProduct(node: GraphNode, vector: string, context: DerivativeContext): string {
   const { builder } = context
-  const axis = normalisedAxis(node, context)
+  const axis = axisOf(node, context).axis
   const probabilities = context.rows(context.value(node.outputs[0]))
   const mean = builder.add('ReduceSum', [builder.add('Mul', [probabilities, vector]), builder.ints([axis])])
   return builder.add('Mul', [probabilities, builder.add('Sub', [vector, mean])])
@@ -19,12 +15,11 @@ function softmaxProduct(node: GraphNode, vector: string, context: DerivativeCont
 /** e^(x − M) at both ends of the range, M being the largest upper bound, and of each element the sum over all others. */
 function emitPowers(node: GraphNode, context: IntervalContext) {
   const { builder, rounding } = context
-  const axis = normalisedAxis(node, context)
+  const { axis, count } = axisOf(node, context)
   const { lower, upper } = context.interval(node.inputs[0])
   const largest = builder.add('ReduceMax', [upper, builder.ints([axis])], { keepdims: 1 })
   const distances = [lower, upper].map((bound) => builder.add('Sub', [bound, largest]))
   const [low, high] = distances.map((distance) => builder.add('Exp', [distance]))
-  const count = context.shape(node.inputs[0])[axis] as number
   const others = (powers: string, direction: 1 | -1) => {
     const sum = builder.add('ReduceSum', [powers, builder.ints([axis])], { keepdims: 1 })
     // What rounding leaves of the element itself.
@@ -69,7 +64,7 @@ function logSoftmaxInterval(node: GraphNode, context: IntervalContext): Interval
   const upper = builder.add('Min', [logarithm(distances[1], high, othersAtLeast), builder.scalar(0)])
   if (rounding.mode === 'ignored') return { lower, upper }
   const size = emitLargest(context.interval(node.inputs[0]), context)
-  const all = builder.add('ReduceMax', [size, builder.ints([normalisedAxis(node, context)])], { keepdims: 1 })
+  const all = builder.add('ReduceMax', [size, builder.ints([axisOf(node, context).axis])], { keepdims: 1 })
   const absolute = rounding.gamma(4 * count + powerRoundings) + 4 * rounding.kernelError('Log')
   const error = builder.add('Add', [
     builder.add('Mul', [all, builder.scalar(rounding.gamma(16))]),
@@ -85,6 +80,7 @@ export const softmax: Operator = {
     jvp: (node, [tangent], context) => [softmaxProduct(node, tangent!, context)],
   },
   interval: softmaxInterval,
+  relaxation: softmaxRelaxation(),
 }
 
 export const logSoftmax: Operator = {
@@ -92,7 +88,7 @@ export const logSoftmax: Operator = {
   derivative: {
     vjp(node, [gradient], context) {
       const { builder } = context
-      const axis = normalisedAxis(node, context)
+      const axis = axisOf(node, context).axis
       const probabilities = context.rows(builder.add('Exp', [context.value(node.outputs[0])]))
       const sum = builder.add('ReduceSum', [gradient!, builder.ints([axis])])
       return [builder.add('Sub', [gradient!, builder.add('Mul', [probabilities, sum])])]
@@ -100,11 +96,12 @@ export const logSoftmax: Operator = {
 
     jvp(node, [tangent], context) {
       const { builder } = context
-      const axis = normalisedAxis(node, context)
+      const axis = axisOf(node, context).axis
       const probabilities = context.rows(builder.add('Exp', [context.value(node.outputs[0])]))
       const mean = builder.add('ReduceSum', [builder.add('Mul', [probabilities, tangent!]), builder.ints([axis])])
       return [builder.add('Sub', [tangent!, mean])]
     },
   },
   interval: logSoftmaxInterval,
+  relaxation: logSoftmaxRelaxation(),
 }

@@ -1,4 +1,5 @@
 import { elementCount, type GraphNode, type TypedGraph } from '../graph/graph.js'
+import { emitPresent } from '../operators/absent.js'
 import { sumOfPositives } from '../operators/batch-invariant.js'
 import { emitIntercepts, emitNonNegative, emitParts } from '../operators/lines.js'
 import type {
@@ -137,7 +138,7 @@ class BackwardWalk {
     const values = [...gradients.keys()].filter((value) => value !== target)
     const exact = this.#summands.length > 0 ? sumOf(this.#summands, context) : emitZeros(this.#seed, context)
     const covers = rounding.mode === 'covered' && values.length > 0
-    const constant = covers ? builder.add('Sub', [exact, emitUnderflow(values, context)]) : exact
+    const constant = covers ? builder.add('Sub', [exact, this.#underflow(values)]) : exact
     return {
       bound: minimum ? builder.add('Add', [constant, minimum.bound]) : constant,
       constant,
@@ -158,7 +159,7 @@ class BackwardWalk {
     const offsets = isTaken ? undefined : emitOffsets(node, linear, context)
     outputs.forEach((gradient, index) => {
       if (gradient === undefined || !offsets) return
-      const { lower, upper } = offsets[index]
+      const { lower, upper } = this.#present(offsets[index], node.outputs[index])
       this.#summands.push(
         gradient === this.#seed
           ? emitAtSeeds(rows, lower, upper, target, context)
@@ -174,6 +175,39 @@ class BackwardWalk {
       const mask = node.operator === 'Conv' ? context.mask(input) : undefined
       this.#accumulate(input, mask === undefined ? gradient : context.builder.add('Mul', [gradient, mask]))
     })
+  }
+
+  /** Products of coefficients that underflow lose at most this much of each value that they multiply. */
+  #underflow(values: readonly string[]): string {
+    const context = this.#context
+    const { builder, rounding, samples, whole } = context
+    const sizes = new Map(values.map((value) => [whole.value(value), this.#dropsAbsent(value)]))
+    const sums = [...sizes].map(([value, drops]) => {
+      const axes = builder.ints(valueShape(value, samples).map((_, axis) => axis + 1))
+      const size = emitMagnitude(value, samples)
+      return builder.add(sumOfPositives, [drops ? emitPresent(size, value, samples) : size, axes], { keepdims: 0 })
+    })
+    const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
+    return context.numbers(builder.add('Mul', [total, builder.scalar(4 * rounding.underflow)]))
+  }
+
+  /** Numbers of a value, one slice per sample; zeros for what is absent if coefficients over that are zeros. */
+  #present({ lower, upper }: Interval, value: string): Interval {
+    if (!this.#dropsAbsent(value)) return { lower, upper }
+    const { samples, whole } = this.#context
+    const [below, above] = [lower, upper].map((bound) => emitPresent(bound, whole.value(value), samples))
+    return { lower: below, upper: above }
+  }
+
+  /** Whether all coefficients over a value come from an operator that has none over what is absent. */
+  #dropsAbsent(value: string): boolean {
+    const users = this.#graph.nodes.filter(({ inputs }) => inputs.includes(value))
+    return (
+      value !== this.#request.target &&
+      users.length === 1 &&
+      findOperator(users[0])?.relaxation?.dropsAbsent === true &&
+      this.#request.frontier === 'input'
+    )
   }
 
   #passNonlinear(node: GraphNode, gradient: string): void {
@@ -327,18 +361,6 @@ function mayAddConstant(node: GraphNode, context: RowContext): boolean {
     const type = context.graph.values.get(input)?.type
     return !context.isActivation(input) && (type === 'float32' || type === 'float64')
   })
-}
-
-/** Products of coefficients that underflow lose at most this much of each value that they multiply. */
-function emitUnderflow(values: readonly string[], context: RowContext): string {
-  const { builder, rounding, samples } = context
-  const all = new Set(values.map(context.whole.value))
-  const sums = [...all].map((value) => {
-    const axes = builder.ints(valueShape(value, samples).map((_, axis) => axis + 1))
-    return builder.add(sumOfPositives, [emitMagnitude(value, samples), axes], { keepdims: 0 })
-  })
-  const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
-  return context.numbers(builder.add('Mul', [total, builder.scalar(4 * rounding.underflow)]))
 }
 
 function sumOf(parts: readonly string[], { builder }: RowContext): string {

@@ -14,6 +14,7 @@ import { denseModel, graphOf, type Layer, operatorModel } from '../tiny-models.j
 afterAll(() => engine.close())
 
 const load = (...layers: readonly Layer[]) => loadModel(denseModel(...layers), { domain: [-10, 10] })
+const logistic = (x: number) => 1 / (1 + Math.exp(-x))
 const at = (...values: number[]) => ({ data: Float32Array.from(values), shape: [1, values.length] })
 
 describe('a linear classifier with margin 3 and weights (1, 2) between the classes', () => {
@@ -101,6 +102,32 @@ test('|x| from two unstable Relus: the lower line keeps the larger side, the cho
     marginBounds(model, crown({ norm: 'linf' }), { inputs: at(0.5), labels: [label], epsilon: 1 })
   expect((await margins(0))[1]).toBeCloseTo(0.5, 4)
   expect((await margins(1))[0]).toBeCloseTo(-2.5, 4)
+})
+
+test.each([
+  // Σ e^x = e^x + 1 is at most cosh 1 + 1 + x·sinh 1 on [-1, 1], and the logarithm of that at most its tangent at 0.
+  ['LogSoftmax', 0, -Math.log(Math.cosh(1) + 1) - (1 - Math.sinh(1) / (Math.cosh(1) + 1))],
+  // log σ(x) ≤ x/2 − log 2, the tangent at 0.
+  ['LogSoftmax', 1, 0.5 - Math.LN2],
+  // The tangent of the exponential at the value 1/(cosh 1 + 1) that the lower plane has at 0.
+  ['Softmax', 0, (1 / (Math.cosh(1) + 1)) * (1 - (1 - Math.sinh(1) / (Math.cosh(1) + 1)))],
+  // The chord of the exponential from log σ(−1) to log σ(1) = 1 + log σ(−1).
+  ['Softmax', 1, logistic(-1) + (logistic(1) - logistic(-1)) * (0.5 - Math.LN2 - Math.log(logistic(-1)))],
+] as const)('%s of (x, 0) from the side of class %d: its plane is %d at the end', async (operator, label, end) => {
+  // Class 0 is ahead by the first output and 3.
+  const model = await loadModel(
+    encodeModel(
+      graphOf([1], (builder, input) => {
+        const pair = builder.add('Pad', [input, builder.ints([0, 0, 0, 1])])
+        const shares = builder.add(operator, [pair], { axis: 1 })
+        return builder.add('Gemm', [shares, builder.floats([1, 0, 0, 0], [2, 2]), builder.floats([3, 0], [2])])
+      }),
+    ),
+    { domain: [-1, 1] },
+  )
+  const margins = await marginBounds(model, crown({ norm: 'linf' }), { inputs: at(0), labels: [label], epsilon: 1 })
+  expect(margins[1 - label]).toBeCloseTo(label === 0 ? 3 + end : -3 - end, 3)
+  await model.close()
 })
 
 test('MaxPool: the plane above is exact at both ends of the element with the largest upper bound', async () => {

@@ -48,6 +48,14 @@ const convolutional = (act: (layers: Layers, value: string) => string): Architec
     return layers.dense(layers.flatten(third), 32, 3)
   },
 })
+const leastFloat = -(2 - 2 ** -23) * 2 ** 127
+
+const masked = (mask: (layers: Layers, scores: string) => string): Architecture =>
+  around((layers, dense) => {
+    const scores = mask(layers, matrices(layers, dense(), 2))
+    return layers.flatten(layers.builder.add('Softmax', [scores], { axis: 2 }))
+  })
+
 const architectures: Record<string, Architecture> = {
   Clip: around(({ builder }, dense) => builder.add('Clip', [dense(), builder.scalar(0), builder.scalar(0.5)])),
   Abs: elementwise('Abs'),
@@ -109,6 +117,25 @@ const architectures: Record<string, Architecture> = {
   }),
   Softmax: elementwise('Softmax', { axis: 1 }),
   LogSoftmax: elementwise('LogSoftmax', { axis: 1 }),
+  'Softmax of rows with a mask of −10⁹': masked((layers, scores) => {
+    return layers.builder.add('Add', [scores, layers.builder.floats([0, 0, 0, -1e9, 0.5, 0, -1e9, -1e9], [2, 4])])
+  }),
+  'Softmax of rows with a mask of −∞': masked((layers, scores) => {
+    const without = Number.NEGATIVE_INFINITY
+    return layers.builder.add('Add', [scores, layers.builder.floats([0, 0, 0.5, without, 0, 0, without, 0], [2, 4])])
+  }),
+  'Softmax of rows with the least number added': masked(({ builder }, scores) => {
+    return builder.add('Add', [scores, builder.floats([0, 0, 0, leastFloat], [4])])
+  }),
+  'Softmax of rows with the least number where there is a mask': masked(({ builder }, scores) => {
+    const mask = { type: 'bool', shape: [4], data: Uint8Array.of(0, 1, 0, 0) } as const
+    return builder.add('Where', [builder.constant(mask), builder.scalar(leastFloat), scores])
+  }),
+  'Softmax along columns of large numbers': around(({ builder }, dense) => {
+    const large = builder.add('Mul', [dense(), builder.scalar(8)])
+    const columns = builder.add('Reshape', [large, builder.ints([0, 4, 2])])
+    return builder.add('Flatten', [builder.add('Softmax', [columns], { axis: 1 })])
+  }),
   LpPool: around((layers, dense) => {
     const pooled = layers.builder.add('LpPool', [planes(layers, dense())], { kernel_shape: [2, 2] })
     return layers.flatten(pooled)

@@ -106,6 +106,39 @@ describe.each(Object.entries(models))('%s', (_, { bytes, featureShape, frozen })
   })
 })
 
+/** f = (1, tanh(w·(x + y))): saturated almost everywhere, tied where it is. */
+const saturated = (weight: number) =>
+  encodeModel(
+    graphOf([2], (builder, input) => {
+      const hidden = builder.add('Tanh', [builder.add('MatMul', [input, builder.floats([weight, weight], [2, 1])])])
+      return builder.add('Gemm', [hidden, builder.floats([0, 1], [1, 2]), builder.floats([1, 0], [2])])
+    }),
+  )
+
+// linearRegion is for other operators.
+const ofAnyModel = cases.filter(({ name }) => name !== 'linearRegion')
+
+test.each(ofAnyModel)(
+  '$name $norm does not fail where the model is flat, or two classes tie',
+  async ({ norm, make }) => {
+    for (const weight of [-2, -8]) {
+      const model = await loadModel(saturated(weight), { domain: [-10, 10] })
+      const points = [
+        [7.435897, 9.487179],
+        [10, 6.923077],
+        [0, 0],
+        [-3, -2],
+        [-0.3, -0.6],
+      ]
+      const inputs = { data: Float32Array.from(points.flat()), shape: [points.length, 2] }
+      const method = make({ norm, epsilon: epsilons[norm]!, quick: true, model })
+      const { eligible } = await attack(model, method, { inputs, labels: points.map(() => 0), seed })
+      expect(eligible).toBe(points.length)
+      await model.close()
+    }
+  },
+)
+
 test.each(cases)('$name $norm ends with what it has when the time is up', async ({ norm, make }) => {
   const model = await loadModel(models['three classes'].bytes, { domain: [0, 1] })
   const inputs = { data: new Float32Array(12).fill(0.5), shape: [2, 6] }

@@ -1,3 +1,4 @@
+import { diameter } from '../../geometry/diameter.js'
 import type { Domain } from '../../geometry/domain.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
@@ -25,6 +26,8 @@ export interface AlmaGraphSettings {
 const [leastImprovement, growth, checkSteps] = [0.95, 1.2, 10]
 const learningRateReduction = 0.01
 const [smallestMultiplier, largestMultiplier] = [1e-6, 1e12]
+// Of the logits: by how much a label leads that may as well not lead.
+const relativeNoise = 1e-6
 
 /** What the loop carries for each sample, and what it starts with. */
 export const almaState = {
@@ -76,9 +79,16 @@ export function almaGraph(model: TypedGraph, settings: AlmaGraphSettings): Graph
           ? emitLoss(body, targeted ? 'targeted-dlr' : 'dlr', logits, labels, classCount(graph))
           : emitLead(body, graph, logits, aim)
       const ofLead = gradient(lead.gradient)
-      const margin = once(atLeast(body.add('Neg', [lead.value])), carried.margin)
+      const size = body.add('ReduceMax', [body.add('Abs', [logits]), body.ints([1])], { keepdims: 0 })
+      const noise = loss === 'dlr' ? body.scalar(relativeNoise) : scaled(size, relativeNoise)
+      const margin = once(atLeast(body.add('Max', [body.add('Neg', [lead.value]), noise])), carried.margin)
       const slope = emitNorm(body, 'l2', ofLead, featureShape)
-      const unit = once(body.add('Div', [margin, atLeast(slope)]), carried.unit)
+      // Where the model is flat the linearised boundary is farther away than the domain reaches.
+      const toBoundary = body.add('Min', [
+        body.add('Div', [margin, atLeast(slope)]),
+        body.scalar(diameter(domain, 'l2')),
+      ])
+      const unit = once(toBoundary, carried.unit)
       const constraint = body.add('Neg', [body.add('Div', [lead.value, margin])])
       const ofConstraint = body.add('Neg', [body.add('Mul', [ofLead, column(body.add('Div', [unit, margin]))])])
 

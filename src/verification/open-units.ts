@@ -1,4 +1,5 @@
-import type { Refinement, ValueBounds } from '../bounds/refinement.js'
+import type { ValueBounds } from '../bounds/balls.js'
+import type { Refinement } from '../bounds/refinement.js'
 import { marginRows, type Rows, rowFeeds, sidesOf } from '../bounds/rows.js'
 import { rowsPerRun, stageOf } from '../bounds/stage.js'
 import { floatTensor } from '../graph/builder.js'

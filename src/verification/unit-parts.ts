@@ -1,5 +1,7 @@
+import type { ValueBounds } from '../bounds/balls.js'
 import { type FloatArray, floatArray } from '../bounds/input-ball.js'
-import type { ExplainedRows, Refinement, ValueBounds } from '../bounds/refinement.js'
+import type { Refinement } from '../bounds/refinement.js'
+import type { ExplainedRows } from '../bounds/relaxed-rows.js'
 import type { Rows } from '../bounds/rows.js'
 import { GraphBuilder, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type GraphNode, type TypedGraph } from '../graph/graph.js'

@@ -1,0 +1,163 @@
+import { floatTensor } from '../graph/builder.js'
+import { elementCount, type Graph, type Tensor } from '../graph/graph.js'
+import type { BallSettings } from '../passes/ball-settings.js'
+import { lowerName, upperName } from '../passes/bound-graphs.js'
+import { halfSpaceNames } from '../passes/relaxation-graph.js'
+import type { Inputs } from '../sampling/samples.js'
+import type { BoundedModel } from './bounded-model.js'
+import { type FloatArray, floatArray, inputBall } from './input-ball.js'
+import type { LinearFunctions } from './row-bounds.js'
+import { type Stage, stageOf } from './stage.js'
+
+/** Bounds of a value, [n, …] each. */
+export interface ValueBounds {
+  readonly lower: FloatArray
+  readonly upper: FloatArray
+}
+
+interface State {
+  readonly count: number
+  readonly feeds: Readonly<Record<string, Tensor>>
+  readonly known: ReadonlySet<string>
+  readonly isCut: boolean
+}
+
+/** Balls around some samples, and what is known of the values of a model over each of them. */
+export class Balls {
+  readonly model: BoundedModel
+  readonly settings: BallSettings
+  /** How many. */
+  readonly count: number
+  /** Whether each is cut by a half-space. */
+  readonly isCut: boolean
+  readonly #feeds: Record<string, Tensor>
+  readonly #known: Set<string>
+  readonly #empty = new Set<number>()
+
+  private constructor(model: BoundedModel, settings: BallSettings, { count, feeds, known, isCut }: State) {
+    this.model = model
+    this.settings = settings
+    this.count = count
+    this.isCut = isCut
+    this.#feeds = { ...feeds }
+    this.#known = new Set(known)
+  }
+
+  static around(model: BoundedModel, inputs: Inputs, epsilon: ArrayLike<number>, settings: BallSettings): Balls {
+    const { centre, radius, lower, upper } = inputBall(inputs, epsilon, model.domain, settings)
+    const tensor = (data: FloatArray, shape: readonly number[]): Tensor => ({ type: settings.precision, shape, data })
+    const [{ name }] = model.graph.inputs
+    const [count] = inputs.shape
+    const feeds = {
+      centre: tensor(centre, inputs.shape),
+      radius: tensor(radius, [count]),
+      [lowerName(name)]: tensor(lower, inputs.shape),
+      [upperName(name)]: tensor(upper, inputs.shape),
+    }
+    return new Balls(model, settings, { count, feeds, known: new Set(), isCut: false })
+  }
+
+  /** Over boxes, [n, features] each, of numbers in the precision of the bound. */
+  static over(
+    model: BoundedModel,
+    { lower, upper }: { readonly lower: FloatArray; readonly upper: FloatArray },
+    arithmetic: Pick<BallSettings, 'rounding' | 'precision'>,
+  ): Balls {
+    const settings = { norm: 'linf', domain: 'intersect', ...arithmetic } as const
+    const count = lower.length / elementCount(model.featureShape)
+    const tensor = (data: FloatArray): Tensor => floatTensor(data, [count, ...model.featureShape])
+    const [{ name }] = model.graph.inputs
+    const centre = tensor(lower.map((low, index) => low + (upper[index] - low) / 2))
+    const feeds = { centre, [lowerName(name)]: tensor(lower), [upperName(name)]: tensor(upper) }
+    return new Balls(model, settings, { count, feeds, known: new Set(), isCut: false })
+  }
+
+  /** For the graphs of bounds, under the names of their inputs. */
+  get feeds(): Readonly<Record<string, Tensor>> {
+    return this.#feeds
+  }
+
+  /** The values that have bounds, in the order in which they were found. */
+  get known(): ReadonlySet<string> {
+    return this.#known
+  }
+
+  /** Samples of whose ball nothing is left, as far as that was noticed. */
+  get empty(): ReadonlySet<number> {
+    return this.#empty
+  }
+
+  /** Each of the given samples (an index may come several times) where a function of its own is not positive. */
+  within(samples: readonly number[], { coefficients, constants }: LinearFunctions): Balls {
+    const perSample = Object.entries(this.feeds).filter(([, { shape }]) => shape[0] === this.count)
+    const taken = perSample.map(([name, { shape, data }]) => {
+      const size = data.length / this.count
+      const rows = floatArray(this.settings.precision, samples.length * size)
+      samples.forEach((sample, row) => {
+        rows.set((data as FloatArray).subarray(sample * size, (sample + 1) * size), row * size)
+      })
+      return [name, this.tensor(rows, [samples.length, ...shape.slice(1)])] as const
+    })
+    const shape = [samples.length, ...this.model.featureShape]
+    const feeds = {
+      ...Object.fromEntries(taken),
+      [halfSpaceNames.coefficients]: this.tensor(coefficients, shape),
+      [halfSpaceNames.constant]: this.tensor(constants, [samples.length]),
+    }
+    const state = { count: samples.length, feeds, known: this.known, isCut: true }
+    return new Balls(this.model, this.settings, state)
+  }
+
+  /** Values of linear functions at the centres of the balls of the given samples. */
+  atCentres(samples: readonly number[], { coefficients, constants }: LinearFunctions): Float64Array {
+    const centres = this.feeds.centre.data as FloatArray
+    const size = coefficients.length / samples.length
+    return Float64Array.from(samples, (sample, row) => {
+      let value = constants[row]
+      for (let feature = 0; feature < size; feature++) {
+        value += coefficients[row * size + feature] * centres[sample * size + feature]
+      }
+      return value
+    })
+  }
+
+  /** Cuts the bounds of a value down to others; where nothing is left, their sample is empty. */
+  meet(value: string, other: ValueBounds): void {
+    const { lower, upper } = this.boundsOf(value)
+    const width = lower.length / this.count
+    for (let index = 0; index < lower.length; index++) {
+      lower[index] = Math.max(lower[index], other.lower[index])
+      upper[index] = Math.min(upper[index], other.upper[index])
+      if (lower[index] <= upper[index]) continue
+      this.#empty.add(Math.floor(index / width))
+      upper[index] = lower[index]
+    }
+  }
+
+  boundsOf(value: string): ValueBounds {
+    const [lower, upper] = [lowerName(value), upperName(value)].map((name) => this.#feeds[name].data as FloatArray)
+    return { lower, upper }
+  }
+
+  know(value: string, bounds: { lower: FloatArray; upper: FloatArray }, shape: readonly number[]): void {
+    this.#feeds[lowerName(value)] = this.tensor(bounds.lower, shape)
+    this.#feeds[upperName(value)] = this.tensor(bounds.upper, shape)
+    this.#known.add(value)
+  }
+
+  /** Something else that is the same for all values: dual norms, say. */
+  feed(name: string, tensor: Tensor): void {
+    this.#feeds[name] = tensor
+  }
+
+  /** The stage for a task, given what is known: its graph is built anew where that is more than before. */
+  stage(task: string, build: () => Graph): Promise<Stage> {
+    const { norm, domain, rounding, precision } = this.settings
+    const given = `${norm} ${domain} ${rounding} ${precision} given ${[...this.#known].join()}`
+    return stageOf(this.model, `${task} ${given}`, build)
+  }
+
+  tensor(data: FloatArray, shape: readonly number[]): Tensor {
+    return { type: this.settings.precision, shape, data }
+  }
+}

@@ -74,7 +74,7 @@ export class AttackFindings {
     row: number,
     { gradientQueries }: Outcome,
     { epsilons }: AttackContext,
-    { vanishedGradients, flatScores }: AttackCandidates,
+    { vanishedGradients, flatScores, unproved }: AttackCandidates,
   ): void {
     const { kind, loss } = this.#method
     if (gradientQueries > 0 && vanishedGradients?.[row]) this.#signs.vanished++
@@ -84,7 +84,8 @@ export class AttackFindings {
     if (goesByProbabilities && this.#subjects.spreads[sample] < leastSpread) this.#signs.alike++
     if (this.#anywhere === undefined) return
     if (Number(epsilons?.[row]) >= this.#anywhere) this.#signs.standingAnywhere++
-    if (kind === 'minimal-distance') this.#signs.unfound++
+    // One that proves what is closest either knows that there is none or says why it does not.
+    if (kind === 'minimal-distance' && !unproved) this.#signs.unfound++
   }
 
   /** All of it; `interrupted` where the budget ended the attack. */

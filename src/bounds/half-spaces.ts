@@ -1,13 +1,12 @@
+import { leastPositive } from '../geometry/float32.js'
 import { batches, range } from '../sampling/rows.js'
 import type { Refinement } from './refinement.js'
 import type { LinearFunctions, RowBounds } from './row-bounds.js'
 import type { Rows } from './rows.js'
 
-// The least positive float32 number: all that a proof by contradiction says of a difference of logits.
-const leastPositive = 2 ** -149
-
 /**
- * A bound for a row of which only its sign is known, from a positive bound within its half-space. It grows with that, so
+ * A bound for a row of which only its sign is known, from a positive bound within its half-space: less than the least
+ * positive number, as a proof by contradiction says no more of a difference of logits. It grows with that, so
  * that searches see how far away a failure is; {@link withinHalfSpace} has it back.
  */
 function positiveOnly(bound: number): number {

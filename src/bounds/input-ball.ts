@@ -1,4 +1,5 @@
 import type { Domain } from '../geometry/domain.js'
+import { leastPositive } from '../geometry/float32.js'
 import type { Precision } from '../graph/builder.js'
 import type { BallSettings } from '../passes/ball-settings.js'
 import type { Inputs } from '../sampling/samples.js'
@@ -56,7 +57,7 @@ const bits = new Int32Array(number.buffer)
 /** The next float32 number above the one nearest to `value`. */
 function float32Above(value: number): number {
   number[0] = value
-  if (number[0] === 0) return 2 ** -149
+  if (number[0] === 0) return leastPositive
   bits[0] += number[0] > 0 ? 1 : -1
   return number[0]
 }

@@ -1,13 +1,15 @@
 const float = new Float32Array(1)
 const bits = new Int32Array(float.buffer)
-const smallest = 2 ** -149
+
+/** The least positive float32 number. */
+export const leastPositive = 2 ** -149
 
 /** The float32 nearest to `value` among those between `value` and `anchor`; `anchor` is itself a float32. */
 export function roundToward(value: number, anchor: number): number {
   const rounded = Math.fround(value)
   const upwards = value < anchor
   if (upwards ? rounded >= value : rounded <= value) return rounded
-  if (rounded === 0) return upwards ? smallest : -smallest
+  if (rounded === 0) return upwards ? leastPositive : -leastPositive
   float[0] = rounded
   // Bit patterns of one sign are ordered like magnitudes.
   bits[0] += rounded > 0 === upwards ? 1 : -1

@@ -1,7 +1,8 @@
 import { type GraphNode, intAttribute, intsAttribute, stringAttribute } from '../graph/graph.js'
 import { coefficient, foldedRoundings } from './coefficient.js'
+import { withConstantWeights } from './conv.js'
 import { type Convolution, emitConvolution, emitTransposedConvolution } from './convolution.js'
-import type { LinearRules, Operator, RuleContext } from './operator.js'
+import type { LinearRules, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
 import { sampleShape } from './samples.js'
 import { extent, splitPads } from './windows.js'
@@ -57,16 +58,4 @@ export function describeTransposedConvolution(node: GraphNode, context: RuleCont
   return { geometry, inputChannels, outputChannels, group: intAttribute(node, 'group', 1) }
 }
 
-export const convTranspose: Operator = {
-  name: 'ConvTranspose',
-  linear(node, context) {
-    const [input, weight, bias] = node.inputs
-    if (!context.isActivation(input) || !context.constant(weight) || (bias && context.isActivation(bias)))
-      return undefined
-    return transposedConvolution
-  },
-  lower(node, inputs, context) {
-    if (!context.constant(node.inputs[1])) refuse(node, 'it can be computed in float64 only with constant weights')
-    return transposedConvolution.apply(node, inputs, context, { absolute: false, bias: true })
-  },
-}
+export const convTranspose = withConstantWeights('ConvTranspose', transposedConvolution)

@@ -75,16 +75,21 @@ function isFasterFlipped({ geometry, inputChannels, outputChannels, group }: Con
   return (group > 1 || fillsBlocks) && padding <= elementCount(geometry.inputSizes) / 3
 }
 
-export const conv: Operator = {
-  name: 'Conv',
-  linear(node, context) {
-    const [input, weight, bias] = node.inputs
-    if (!context.isActivation(input) || !context.constant(weight) || (bias && context.isActivation(bias)))
-      return undefined
-    return convolution
-  },
-  lower(node, inputs, context) {
-    if (!context.constant(node.inputs[1])) refuse(node, 'it can be computed in float64 only with constant weights')
-    return convolution.apply(node, inputs, context, { absolute: false, bias: true })
-  },
+export const conv = withConstantWeights('Conv', convolution)
+
+/** An operator that is affine in its first input where its weights, the second one, are constant and its bias is none. */
+export function withConstantWeights(name: string, rules: LinearRules): Operator {
+  return {
+    name,
+    linear(node, context) {
+      const [input, weight, bias] = node.inputs
+      if (!context.isActivation(input) || !context.constant(weight) || (bias && context.isActivation(bias)))
+        return undefined
+      return rules
+    },
+    lower(node, inputs, context) {
+      if (!context.constant(node.inputs[1])) refuse(node, 'it can be computed in float64 only with constant weights')
+      return rules.apply(node, inputs, context, { absolute: false, bias: true })
+    },
+  }
 }

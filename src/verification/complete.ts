@@ -2,6 +2,7 @@ import type { Bound } from '../bounds/bound.js'
 import { checkChoice, checkGiven } from '../bounds/check-settings.js'
 import { inputBall } from '../bounds/input-ball.js'
 import { marginRows, marginsOf } from '../bounds/rows.js'
+import { leastPositive } from '../geometry/float32.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSource } from '../sampling/random.js'
 import { range, rowOf } from '../sampling/rows.js'
@@ -14,8 +15,6 @@ export interface CompleteSettings {
   readonly norm: 'linf'
 }
 
-// The least positive float32 number: a margin that is known to be positive and no more.
-const leastPositive = 2 ** -149
 // Of the random starts of the descent: the same bound for the same samples.
 const seed = 0
 
@@ -58,6 +57,7 @@ export function complete(settings: CompleteSettings): Bound {
       }
       const inquiry = new Inquiry(model, questions, confirm)
       await branchAndBound(inquiry, randomSource(seed), budget)
+      // Where it is decided, margins are known to be positive, and no more.
       const known = inquiry.answers.flatMap(({ open }, sample) =>
         rivals[sample].map((_, position) => (open.has(position) ? Number.NEGATIVE_INFINITY : leastPositive)),
       )

@@ -1,6 +1,7 @@
 import type { Attack, AttackContext } from '../attacks/attack.js'
 import type { Bound, BoundContext } from '../bounds/bound.js'
 import { checkChoice, checkGiven } from '../bounds/check-settings.js'
+import { leastPositive } from '../geometry/float32.js'
 import type { Norm } from '../geometry/norm.js'
 import { clipToDomain } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
@@ -14,8 +15,6 @@ export interface ExactSettings {
   readonly norm: Norm
 }
 
-// The least positive float32 number: a margin that is known to be positive and no more.
-const leastPositive = 2 ** -149
 // Of the attack that the bound starts from: the same bound for the same samples.
 const seed = 0
 // How far beyond the nearest point to look for a float32 input, as shares of the distance.
@@ -64,6 +63,7 @@ export function exact(settings: ExactSettings): Attack & Bound {
       return Float64Array.from({ length: intervals.length * classes }, (_, index) => {
         const sample = Math.floor(index / classes)
         if (index % classes === context.labels[sample]) return 0
+        // Known to be positive, and no more.
         return intervals[sample].lower > epsilon[sample] ? leastPositive : Number.NEGATIVE_INFINITY
       })
     },

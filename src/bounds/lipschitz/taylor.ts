@@ -24,7 +24,7 @@ import {
 import { PairNorms } from './pair-norms.js'
 import { unknownMargins } from './unknown-margins.js'
 
-const logistic = (x: number) => 1 / (1 + Math.exp(-x))
+export const logistic = (x: number) => 1 / (1 + Math.exp(-x))
 
 /** Largest first and second derivatives: at 0, and where the third derivative is 0. */
 export const smoothActivations: ReadonlyMap<string, SmoothActivation> = new Map([

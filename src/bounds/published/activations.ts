@@ -1,6 +1,6 @@
 import type { SmoothActivation } from '../lipschitz/mlp.js'
+import { logistic } from '../lipschitz/taylor.js'
 
-const logistic = (x: number) => 1 / (1 + Math.exp(-x))
 const printed = 0.5 * Math.log(2 + Math.sqrt(3))
 
 /** Table 4.1 as printed: tanh″ is half of what it can be, and 1 for Relu (§4.3.1) bounds nothing. */

@@ -151,8 +151,10 @@ function normalizeTogether(
   fresh: () => string,
   ints: (values: readonly number[]) => string,
 ): GraphNode[] {
+  // The node that normalises keeps the name: onnxruntime wants names once.
   const made = (operator: string, inputs: readonly string[], attributes: GraphNode['attributes'] = new Map()) => ({
     ...node,
+    name: '',
     operator,
     inputs,
     outputs: [fresh()],

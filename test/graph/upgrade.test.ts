@@ -21,9 +21,22 @@ const attributes =
   (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) =>
     builder.add(operator, [input], settings)
 
+/** Under a name, as exporters write nodes. */
 const flattened =
-  (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) =>
-    builder.add('Flatten', [builder.add(operator, [input], settings)])
+  (operator: string, settings: Record<string, AttributeValue>) => (builder: GraphBuilder, input: string) => {
+    const normalized = builder.fresh()
+    builder.node({
+      operator,
+      name: `${operator}_1`,
+      domain: '',
+      inputs: [input],
+      outputs: [normalized],
+      attributes: new Map(
+        Object.entries(settings).map(([name, value]) => [name, { kind: 'int', value: Number(value) }]),
+      ),
+    })
+    return builder.add('Flatten', [normalized])
+  }
 
 test.each<[string, number, readonly number[], (builder: GraphBuilder, input: string) => string]>([
   ['Clip with bounds as attributes', 9, [3], attributes('Clip', { min: float(0.25), max: float(0.5) })],

@@ -10,7 +10,6 @@ import type {
   RowContext,
   RuleContext,
 } from './operator.js'
-import { refuse } from './refuse.js'
 
 /** Relaxation of an elementwise operator by two lines: positive coefficients take the lower one, others the upper one. */
 export function lineRelaxation(
@@ -20,8 +19,6 @@ export function lineRelaxation(
   const lines = (node: GraphNode, context: RelaxationContext): Lines => {
     const { samples } = context
     const whole = context.whole.node(node)
-    if (!samples.isActivation(whole.inputs[0]))
-      refuse(whole, 'its first input does not depend on the input of the model')
     const interval = samples.interval(whole.inputs[0])
     const { lower, upper, flattest, steepest } = linesOf(interval, whole, samples)
     const offset = context.offset(node.inputs[0])

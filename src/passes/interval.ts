@@ -8,7 +8,7 @@ import { ruleContext } from './context.js'
 
 /**
  * Interval arithmetic: bounds of every activation, emitted when they are first asked for. `known` gives the bounds that
- * need no deriving, those of the input at least; it may say so for values in between as well. The bounds hold for the
+ * need no deriving, those of the input at least; it may say so for values in between as well. Those of a constant are itself. The bounds hold for the
  * numbers that the model computes in float32, where the rounding is covered.
  */
 export function intervalContext(
@@ -28,6 +28,10 @@ export function intervalContext(
       if (found) {
         intervals.set(value, found)
         return found
+      }
+      if (!rules.isActivation(value)) {
+        const constant = rules.weight(value)
+        return { lower: constant, upper: constant }
       }
       const node = producers.get(value)!
       const linear = findOperator(node)?.linear?.(node, context)

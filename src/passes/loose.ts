@@ -18,7 +18,7 @@ export function emitLoose(value: string, context: IntervalContext): string {
     const isLast = context.graph.nodes.every(({ inputs }, index) => {
       return !inputs.includes(output) || followers.includes(context.graph.nodes[index])
     })
-    const matters = followers.map((follower) => findOperator(follower)!.relaxation?.matters?.(follower, context))
+    const matters = followers.map((follower) => findOperator(follower)?.relaxation?.matters?.(follower, context))
     if (!isLast || matters.includes(undefined)) return builder.add('Or', [own, wanted])
     const anywhere = matters.map((name) => name!).reduce((left, right) => builder.add('Or', [left, right]))
     return builder.add('Or', [builder.add('And', [own, anywhere]), wanted])

@@ -35,6 +35,16 @@ test.for<[string, string, Build]>([
     },
   ],
   ['a constant base', 'Pow', (builder, input) => builder.add('Pow', [builder.scalar(2), input])],
+  [
+    'an exponent that itself has bounds',
+    'Pow',
+    (builder, input) => builder.add('Pow', [builder.scalar(2), builder.add('Relu', [input])]),
+  ],
+  [
+    'an operator without rules behind one that has lines',
+    'Atan',
+    (builder, input) => builder.add('Atan', [builder.add('LeakyRelu', [input])]),
+  ],
   ['one input', 'Max', (builder, input) => builder.add('Max', [input])],
 ])('refuses bounds for %s', async ([, operator, build]) => {
   await expect(margins(build, 0.1)).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR', operator })

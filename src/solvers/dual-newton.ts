@@ -1,28 +1,27 @@
 import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
-import { solveInPlace } from './linear-system.js'
+import { largestOverOrthant } from './largest-over-orthant.js'
+import { type Cost, follow, type ProximalPoint, proximalPoint } from './proximal-point.js'
 
-/** The displacements d with rows · d ≥ offsets and lower ≤ d ≤ upper. */
+/** The displacements d with rows · d ≥ offsets and lower ≤ d ≤ upper; 0 is in that box. */
 export interface Polyhedron {
-  /** Of about unit length: violations are measured in units of d. */
+  /** Of unit length: violations are measured in units of d. */
   readonly rows: readonly Float64Array[]
   readonly offsets: Float64Array
   readonly lower: Float64Array
   readonly upper: Float64Array
 }
 
-/** What is minimised: shrink · ‖d‖₁ + curvature/2 · ‖d‖₂². */
-export interface Objective {
-  readonly shrink: 0 | 1
-  readonly curvature: number
-  /** Only points where the objective is below are of interest. */
+/** What is minimised. */
+export interface Objective extends Cost {
+  /** Only points that cost less are of interest. */
   readonly limit: number
   /** By how much rows may be missed. */
   readonly tolerance: number
 }
 
 export interface Minimum {
-  /** `solved`: d is the point sought. `beyond`: the polyhedron has no point of interest. `stalled`: neither is known. */
+  /** `solved`: d is the point sought. `beyond`: the multipliers prove that no point is of interest. `stalled`: neither is known. */
   readonly status: 'solved' | 'beyond' | 'stalled'
   readonly d: Float64Array
   /** One multiplier per row, all at least 0. */
@@ -30,22 +29,29 @@ export interface Minimum {
 }
 
 const mostIterations = 100
-// Rows that are missed by at least this share of the worst join the rows with multipliers in a Newton step.
+// Rows that are missed by at least this share of the worst join the rows with multipliers in a step.
 const joining = 0.3
 // Against singular systems; without the last one, near-parallel rows stall.
 const regularisations = [1e-10, 1e-5, 1e-2]
-const mostHalvings = 12
+// Of what q lacks to the limit: a step that promises more is cut short.
+const farEnough = 2
+// Rows are of unit length but for rounding.
+const longestRow = 1 + 1e-9
+const mostProbes = 40
+// Where the end of a step is not known, it is tried so much farther off.
+const farther = 4
+// Of the slope of q at the start of a step: what is left of it, up or down, at its end.
+const flatEnough = 0.1
 // Armijo's share of the promised rise.
 const leastShare = 1e-4
 // Of q: what its own rounding may take away.
 const rounding = 1e-13
 
 /**
- * Minimises a separable convex function over a polyhedron, in the dual: maximises
- * q(λ) = min objective(d) + λ · (offsets − rows · d) over d in the box and λ ≥ 0, by projected Newton steps with an Armijo
- * search along the projected path. Every q(λ) is a lower bound of the minimum, which tells early when nothing is of interest.
- * Bertsekas, "Projected Newton methods for optimization problems with simple constraints", SIAM Journal on Control and
- * Optimization, 1982.
+ * Minimises a cost over a polyhedron, in the dual: maximises q(λ) = min cost(d) + λ · (offsets − rows · d) over d in the box
+ * and λ ≥ 0, which is made of quadratic pieces: each step goes to where the piece at hand is largest, or as far on the way as q
+ * rises. Every q(λ) is a lower bound of the minimum: it tells early when nothing is of interest, and where the polyhedron
+ * is empty, q rises without end. (Qi and Sun, "A nonsmooth version of Newton's method", Mathematical Programming, 1993.)
  * @param start Multipliers to start from; missing ones are 0.
  */
 export function minimumInPolyhedron(
@@ -54,68 +60,100 @@ export function minimumInPolyhedron(
   start: ArrayLike<number> = [],
 ): Minimum {
   const { limit, tolerance } = objective
-  let current = evaluate(
-    polyhedron,
-    objective,
-    Float64Array.from(polyhedron.offsets, (_, row) => start[row] ?? 0),
-  )
+  const first = new Float64Array(polyhedron.offsets.length)
+  first.set(start)
+  let current = evaluate(polyhedron, objective, first)
+  let missing = missingAt(polyhedron, current.point.d)
   for (let iteration = 0; iteration < mostIterations; iteration++) {
-    const { missing, multipliers } = current
-    if (current.value >= limit) return { status: 'beyond', ...current }
+    const { multipliers } = current
+    if (current.value >= limit) return minimum(current.value - current.doubt >= limit ? 'beyond' : 'stalled', current)
     let worst = 0
     for (let row = 0; row < missing.length; row++) {
       worst = Math.max(worst, multipliers[row] > 0 ? Math.abs(missing[row]) : missing[row])
     }
-    if (worst <= tolerance) return { status: 'solved', ...current }
+    if (worst <= tolerance) return minimum('solved', current)
     const working: number[] = []
     for (let row = 0; row < missing.length; row++) {
       if (multipliers[row] > 0 || missing[row] > joining * worst) working.push(row)
     }
-    const next = stepFrom(polyhedron, objective, current, working)
+    const next = stepFrom(polyhedron, objective, current, missing, working)
     if (!next) break
+    if (next.value < limit) missing = missingAfter(polyhedron, current.point.d, missing, next)
     current = next
   }
-  return { status: 'stalled', ...current }
+  return minimum('stalled', current)
+}
+
+/**
+ * By how much multipliers · (offsets − rows · d) may be less than it seems where ‖d‖₂ ≤ farthest: a bound of what rounding
+ * does to sums over rows and over features.
+ */
+export function roundingOf({ rows, offsets, lower }: Polyhedron, multipliers: Float64Array, farthest: number): number {
+  let size = 0
+  for (let row = 0; row < rows.length; row++) size += multipliers[row] * (Math.abs(offsets[row]) + farthest)
+  return (rows.length + lower.length) * Number.EPSILON * size
+}
+
+/** In ℓ2, no point of interest is farther away. */
+function farthestOf({ limit, curvature, centre }: Objective): number {
+  return Math.sqrt((2 * limit) / curvature) + (centre ? Math.sqrt(dot(centre, centre)) : 0)
+}
+
+function minimum(status: Minimum['status'], { point: { d }, multipliers }: Evaluation): Minimum {
+  return { status, d, multipliers }
 }
 
 interface Evaluation {
   readonly multipliers: Float64Array
-  /** q */
+  /** multipliers · rows */
+  readonly pull: Float64Array
+  readonly point: ProximalPoint
+  /** q, for which points of interest cost no less than the value less the doubt: what rounding may have added. */
   readonly value: number
-  readonly d: Float64Array
-  /** 1 where d moves with the multipliers. */
-  readonly free: Uint8Array
-  /** offsets − rows · d, the gradient of q. */
-  readonly missing: Float64Array
+  readonly doubt: number
 }
 
-function evaluate(
-  { rows, offsets, lower, upper }: Polyhedron,
-  { shrink, curvature }: Objective,
-  multipliers: Float64Array,
-): Evaluation {
-  const n = lower.length
-  const d = new Float64Array(n)
+function evaluate(polyhedron: Polyhedron, objective: Objective, multipliers: Float64Array): Evaluation {
+  const { rows, offsets, lower } = polyhedron
+  const pull = new Float64Array(lower.length)
+  let constant = constantOf(objective)
   for (let row = 0; row < multipliers.length; row++) {
-    if (multipliers[row] !== 0) addScaled(d, rows[row], multipliers[row])
+    if (multipliers[row] === 0) continue
+    addScaled(pull, rows[row], multipliers[row])
+    constant += multipliers[row] * offsets[row]
   }
-  const free = new Uint8Array(n)
-  let value = 0
-  for (let feature = 0; feature < n; feature++) {
-    const pull = d[feature]
-    const wanted = shrink === 0 ? pull : Math.sign(pull) * Math.max(Math.abs(pull) - shrink, 0)
-    const best = wanted / curvature
-    const taken = Math.min(Math.max(best, lower[feature]), upper[feature])
-    free[feature] = Number(taken === best && (shrink === 0 || wanted !== 0))
-    d[feature] = taken
-    value += shrink * Math.abs(taken) + taken * (0.5 * curvature * taken - pull)
-  }
+  const point = proximalPoint(objective, pull, polyhedron)
+  const doubt = roundingOf(polyhedron, multipliers, farthestOf(objective))
+  return { multipliers, pull, point, value: constant + point.value, doubt }
+}
+
+function constantOf({ curvature, centre }: Objective): number {
+  return centre ? 0.5 * curvature * dot(centre, centre) : 0
+}
+
+/** offsets − rows · d, the gradient of q. */
+function missingAt({ rows, offsets }: Polyhedron, d: Float64Array): Float64Array {
+  const missing = new Float64Array(offsets.length)
+  for (let row = 0; row < offsets.length; row++) missing[row] = offsets[row] - dot(rows[row], d)
+  return missing
+}
+
+/** The same after a step. Of rows without a multiplier that are not missed for sure, no more than a bound of it. */
+function missingAfter(
+  { rows, offsets }: Polyhedron,
+  before: Float64Array,
+  missingBefore: Float64Array,
+  { point: { d }, multipliers }: Evaluation,
+): Float64Array {
+  let squares = 0
+  for (let feature = 0; feature < d.length; feature++) squares += (d[feature] - before[feature]) ** 2
+  const moved = longestRow * Math.sqrt(squares)
   const missing = new Float64Array(offsets.length)
   for (let row = 0; row < offsets.length; row++) {
-    missing[row] = offsets[row] - dot(rows[row], d)
-    value += multipliers[row] * offsets[row]
+    const most = missingBefore[row] + moved
+    missing[row] = most < 0 && multipliers[row] === 0 ? most : offsets[row] - dot(rows[row], d)
   }
-  return { multipliers, value, d, free, missing }
+  return missing
 }
 
 /** A step of the working rows' multipliers that raises q; undefined where none is found. */
@@ -123,63 +161,116 @@ function stepFrom(
   polyhedron: Polyhedron,
   objective: Objective,
   current: Evaluation,
+  missing: Float64Array,
   working: readonly number[],
 ): Evaluation | undefined {
-  const size = working.length
-  const matrix = new Float64Array(size * size)
-  for (let i = 0; i < size; i++) {
-    const moving = onlyFree(polyhedron.rows[working[i]], current.free)
-    for (let j = 0; j <= i; j++) {
-      matrix[i * size + j] = matrix[j * size + i] = dot(moving, polyhedron.rows[working[j]]) / objective.curvature
-    }
+  const rows = working.map((row) => polyhedron.rows[row])
+  const columns = new Array<Float64Array | undefined>(rows.length).fill(undefined)
+  const column = (of: number) => {
+    columns[of] ??= productsWith(rows, of, columns, current.point, objective.curvature)
+    return columns[of]
   }
-  const gradient = Float64Array.from(working, (row) => current.missing[row])
+  const start = entriesOf(current.multipliers, working)
+  const slopes = entriesOf(missing, working)
+  const enough = farEnough * (objective.limit - current.value)
   for (const regularisation of regularisations) {
-    const regular = matrix.slice()
-    for (let i = 0; i < size; i++) regular[i * size + i] += regularisation / objective.curvature
-    const direction = gradient.slice()
-    if (!solveInPlace(regular, direction, size)) continue
-    const next = search(polyhedron, objective, current, working, direction)
+    const top = largestOverOrthant({ start, slopes, column, ridge: regularisation / objective.curvature }, enough)
+    if (!top) continue
+    const direction = top.x
+    for (let index = 0; index < direction.length; index++) direction[index] -= start[index]
+    const next = search(polyhedron, objective, current, slopes, working, direction, Math.min(1, enough / top.risen))
     if (next) return next
   }
-  return search(
-    polyhedron,
-    objective,
-    current,
-    working,
-    gradient.map((by) => by * objective.curvature),
-  )
+  return undefined
 }
 
-// The rows of millions of steps go through it, one after the other.
-let scratch = new Float64Array(0)
-
-/** The row with zeros where d does not move, until the next call. */
-function onlyFree(row: Float64Array, free: Uint8Array): Float64Array {
-  if (scratch.length !== row.length) scratch = new Float64Array(row.length)
-  for (let feature = 0; feature < row.length; feature++) scratch[feature] = free[feature] * row[feature]
-  return scratch
+function entriesOf(all: Float64Array, places: readonly number[]): Float64Array {
+  const entries = new Float64Array(places.length)
+  for (let index = 0; index < entries.length; index++) entries[index] = all[places[index]]
+  return entries
 }
 
-/** Armijo's search along the path from the multipliers in a direction, projected onto what may not be negative. */
+/**
+ * The products of rows with the move of d along one of them: a column of the Hessian of −q. What columns that are known have in
+ * common with it is taken from there.
+ */
+function productsWith(
+  rows: readonly Float64Array[],
+  of: number,
+  known: readonly (Float64Array | undefined)[],
+  point: ProximalPoint,
+  curvature: number,
+): Float64Array {
+  if (move.length !== rows[of].length) move = new Float64Array(rows[of].length)
+  follow(point, curvature, rows[of], move)
+  const products = new Float64Array(rows.length)
+  for (let other = 0; other < rows.length; other++) products[other] = known[other]?.[of] ?? dot(rows[other], move)
+  return products
+}
+
+// Of millions of steps, one after the other.
+let move = new Float64Array(0)
+let change = new Float64Array(0)
+
+/** The multipliers along a direction where q is as good as flat, or beyond the limit; undefined where it does not rise. */
 function search(
   polyhedron: Polyhedron,
   objective: Objective,
-  { multipliers: from, value, missing }: Evaluation,
+  from: Evaluation,
+  slopes: Float64Array,
   working: readonly number[],
   direction: Float64Array,
+  first: number,
 ): Evaluation | undefined {
-  let step = 1
-  for (let halving = 0; halving < mostHalvings; halving++, step /= 2) {
-    const multipliers = from.slice()
-    let promised = 0
-    working.forEach((row, index) => {
-      multipliers[row] = Math.max(0, from[row] + step * direction[index])
-      promised += missing[row] * (multipliers[row] - from[row])
-    })
-    if (!(promised > 0)) continue
-    const reached = evaluate(polyhedron, objective, multipliers)
-    if (reached.value >= value + leastShare * promised - rounding * Math.abs(value)) return reached
+  if (change.length !== from.pull.length) change = new Float64Array(from.pull.length)
+  change.fill(0)
+  let [slope, rise, farthest] = [0, 0, Number.POSITIVE_INFINITY]
+  for (let index = 0; index < working.length; index++) {
+    const [row, by] = [working[index], direction[index]]
+    if (by === 0) continue
+    addScaled(change, polyhedron.rows[row], by)
+    slope += by * slopes[index]
+    rise += by * polyhedron.offsets[row]
+    if (by < 0) farthest = Math.min(farthest, from.multipliers[row] / -by)
   }
-  return undefined
+  if (!(slope > 0)) return undefined
+  const constant = from.value - from.point.value
+  const at = (step: number) => {
+    const pull = from.pull.slice()
+    addScaled(pull, change, step)
+    const point = proximalPoint(objective, pull, polyhedron)
+    return { pull, point, value: constant + step * rise + point.value }
+  }
+  const taken = (step: number, next: ReturnType<typeof at>): Evaluation => {
+    const multipliers = from.multipliers.slice()
+    for (let index = 0; index < working.length; index++) {
+      const row = working[index]
+      multipliers[row] = Math.max(0, multipliers[row] + step * direction[index])
+    }
+    // That of the sums that were there, and of what was added to them.
+    const reach = farthestOf(objective)
+    const added = roundingOf(polyhedron, from.multipliers, reach) + roundingOf(polyhedron, multipliers, reach)
+    const { pull, point, value } = next
+    return { multipliers, pull, point, value, doubt: from.doubt + added }
+  }
+  // As q is concave, it rises up to `low` and falls from `high` on.
+  let [low, slopeLow] = [0, slope]
+  let [high, slopeHigh] = [Number.POSITIVE_INFINITY, 0]
+  let best: ReturnType<typeof at> | undefined
+  let step = Math.min(first, farthest)
+  for (let probe = 0; probe < mostProbes; probe++) {
+    const next = at(step)
+    const left = rise - dot(change, next.point.d)
+    const hasRisen = next.value >= from.value + leastShare * step * slope - rounding * Math.abs(from.value)
+    const isLast = step === farthest || next.value >= objective.limit
+    if (hasRisen && left >= -flatEnough * slope && (left <= flatEnough * slope || isLast)) return taken(step, next)
+    if (left > 0) [low, slopeLow, best] = [step, left, next]
+    else [high, slopeHigh] = [step, left]
+    if (high === Number.POSITIVE_INFINITY) step = Math.min(farther * step, farthest)
+    else {
+      const share = slopeLow / (slopeLow - slopeHigh)
+      step = low + Math.min(Math.max(share, 0.1), 0.9) * (high - low)
+    }
+  }
+  return best && taken(low, best)
 }

@@ -138,7 +138,7 @@ function narrowed<Of extends UnitPart>(of: Of, views: readonly RowView[]): Of | 
   const corner = upper.reduce((sum, high, feature) => sum + Math.max(high, -lower[feature]) ** 2, 0)
   // No point of the box is that far away.
   const reach = 1.01 * Math.sqrt(corner)
-  const objective = { shrink: 0, curvature: 1, limit: 0.5 * reach ** 2, tolerance: 1e-7 * reach } as const
+  const objective = { curvature: 1, limit: 0.5 * reach ** 2, tolerance: 1e-7 * reach } as const
   const { status, d, multipliers } = minimumInPolyhedron(within.polyhedron, objective)
   if (status === 'beyond' && isPositive(within.kept, multipliers, part)) return undefined
   if (status !== 'solved') return { ...of, ofRows, views }

@@ -46,7 +46,7 @@ export interface LinearRegionSettings {
  * displacement beyond the decision boundary is a convex program, which is solved exactly, within the domain. Regions are
  * visited one after the other and never twice. A minimal-distance attack in ℓ2, ℓ∞ or ℓ1, for models made of affine
  * operators, ReLU, LeakyReLU, Abs and max pooling. On networks of some hundred units it usually finds the minimum; with
- * thousands, a region takes seconds rather than milliseconds, and it pays to start from strong attacks.
+ * thousands, an image takes seconds, and it pays to start from strong attacks.
  * Croce, Hein, "A randomized gradient-free attack on ReLU networks", GCPR 2018, Algorithm 1 (in whose lines 15 and 25
  * δ_temp is meant, not δ₀).
  * @throws SettingsError when a setting makes no sense; when it runs, UnsupportedOperatorError for other operators.

@@ -2,18 +2,22 @@ import { compileGraph } from '../engine/compiled-graph.js'
 import type { Device } from '../engine/device.js'
 import { engine } from '../engine/engine.js'
 import { ModelError } from '../errors.js'
-import { elementCount, type Tensor, type TypedGraph } from '../graph/graph.js'
-import { randomSource } from '../sampling/random.js'
+import type { Domain } from '../geometry/domain.js'
+import { floatTensor } from '../graph/builder.js'
+import type { Tensor, TypedGraph } from '../graph/graph.js'
 import type { PreparedGraph } from './prepare-graph.js'
+import { type Preprocessing, preprocess } from './preprocessing.js'
+import { probes } from './probes.js'
 import type { ModelFile } from './read-model.js'
 import { hasSteps } from './straight-through.js'
 
 // Sums in another order differ by far less than this; a misread operator differs by more.
 const tolerance = 1e-4
-const probes = 3
+const count = 3
 
 /**
- * Runs the untouched file and the graphs that were made from it on the same random inputs.
+ * Runs the untouched file and the graphs that were made from it on the same random inputs: of the domain or, where the file
+ * overflows there, as it may in a domain that is meant to have no bounds, of [0, 1].
  * @returns the largest differences of both graphs relative to the largest output, and what the deployed one gave.
  * @throws ModelError when they disagree, or when an output is not finite.
  */
@@ -22,17 +26,21 @@ export async function checkFidelity(
   output: string,
   { softmax, fixedBatch }: PreparedGraph,
   { deployed, analysed }: { deployed: TypedGraph; analysed: TypedGraph },
-  device: Device,
+  { domain, preprocessing, device }: { domain: Domain; preprocessing: Preprocessing | undefined; device: Device },
 ): Promise<{ fidelity: number; analysedFidelity: number; outputs: Float32Array }> {
-  const [input] = deployed.inputs
-  const shape = [fixedBatch ?? probes, ...(input.shape!.slice(1) as number[])]
-  const random = randomSource(0)
-  const feed: Tensor = {
-    type: 'float32',
-    shape,
-    data: Float32Array.from({ length: elementCount(shape) }, random.uniform),
+  const features = deployed.inputs[0].shape!.slice(1) as number[]
+  const unit = { lower: domain.lower.map(() => 0), upper: domain.upper.map(() => 1) }
+  const feedFrom = (box: Domain): Tensor => {
+    const { data, shape } = probes(box, features, fixedBatch ?? count)
+    return floatTensor(preprocessing ? preprocess(data, shape, preprocessing) : data, shape)
   }
-  const expected = await runFile(file, output, feed, device)
+  let feed = feedFrom(domain)
+  let expected = await runFile(file, output, feed, device)
+  if (!expected.every(Number.isFinite)) {
+    feed = feedFrom(unit)
+    expected = await runFile(file, output, feed, device)
+  }
+  const { shape } = feed
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), Number.MIN_VALUE)
   const compare = async (graph: TypedGraph, accepted: number) => {
     const outputs = await runGraph(graph, fixedBatch === 1, feed, device)
@@ -43,7 +51,7 @@ export async function checkFidelity(
     )
     if (!actual.every(Number.isFinite))
       throw new ModelError(
-        'The model gives outputs that are not finite (NaN or Infinity) on random inputs: its weights are damaged.',
+        'The model gives outputs that are not finite (NaN or Infinity) on random inputs of its domain and of [0, 1]: the domain is not what the model takes, or its weights are damaged.',
       )
     if (!(difference <= accepted)) {
       throw new ModelError(

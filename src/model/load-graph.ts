@@ -65,15 +65,16 @@ export async function loadGraph(
   // The runtime fuses quantised layers only where their weights are still quantised, not folded into constants.
   const deployed = graph === folded ? folded : { ...folded, nodes: source.nodes, constants: source.constants }
   const graphs = { deployed, analysed: graph }
-  const { fidelity, analysedFidelity, outputs } = await checkFidelity(file, output, prepared, graphs, device).catch(
+  const complete = (bare: TypedGraph) => (preprocessing ? prependPreprocessing(bare, preprocessing) : bare)
+  const completed = { graph: complete(graph), deployed: complete(deployed) }
+  const where = { domain, preprocessing, device }
+  const { fidelity, analysedFidelity, outputs } = await checkFidelity(file, output, prepared, graphs, where).catch(
     (error) => {
       throw asModelError(error)
     },
   )
-  const complete = (bare: TypedGraph) => (preprocessing ? prependPreprocessing(bare, preprocessing) : bare)
   return {
-    graph: complete(graph),
-    deployed: complete(deployed),
+    ...completed,
     domain,
     description: {
       name: name ?? file.name,

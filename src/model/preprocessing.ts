@@ -49,6 +49,20 @@ export function prependPreprocessing(graph: TypedGraph, settings: Preprocessing)
   return { ...graph, nodes: [...nodes, ...model], constants, values }
 }
 
+/** What the nodes of {@link prependPreprocessing} make of inputs. */
+export function preprocess(
+  data: Float32Array,
+  shape: readonly number[],
+  { mean = 0, std = 1, channelAxis = 1 }: Preprocessing,
+): Float32Array {
+  const perElement = shape.slice(channelAxis + 1).reduce((product, size) => product * size, 1)
+  const of = (operand: number | readonly number[], index: number) => {
+    const values = [operand].flat()
+    return values.length === 1 ? values[0] : values[Math.floor(index / perElement) % shape[channelAxis]]
+  }
+  return data.map((value, index) => Math.fround(value - Math.fround(of(mean, index))) / Math.fround(of(std, index)))
+}
+
 function perChannel(operand: number | readonly number[], shape: readonly (number | string)[], axis: number): Tensor {
   const data = typeof operand === 'number' ? [operand] : operand
   if (data.length !== 1 && data.length !== shape[axis]) {

@@ -95,6 +95,24 @@ const imageModel = encodeModel(
 )
 
 describe('domain and preprocessing', () => {
+  // Within [0, 1] that is no number.
+  const shifted = encodeModel(
+    graphOf([2], (builder, input) => builder.add('Log', [builder.add('Sub', [input, builder.scalar(50)])])),
+  )
+
+  test('the file is compared with what was read of it within the domain, after preprocessing', async () => {
+    const model = await loadModel(shifted, { domain: [51, 255] })
+    expect(model.description.fidelity).toBeLessThan(1e-6)
+    const scaled = await loadModel(shifted, { domain: [0, 1], preprocessing: { mean: [-2, -1], std: 0.01 } })
+    expect(scaled.description.fidelity).toBeLessThan(1e-6)
+    await expect(loadModel(shifted, { domain: [0, 1] })).rejects.toThrow('not finite')
+  })
+
+  test('where the file overflows in the domain, it is compared in [0, 1]', async () => {
+    const model = await loadModel(operatorModel([2], 'Exp'), { domain: [-1e6, 1e6] })
+    expect(model.description.fidelity).toBeLessThan(1e-6)
+  })
+
   test('the domain may differ by feature', async () => {
     const model = await loadModel(two, { domain: { lower: [0, -5], upper: [1, 5] } })
     await expect(model.predict({ data: Float32Array.of(0, -4), shape: [1, 2] })).resolves.toHaveLength(2)

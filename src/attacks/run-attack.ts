@@ -1,4 +1,5 @@
 import { startBudget } from '../budget.js'
+import { isAccelerator } from '../engine/device.js'
 import { overlap } from '../engine/overlap.js'
 import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import type { Classifier } from '../model/classifier.js'
@@ -29,7 +30,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const budget = startBudget(request.budget)
   const subjects = await subjectsOf(model, method, request)
   const otherSamples = firstOfSet(model, request, subjects)
-  const parts = batches(subjects.eligible, largestPart(model))
+  const parts = partsOf(subjects.eligible, model)
   const progress = sharedProgress(parts.length, onProgress)
   let interrupted = false
   const runPart = async (part: readonly number[], index: number) => {
@@ -118,8 +119,11 @@ const mostNumbers = 2 ** 21
 // Two of the largest batches: of more samples none would be any faster, and parts overlap.
 const mostSamples = 512
 
-function largestPart({ domain }: Classifier): number {
-  return Math.max(1, Math.min(mostSamples, Math.floor(mostNumbers / domain.lower.length)))
+/** An accelerator waits while the first part is prepared, so that this is a small one there. */
+function partsOf(samples: readonly number[], { domain, description }: Classifier): (readonly number[])[] {
+  const most = Math.max(1, Math.min(mostSamples, Math.floor(mostNumbers / domain.lower.length)))
+  const first = samples.length > most && isAccelerator(description.device) ? Math.ceil(most / 3) : most
+  return [...batches(samples.slice(0, first), most), ...batches(samples.slice(first), most)]
 }
 
 /** What an attack misses of a model: its gradients, or all of its operators. */

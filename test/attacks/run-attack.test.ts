@@ -413,8 +413,8 @@ describe('sets that are too large for one part', () => {
     const ends: Attack = {
       ...proposes(() => new Float32Array(0)),
       // Two parts are under way when the first one ends.
-      run: async ({ inputs, labels, budget }) => {
-        await budget.next()
+      run: async ({ model, inputs, labels }) => {
+        await model.predict(inputs)
         const counts = new Int32Array(labels.length).fill(1)
         const adversarial = inputs.data.map((value, index) => (index % features === 0 ? 0.7 : value))
         return { adversarial, steps: counts, gradientQueries: counts, interrupted: true }

@@ -368,15 +368,17 @@ describe('sets that are too large for one part', () => {
   const features = 2 ** 19
   const count = 10
   const large = { data: new Float32Array(count * features).fill(0.5), shape: [count, features] }
-  let wide: Classifier
-  beforeAll(async () => {
-    // Class 1 where the first feature is above 0.6.
+  /** Class 1 where the first feature is above 0.6. */
+  const wideGraph = () => {
     const weights = new Float32Array(2 * features)
     weights[features] = 1
-    const graph = graphOf([features], (builder, input) =>
+    return graphOf([features], (builder, input) =>
       builder.add('Gemm', [input, builder.floats(weights, [2, features]), builder.floats([0.6, 0])], { transB: 1 }),
     )
-    wide = await loadModel(encodeModel(graph), { domain: [0, 1] })
+  }
+  let wide: Classifier
+  beforeAll(async () => {
+    wide = await loadModel(encodeModel(wideGraph()), { domain: [0, 1] })
   })
 
   test('are attacked part by part, in order, and progress goes on through all of them', async () => {
@@ -407,6 +409,18 @@ describe('sets that are too large for one part', () => {
     expect(progress).toEqual([1 / 6, 1 / 3, 1 / 2, 2 / 3, 5 / 6, 1].map((done) => expect.closeTo(done)))
     expect(fooled.filter((count) => count !== undefined)).toEqual([0, 1, 3])
     expect(new Set(random).size).toBe(count)
+  })
+
+  test('begin with a small part on an accelerator, which waits for the first', async () => {
+    const onAccelerator = await loadModel(encodeModel(wideGraph()), { domain: [0, 1] })
+    Object.assign(onAccelerator.description, { device: 'webgpu' })
+    const parts: number[] = []
+    const method = proposes(({ inputs, labels }) => {
+      parts.push(labels.length)
+      return inputs.data.slice()
+    })
+    await attack(onAccelerator, method, { inputs: large, seed })
+    expect(parts).toEqual([2, 4, 4])
   })
 
   test('stand where the budget ended before their part was begun, and examples that nobody keeps are dropped', async () => {

@@ -1,5 +1,5 @@
 import type { Model } from '../model/model.js'
-import { noBoundRule } from '../passes/interval.js'
+import { noBoundRule } from '../operators/refuse.js'
 import { checkFloat32Arithmetic } from './float32-arithmetic.js'
 
 /**

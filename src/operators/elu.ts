@@ -1,14 +1,14 @@
 import { floatAttribute, type GraphNode } from '../graph/graph.js'
 import { type Bend, convexRelaxation, increasingInterval } from './convex-relaxation.js'
 import type { Operator, RuleContext } from './operator.js'
-import { refuse } from './refuse.js'
+import { refuseBound } from './refuse.js'
 
 const bend: Bend = {
   kernel: 'Elu',
   curvature(node) {
     const alpha = floatAttribute(node, 'alpha', 1)
     // Of a larger α the slope falls at 0.
-    return alpha >= 0 && alpha <= 1 ? 'convex' : refuse(node, 'its alpha is not between 0 and 1')
+    return alpha >= 0 && alpha <= 1 ? 'convex' : refuseBound(node, 'its alpha is not between 0 and 1')
   },
   evaluate: (input, node, { builder }) => emitElu(input, node, builder),
   derivative: (input, node, { builder }) => emitSlope(input, node, builder),

@@ -6,7 +6,7 @@ import { monotone } from './monotone.js'
 import type { Interval, IntervalContext, Line, Lines, Operator } from './operator.js'
 import { clipLines, emitHasCorner } from './piecewise-linear.js'
 import { emitLargest, emitOutwards } from './ranges.js'
-import { refuse } from './refuse.js'
+import { refuseBound } from './refuse.js'
 import { type Wave, waveInterval, waveRelaxation } from './wave-relaxation.js'
 
 /** y = min(max(α·x + β, 0), 1). Like Clip's, its slope at the corners is 0. */
@@ -38,7 +38,7 @@ export const hardSigmoid: Operator = {
 
 function increasingRamp(node: GraphNode): { alpha: number; beta: number } {
   const alpha = floatAttribute(node, 'alpha', 0.2)
-  return alpha > 0 ? { alpha, beta: floatAttribute(node, 'beta', 0.5) } : refuse(node, 'its alpha is not positive')
+  return alpha > 0 ? { alpha, beta: floatAttribute(node, 'beta', 0.5) } : refuseBound(node, 'its alpha is not positive')
 }
 
 /** Of the model: where the ramp is not cut off, αx is at most 1 + |β|. */

@@ -10,7 +10,7 @@ import type {
   RelaxationRules,
   RuleContext,
 } from './operator.js'
-import { refuse } from './refuse.js'
+import { refuse, refuseBound } from './refuse.js'
 import { isUnstable } from './relu.js'
 
 /** 1 where `input` is positive, `slope` elsewhere. */
@@ -42,7 +42,7 @@ function emitTwoSlopes(input: string, slope: string, context: RuleContext): stri
 
 function leakySlope(node: GraphNode, { builder }: RuleContext): string {
   const slope = floatAttribute(node, 'alpha', 0.01)
-  if (slope < 0 || slope > 1) refuse(node, 'its slope below zero is not between 0 and 1')
+  if (slope < 0 || slope > 1) refuseBound(node, 'its slope below zero is not between 0 and 1')
   return builder.scalar(slope)
 }
 
@@ -63,8 +63,8 @@ export const pRelu: Operator = {
 function parametricSlope(node: GraphNode, context: RuleContext): string {
   const [, slope] = node.inputs
   const values = context.constant(slope)?.data
-  if (!values) return refuse(node, 'its slope is not constant')
-  if (!values.every((value) => value >= 0 && value <= 1)) refuse(node, 'a slope below zero is not between 0 and 1')
+  if (!values) return refuseBound(node, 'its slope is not constant')
+  if (!values.every((value) => value >= 0 && value <= 1)) refuseBound(node, 'a slope below zero is not between 0 and 1')
   return context.weight(slope)
 }
 

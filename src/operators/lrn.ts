@@ -4,7 +4,7 @@ import type { DerivativeContext, Interval, IntervalContext, Line, Lines, Operato
 import { padAxis } from './pad-axis.js'
 import { emitRounded } from './product-relaxation.js'
 import { emitExcesses, emitKernelRange, emitLargest, emitNearest, emitOutwards, emitSecant } from './ranges.js'
-import { refuse } from './refuse.js'
+import { refuseBound } from './refuse.js'
 import { sampleShape } from './samples.js'
 
 /** y = x / s^β with s = bias + α/size · Σ x², summed over a window of channels */
@@ -74,7 +74,7 @@ function lrnLines(range: Interval, node: GraphNode, context: IntervalContext): L
 function emitFactors(node: GraphNode, context: IntervalContext): { least: string; most: string } {
   const { builder, rounding } = context
   const bias = floatAttribute(node, 'bias', 1)
-  if (!(bias > 0)) refuse(node, 'its bias is not positive')
+  if (!(bias > 0)) refuseBound(node, 'its bias is not positive')
   const range = context.interval(node.inputs[0])
   const size = intAttribute(node, 'size', 1)
   const weight = floatAttribute(node, 'alpha', 1e-4) / size

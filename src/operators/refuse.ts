@@ -1,7 +1,7 @@
 import { UnsupportedOperatorError, withoutGradients } from '../errors.js'
 import { type GraphNode, nodeLabel } from '../graph/graph.js'
 
-/** Reports a configuration that the rules of an operator do not cover. */
+/** Reports a configuration that neither gradients nor bounds cover. */
 export function refuse(node: GraphNode, reason: string): never {
   throw new UnsupportedOperatorError({
     operator: node.operator,
@@ -9,5 +9,20 @@ export function refuse(node: GraphNode, reason: string): never {
     analysis: 'gradient or bound',
     reason,
     remedy: withoutGradients,
+  })
+}
+
+/** Reports a configuration that bounds do not cover. */
+export function refuseBound(node: GraphNode, reason: string): never {
+  throw noBoundRule(node, reason)
+}
+
+export function noBoundRule(node: GraphNode, reason?: string): UnsupportedOperatorError {
+  return new UnsupportedOperatorError({
+    operator: node.operator,
+    node: nodeLabel(node),
+    analysis: 'bound',
+    reason,
+    remedy: 'Attacks still work on this model.',
   })
 }

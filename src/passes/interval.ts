@@ -1,7 +1,7 @@
-import { UnsupportedOperatorError } from '../errors.js'
 import type { GraphBuilder } from '../graph/builder.js'
-import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
+import type { GraphNode, TypedGraph } from '../graph/graph.js'
 import type { Interval, IntervalContext, LinearRules } from '../operators/operator.js'
+import { noBoundRule } from '../operators/refuse.js'
 import { findOperator } from '../operators/registry.js'
 import type { Rounding } from '../operators/rounding.js'
 import { ruleContext } from './context.js'
@@ -47,15 +47,6 @@ function nonlinearInterval(node: GraphNode, context: IntervalContext): Interval 
   const rule = findOperator(node)?.interval
   if (rule) return rule(node, context)
   throw noBoundRule(node)
-}
-
-export function noBoundRule(node: GraphNode): UnsupportedOperatorError {
-  return new UnsupportedOperatorError({
-    operator: node.operator,
-    node: nodeLabel(node),
-    analysis: 'bound',
-    remedy: 'Attacks still work on this model.',
-  })
 }
 
 function linearIntervals(node: GraphNode, linear: LinearRules, context: IntervalContext): Interval[] {

@@ -11,7 +11,7 @@ import type { Attack, AttackCandidates, AttackContext, AttackedSample } from './
 export type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
 
 /**
- * Moves the candidates, in place, into domain and ball, where rounding left them a hair outside, and asks the model again.
+ * Moves copies of the candidates into domain and ball, where rounding left them a hair outside, and asks the model again.
  * @throws SettingsError when there is not one candidate per sample, ModelError when one is not finite.
  */
 export async function recheck(
@@ -20,14 +20,15 @@ export async function recheck(
   candidates: AttackCandidates,
 ): Promise<Outcome[]> {
   const { model, inputs, epsilons, labels, targets } = context
-  const { adversarial } = candidates
   const { data, shape } = inputs
   const size = model.domain.lower.length
-  if (adversarial.length !== data.length) {
+  if (candidates.adversarial.length !== data.length) {
     throw new SettingsError(
-      `${method.name} returned ${adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
+      `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
     )
   }
+  // An attack may propose again what it proposed.
+  const adversarial = new Float32Array(candidates.adversarial)
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
   labels.forEach((_, sample) => {
     const point = row(adversarial, sample)

@@ -36,9 +36,12 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const runPart = async (part: readonly number[], index: number) => {
     // Without time, all that is left stands.
     if (interrupted) return undefined
+    const taken = takeSubjects(subjects, part)
     const context = {
       model,
-      ...takeSubjects(subjects, part),
+      ...taken,
+      // An attack may write to what it is given.
+      inputs: { ...taken.inputs, data: taken.inputs.data.slice() },
       random: randomSources(
         seed,
         part.map((sample) => subjects.positions[sample]),
@@ -55,7 +58,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   }
   const recheckPart = async (run: Awaited<ReturnType<typeof runPart>>): Promise<AttackedPart | undefined> => {
     if (!run) return undefined
-    const { context, candidates } = run
+    const { part, candidates } = run
+    const context = { ...run.context, ...takeSubjects(subjects, part) }
     const outcomes = await recheck(method, context, candidates)
     if (!candidates.interrupted) context.progress(1, outcomes.filter(({ fooled }) => fooled).length)
     const steep = interrupted ? 0 : await countSteepOnes(method, context, outcomes)

@@ -122,6 +122,38 @@ describe('re-check', () => {
     expect(result.fooled).toBe(0)
   })
 
+  test('what an attack does to its inputs and labels moves neither the samples nor the ball', async () => {
+    const own = { data: inputs.data.slice(), shape: inputs.shape }
+    const careless = proposes((context) => {
+      context.inputs.data.set([0.5, 0.25, 0.25, 0.5, 1, 0])
+      context.labels.fill(1)
+      return context.inputs.data
+    })
+    const { samples } = await attack(model, careless, { inputs: own, seed })
+    expect(own.data).toEqual(inputs.data)
+    expect(samples.map(({ fooled, distance }) => [fooled, distance?.linf])).toEqual([
+      [true, 0.25],
+      [true, 0.25],
+      [false, undefined],
+    ])
+    expect(samples.map(({ label }) => label)).toEqual([0, 1, 0])
+  })
+
+  test('an attack may propose an array that it keeps', async () => {
+    const kept = Float32Array.of(0.75, 0, 0.5, 0.25, 0.25, 0.75)
+    const small = await attack(
+      model,
+      proposes(() => kept),
+      { inputs, seed },
+    )
+    const large = await attack(
+      model,
+      proposes(() => kept, { epsilon: 0.5 }),
+      { inputs, seed },
+    )
+    expect([small, large].map(({ samples }) => samples[0].distance!.linf)).toEqual([0.25, 0.5])
+  })
+
   test('for a minimal-distance attack any distance counts, within the domain', async () => {
     const far = proposes(({ inputs }) => inputs.data.map((_, index) => (index % 2 ? -9 : 9)), {
       kind: 'minimal-distance',

@@ -1,9 +1,8 @@
+import { lowestFloat32 } from '../geometry/float32.js'
 import type { GraphNode, Tensor, TypedGraph } from '../graph/graph.js'
 
-const leastFloat = -(2 - 2 ** -23) * 2 ** 127
-
 /**
- * A mask that is added before a Softmax, with the least number in place of −∞: it is as far below all others, and can be
+ * A mask that is added before a Softmax, with the lowest number in place of −∞: it is as far below all others, and can be
  * calculated with. Undefined for other nodes.
  */
 export function finiteMask(
@@ -18,7 +17,7 @@ export function finiteMask(
     const mask = graph.constants.get(input)
     if (!(mask?.data instanceof Float32Array) || !mask.data.includes(Number.NEGATIVE_INFINITY)) return input
     const name = `${output}:finite mask`
-    constants.set(name, { ...mask, data: mask.data.map((number) => Math.max(number, leastFloat)) })
+    constants.set(name, { ...mask, data: mask.data.map((number) => Math.max(number, lowestFloat32)) })
     return name
   })
   return constants.size > 0 ? { nodes: [{ ...node, inputs }], constants } : undefined

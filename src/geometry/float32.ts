@@ -1,6 +1,9 @@
 const float = new Float32Array(1)
 const bits = new Int32Array(float.buffer)
 
+/** The lowest finite float32 number. */
+export const lowestFloat32 = -(2 - 2 ** -23) * 2 ** 127
+
 /** The least positive float32 number. */
 export const leastPositive = 2 ** -149
 

@@ -1,3 +1,4 @@
+import { lowestFloat32 } from '../geometry/float32.js'
 import { GraphBuilder } from '../graph/builder.js'
 import type { Graph, TypedGraph } from '../graph/graph.js'
 import { ruleContext } from './context.js'
@@ -6,8 +7,6 @@ import { declareInputs, emitForward } from './forward.js'
 import { emitGradient } from './gradient.js'
 import { classCount } from './gradient-graph.js'
 import { poolBeforeRelu } from './pool-before-relu.js'
-
-const lowestFloat32 = -3.4028234663852886e38
 
 /**
  * A graph from the model's input and two sets of classes of each sample, `wanted` and `unwanted` (bool [batch, classes],

@@ -1,3 +1,4 @@
+import { lowestFloat32 } from '../geometry/float32.js'
 import type { GraphBuilder } from '../graph/builder.js'
 import { emitLog, sumOfPositives } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
@@ -105,8 +106,6 @@ function opposite(builder: GraphBuilder, { value, gradient }: Loss): Loss {
 function oneHot(builder: GraphBuilder, column: string, classes: number): string {
   return builder.add('Equal', [column, builder.ints(Array.from({ length: classes }, (_, index) => index))])
 }
-
-const lowestFloat32 = -3.4028234663852886e38
 
 /** The logits with the label's out of the way. */
 function otherLogits(builder: GraphBuilder, logits: string, isLabel: string): string {

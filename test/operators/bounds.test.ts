@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
+import { lowestFloat32 } from '../../src/geometry/float32.js'
 import { float } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
 import type { Classifier } from '../../src/model/classifier.js'
@@ -48,8 +49,6 @@ const convolutional = (act: (layers: Layers, value: string) => string): Architec
     return layers.dense(layers.flatten(third), 32, 3)
   },
 })
-const leastFloat = -(2 - 2 ** -23) * 2 ** 127
-
 const masked = (mask: (layers: Layers, scores: string) => string): Architecture =>
   around((layers, dense) => {
     const scores = mask(layers, matrices(layers, dense(), 2))
@@ -125,11 +124,11 @@ const architectures: Record<string, Architecture> = {
     return layers.builder.add('Add', [scores, layers.builder.floats([0, 0, 0.5, without, 0, 0, without, 0], [2, 4])])
   }),
   'Softmax of rows with the least number added': masked(({ builder }, scores) => {
-    return builder.add('Add', [scores, builder.floats([0, 0, 0, leastFloat], [4])])
+    return builder.add('Add', [scores, builder.floats([0, 0, 0, lowestFloat32], [4])])
   }),
   'Softmax of rows with the least number where there is a mask': masked(({ builder }, scores) => {
     const mask = { type: 'bool', shape: [4], data: Uint8Array.of(0, 1, 0, 0) } as const
-    return builder.add('Where', [builder.constant(mask), builder.scalar(leastFloat), scores])
+    return builder.add('Where', [builder.constant(mask), builder.scalar(lowestFloat32), scores])
   }),
   'Softmax along columns of large numbers': around(({ builder }, dense) => {
     const large = builder.add('Mul', [dense(), builder.scalar(8)])

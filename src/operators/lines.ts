@@ -7,6 +7,7 @@ import type {
   Lines,
   RelaxationContext,
   RelaxationRules,
+  Relaxed,
   RowContext,
   RuleContext,
 } from './operator.js'
@@ -156,6 +157,33 @@ export function emitReshaped(coefficients: string, shape: readonly number[], bui
   builder.once(`${reshaped} above 0`, () => reshape(positive))
   builder.once(`${reshaped} below 0`, () => negative && reshape(negative))
   return reshaped
+}
+
+/** Planes below and above an operator, in whatever form its rules give them. */
+export interface PlanesAround<Plane extends { readonly intercept: string }> {
+  readonly lower: Plane
+  readonly upper: Plane
+}
+
+/**
+ * Replaces an operator by planes: positive coefficients take the lower one, others the upper one. `through` makes
+ * coefficients of one sign over the output into coefficients over the input.
+ */
+export function emitThroughPlanes<Plane extends { readonly intercept: string }>(
+  node: GraphNode,
+  gradient: string,
+  { lower, upper }: PlanesAround<Plane>,
+  through: (coefficients: string, plane: Plane) => string,
+  context: RowContext,
+): Relaxed {
+  const { builder } = context
+  const { positive, negative } = emitParts(gradient, builder)
+  const below = through(positive, lower)
+  return {
+    input: node.inputs[0],
+    gradient: negative ? builder.add('Add', [below, through(negative, upper)]) : below,
+    constant: emitIntercepts(gradient, lower.intercept, upper.intercept, node.outputs[0], context),
+  }
 }
 
 /**

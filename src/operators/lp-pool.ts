@@ -1,7 +1,7 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, type GraphNode, intAttribute, intsAttribute } from '../graph/graph.js'
 import { emitWindowSpread, emitWindowSums } from './average-pool.js'
-import { emitIntercepts } from './lines.js'
+import { emitThroughPlanes, type PlanesAround } from './lines.js'
 import type {
   DerivativeContext,
   Interval,
@@ -119,20 +119,11 @@ function lpPoolRelaxation(): RelaxationRules {
     backward(node, gradient, context) {
       const { builder, rows } = context
       const [[input], [output]] = [node.inputs, node.outputs]
-      const { lower, upper } = emitPlanes(node, context.samples)
-      const positive = builder.add('Relu', [gradient])
-      const parts = [
-        { plane: lower, coefficients: positive },
-        { plane: upper, coefficients: builder.add('Sub', [gradient, positive]) },
-      ].map(({ plane, coefficients }) => {
-        const scaled = builder.add('Mul', [coefficients, rows(plane.perWindow, output)])
-        return builder.add('Mul', [emitWindowSpread(node, scaled, context), rows(plane.perElement, input)])
-      })
-      return {
-        input,
-        gradient: builder.add('Add', parts),
-        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, output, context),
+      const through = (coefficients: string, { perElement, perWindow }: WindowPlane) => {
+        const scaled = builder.add('Mul', [coefficients, rows(perWindow, output)])
+        return builder.add('Mul', [emitWindowSpread(node, scaled, context), rows(perElement, input)])
       }
+      return emitThroughPlanes(node, gradient, emitPlanes(node, context.samples), through, context)
     },
 
     at(node, [points], context) {
@@ -148,7 +139,7 @@ function lpPoolRelaxation(): RelaxationRules {
   }
 }
 
-function emitPlanes(node: GraphNode, context: IntervalContext): { lower: WindowPlane; upper: WindowPlane } {
+function emitPlanes(node: GraphNode, context: IntervalContext): PlanesAround<WindowPlane> {
   const { builder } = context
   const range = context.interval(node.inputs[0])
   const largest = context.interval(node.outputs[0]).upper

@@ -1,7 +1,7 @@
 import { type GraphNode, intAttribute } from '../graph/graph.js'
 import { emitAbsent, emitPresent } from './absent.js'
 import { emitLog, sumOfPositives } from './batch-invariant.js'
-import { emitIntercepts } from './lines.js'
+import { emitThroughPlanes, type PlanesAround } from './lines.js'
 import type { Interval, IntervalContext, RelaxationRules, RowContext, RuleContext } from './operator.js'
 import { emitExcesses, emitLargest, emitMiddle, emitNearest, emitSecant } from './ranges.js'
 import { sampleAxis } from './samples.js'
@@ -11,11 +11,6 @@ interface Plane {
   readonly weights: string
   readonly scale: string
   readonly intercept: string
-}
-
-interface Planes {
-  readonly lower: Plane
-  readonly upper: Plane
 }
 
 /** A bound of the logarithms: x − Σ weights·x + constant, give or take `error`, both with one number per sum. */
@@ -119,8 +114,10 @@ export function softmaxRelaxation(): RelaxationRules {
 }
 
 /** Planes, or the interval where that is closer in the middle of the box. */
-function planeRelaxation(planesOf: (node: GraphNode, context: IntervalContext) => Planes): RelaxationRules {
-  const planes = (node: GraphNode, { samples, whole }: RowContext): Planes => {
+function planeRelaxation(
+  planesOf: (node: GraphNode, context: IntervalContext) => PlanesAround<Plane>,
+): RelaxationRules {
+  const planes = (node: GraphNode, { samples, whole }: RowContext): PlanesAround<Plane> => {
     const all = whole.node(node)
     const { lower, upper } = planesOf(all, samples)
     const interval = samples.interval(all.outputs[0])
@@ -135,22 +132,15 @@ function planeRelaxation(planesOf: (node: GraphNode, context: IntervalContext) =
     backward(node, gradient, context) {
       const { builder, rows } = context
       const [[input], [output]] = [node.inputs, node.outputs]
-      const { lower, upper } = planes(node, context)
-      const positive = builder.add('Relu', [gradient])
-      const parts = [
-        { plane: lower, coefficients: positive, combined: 'Sub' },
-        { plane: upper, coefficients: builder.add('Sub', [gradient, positive]), combined: 'Add' },
-      ].map(({ plane, coefficients, combined }) => {
+      const around = planes(node, context)
+      const through = (coefficients: string, plane: Plane) => {
         const scaled = builder.add('Mul', [coefficients, rows(plane.scale, output)])
-        // Of the magnitudes.
+        // Of the magnitudes: above, all numbers are negative.
         const total = emitSum(scaled, node, context.samples)
-        return builder.add(combined, [scaled, builder.add('Mul', [total, rows(plane.weights, input)])])
-      })
-      return {
-        input,
-        gradient: builder.add('Add', parts),
-        constant: emitIntercepts(gradient, lower.intercept, upper.intercept, output, context),
+        const weighted = builder.add('Mul', [total, rows(plane.weights, input)])
+        return builder.add(plane === around.lower ? 'Sub' : 'Add', [scaled, weighted])
       }
+      return emitThroughPlanes(node, gradient, around, through, context)
     },
 
     at(node, [points], context) {

@@ -6,7 +6,7 @@ import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
-import { batches, range, viewSamples } from '../sampling/rows.js'
+import { batches, range, takeSamples, viewSamples } from '../sampling/rows.js'
 import { firstSamples, type Samples } from '../sampling/samples.js'
 import { refuseUnknown } from '../unknown-settings.js'
 import type { Attack, AttackContext, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
@@ -36,12 +36,11 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const runPart = async (part: readonly number[], index: number) => {
     // Without time, all that is left stands.
     if (interrupted) return undefined
-    const taken = takeSubjects(subjects, part)
     const context = {
       model,
-      ...taken,
-      // An attack may write to what it is given.
-      inputs: { ...taken.inputs, data: taken.inputs.data.slice() },
+      ...takeSubjects(subjects, part),
+      // A copy: an attack may write to what it is given.
+      inputs: takeSamples(subjects.inputs, part),
       random: randomSources(
         seed,
         part.map((sample) => subjects.positions[sample]),
@@ -59,7 +58,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const recheckPart = async (run: Awaited<ReturnType<typeof runPart>>): Promise<AttackedPart | undefined> => {
     if (!run) return undefined
     const { part, candidates } = run
-    const context = { ...run.context, ...takeSubjects(subjects, part) }
+    const context = { ...run.context, ...takeSubjects(subjects, part), inputs: viewSamples(subjects.inputs, part) }
     const outcomes = await recheck(method, context, candidates)
     if (!candidates.interrupted) context.progress(1, outcomes.filter(({ fooled }) => fooled).length)
     const steep = interrupted ? 0 : await countSteepOnes(method, context, outcomes)
@@ -72,10 +71,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   return { ...findings.result(interrupted), seed, milliseconds: performance.now() - started }
 }
 
-/** What an attack is told of some of the samples. */
-function takeSubjects({ inputs, epsilons, labels, targets }: Subjects, part: readonly number[]) {
+/** What an attack is told of some of the samples, besides their inputs. */
+function takeSubjects({ epsilons, labels, targets }: Subjects, part: readonly number[]) {
   return {
-    inputs: viewSamples(inputs, part),
     epsilons: epsilons && Float64Array.from(part, (sample) => epsilons[sample]),
     labels: Int32Array.from(part, (sample) => labels[sample]),
     targets: targets && Int32Array.from(part, (sample) => targets[sample]),

@@ -456,11 +456,14 @@ describe('sets that are too large for one part', () => {
   })
 
   test('stand where the budget ended before their part was begun, and examples that nobody keeps are dropped', async () => {
+    const begun: (() => void)[] = []
     const ends: Attack = {
       ...proposes(() => new Float32Array(0)),
-      // Two parts are under way when the first one ends.
-      run: async ({ model, inputs, labels }) => {
-        await model.predict(inputs)
+      run: async ({ inputs, labels }) => {
+        // No part ends before two are under way.
+        await new Promise<void>((resolve) => {
+          if (begun.push(resolve) === 2) for (const goOn of begun) goOn()
+        })
         const counts = new Int32Array(labels.length).fill(1)
         const adversarial = inputs.data.map((value, index) => (index % features === 0 ? 0.7 : value))
         return { adversarial, steps: counts, gradientQueries: counts, interrupted: true }

@@ -72,10 +72,10 @@ function worthwhile(
   best: Float64Array,
   functions: LinearFunctions,
 ): number[] {
-  const samples = open.map(({ sample }) => sample)
-  const centres = refinement.atCentres(samples, functions)
   const places = range(open.length).filter((place) => !(best[open[place].row] > 0))
-  const isHopeless = (place: number) => !(centres[place] > -best[open[place].row])
+  const samples = places.map((place) => open[place].sample)
+  const centres = refinement.atCentres(samples, selected(functions, places))
+  const isHopeless = (place: number, index: number) => !(centres[index] > -best[open[place].row])
   const hopeless = new Set(places.filter(isHopeless).map((place) => rows.sample[open[place].row]))
   return places.filter((place) => !hopeless.has(rows.sample[open[place].row]))
 }

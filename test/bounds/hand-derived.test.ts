@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
+import { attack } from '../../src/attacks/run-attack.js'
 import { crown, intervalPropagation } from '../../src/bounds/crown.js'
 import { linearExact } from '../../src/bounds/linear-exact.js'
 import { Refinement } from '../../src/bounds/refinement.js'
@@ -43,6 +45,28 @@ describe('a linear classifier with margin 3 and weights (1, 2) between the class
       expect(searched.samples[0].radius).toBeGreaterThan(0.99 * distance)
     },
   )
+})
+
+test('features measured in multiples of what ε = 1 is for each: a margin of 3 over weights (1, 2) times (3, 0.75)', async () => {
+  const reach = [3, 0.75]
+  const model = await loadModel(
+    denseModel({
+      weights: [
+        [1, 2],
+        [0, 0],
+      ],
+    }),
+    { domain: [-10, 10], preprocessing: { std: reach.map((size) => 1 / size) } },
+  )
+  const inputs = at(1 / reach[0], 1 / reach[1])
+  const distances = { linf: 3 / 4.5, l2: 3 / Math.hypot(3, 1.5), l1: 1 }
+  for (const norm of ['linf', 'l2', 'l1'] as const) {
+    const [{ radius }] = (await bound(model, crown({ norm }), { inputs })).samples
+    expect(radius).toBeLessThan(distances[norm])
+    expect(radius).toBeGreaterThan(0.99 * distances[norm])
+    const { samples } = await attack(model, pgd({ norm, epsilon: 1.01 * distances[norm] }), { inputs, labels: [0] })
+    expect(samples[0].fooled).toBe(true)
+  }
 })
 
 test('ℓ2 in the corner of the domain: what can only go up takes no part of the ball', async () => {

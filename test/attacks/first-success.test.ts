@@ -170,8 +170,18 @@ describe('autoAttack', () => {
       fooled: 0,
       gradientQueries: 0,
     })
-    const some = await attack(model, autoAttack({ epsilon: 0.01 }), { inputs, seed, budget: 50 })
+    const controller = new AbortController()
+    const some = await attack(model, autoAttack({ epsilon: 0.01 }), {
+      inputs,
+      seed,
+      budget: { signal: controller.signal },
+      // Its second of four attacks.
+      onProgress: (fraction) => fraction > 0.3 && controller.abort(),
+    })
     expect(some.interrupted).toBe(true)
+    expect(some.gradientQueries).toBeGreaterThan(100 * inputs.shape[0])
+    expect(some.gradientQueries).toBeLessThan(1000 * inputs.shape[0])
+    expect(some.forwardQueries).toBeLessThan(1000)
   })
 
   test('its settings name its parts', () => {

@@ -82,7 +82,11 @@ function emptyProject(files: Readonly<Record<string, string>>, node = process.ex
     runIn: (environment, ...command) => start(node, command, { folder, environment }).done,
     async runUntil(condition, ...command) {
       const { child, done } = start(node, command, { folder })
-      const timer = setInterval(() => condition() && process.kill(-child.pid!, 'SIGKILL'), 20)
+      const timer = setInterval(() => {
+        if (!condition()) return
+        clearInterval(timer)
+        process.kill(-child.pid!, 'SIGKILL')
+      }, 20)
       return done.finally(() => clearInterval(timer))
     },
   }

@@ -96,15 +96,15 @@ function baselines({ head }: Runner): string {
     })`
 }
 
-/** Ends one check, and does not end another one for long. */
+/** Ends one check, and does not end another one before the time of the test below is up. */
 function endless({ head }: Runner): string {
   return `${head}
     test('endless', async () => {
       const { model, samples } = await load()
       await expect(model).toResistAttack(pgd({ epsilon: 0.01, steps: 1 }), { samples, maxFoolingRatio: 0.5, seed: 7 })
       const attack = pgd({ epsilon: 0.001, steps: 10_000, restarts: 10_000 })
-      await expect(model).toResistAttack(attack, { samples, budget: { milliseconds: 60_000 } })
-    }, 100_000)`
+      await expect(model).toResistAttack(attack, { samples })
+    }, 900_000)`
 }
 
 test.each([

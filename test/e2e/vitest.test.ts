@@ -59,13 +59,13 @@ test('the event loop goes on while a check runs', async () => {
     ...config,
     'robustness.test.ts': `${head}
       test('ticks', async () => {
+        const controller = new AbortController()
         let ticks = 0
-        const timer = setInterval(() => ticks++, 10)
-        const attack = pgd({ norm: 'linf', epsilon: 0.01, steps: 1000, restarts: 100 })
-        const check = expect(model).toResistAttack(attack, { samples, budget: { milliseconds: 1000 } })
+        const timer = setInterval(() => ++ticks === 30 && controller.abort(), 10)
+        const attack = pgd({ norm: 'linf', epsilon: 0.01, steps: 10_000, restarts: 10_000 })
+        const check = expect(model).toResistAttack(attack, { samples, budget: { signal: controller.signal } })
         await expect(check).rejects.toThrow('The time was up after')
         clearInterval(timer)
-        expect(ticks).toBeGreaterThan(30)
       })`,
   })
   const { code, output } = await project.run(...vitest)

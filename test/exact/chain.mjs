@@ -28,7 +28,7 @@ export function bounds({ alphaCrown, crown, crownIbp, intervalPropagation, lipsc
  * @param {Float32Array} request.data
  * @param {'linf' | 'l2' | 'l1'} request.norm
  * @param {number} request.seed
- * @param {number} request.budget Milliseconds for the exact distances.
+ * @param {number} [request.budget] Milliseconds for the exact distances. Default: no limit.
  * @param {(name: string) => boolean} request.includes Attacks to try.
  * @param {typeof import('../../src/index.js') & Pick<typeof import('../../src/properties/network.js'), 'networkModel'> &
  *   Pick<typeof import('../../src/properties/evaluate-network.js'), 'logitsOf'>} tools

@@ -120,29 +120,25 @@ describe.each(norms)('%s', (norm) => {
   })
 })
 
-test.each(['linf', 'l1'] as const)(
-  'agrees with a mixed-integer program on random networks in %s',
-  async (norm) => {
-    const random = randomSource(seed)
-    let compared = 0
-    while (compared < 10) {
-      const { network, input } = smallNetwork(random)
-      const model = await loadModel(networkModel(network), { domain: [-1, 1] })
-      const inputs = { data: input, shape: [1, ...network.inputShape] }
-      const [{ label, radius }] = (await bound(model, exact({ norm }), { inputs })).samples
-      const layers = affineLayers(network, layerValues)
-      const distance = await distanceByMixedInteger({ layers, input, label, domain: [-1, 1], norm })
-      await model.close()
-      if (distance === Number.POSITIVE_INFINITY) {
-        expect(radius).toBe(norm === 'linf' ? 2 : 2 * input.length)
-        continue
-      }
-      expect(Math.abs(radius / distance - 1)).toBeLessThan(1e-6)
-      compared++
+test.each(['linf', 'l1'] as const)('agrees with a mixed-integer program on random networks in %s', async (norm) => {
+  const random = randomSource(seed)
+  let compared = 0
+  while (compared < 10) {
+    const { network, input } = smallNetwork(random)
+    const model = await loadModel(networkModel(network), { domain: [-1, 1] })
+    const inputs = { data: input, shape: [1, ...network.inputShape] }
+    const [{ label, radius }] = (await bound(model, exact({ norm }), { inputs })).samples
+    const layers = affineLayers(network, layerValues)
+    const distance = await distanceByMixedInteger({ layers, input, label, domain: [-1, 1], norm })
+    await model.close()
+    if (distance === Number.POSITIVE_INFINITY) {
+      expect(radius).toBe(norm === 'linf' ? 2 : 2 * input.length)
+      continue
     }
-  },
-  60_000,
-)
+    expect(Math.abs(radius / distance - 1)).toBeLessThan(1e-6)
+    compared++
+  }
+})
 
 test.each(norms)(
   'certified radii are at most exact, and exact is at most the distance of every attack, in %s',
@@ -153,11 +149,9 @@ test.each(norms)(
       const data = Float32Array.from({ length: 10 * input.length }, () => 2 * random.uniform() - 1)
       const includes = (name: string) => ['deepFool', 'fmn', 'ddn', 'pgd', 'ead'].includes(name)
       const tools = { ...unfooled, networkModel, logitsOf }
-      const { breaks } = await chainOf({ network, data, norm, seed, budget: 20_000, includes }, tools)
-      expect(breaks).toEqual([])
+      expect(await chainOf({ network, data, norm, seed, includes }, tools)).toEqual({ decided: true, breaks: [] })
     }
   },
-  60_000,
 )
 
 test('a spent budget leaves the interval that was reached', async () => {

@@ -1,6 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+// Ends what hangs, and nothing else: many times what the slowest test takes on a machine that has no other work.
+const timeouts = { testTimeout: 900_000, hookTimeout: 900_000 }
+
 export default defineConfig({
   test: {
     // Vitest leaves one core free, which of two is half.
@@ -9,35 +12,31 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          ...timeouts,
           include: ['test/**/*.test.ts'],
           exclude: ['test/e2e/**', 'test/oracle/**', 'test/devices/**'],
-          testTimeout: 120_000,
-          // Chromium takes its time to start where cores are shared.
-          hookTimeout: 60_000,
         },
       },
       {
         test: {
           name: 'e2e',
+          ...timeouts,
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: 'test/e2e/pack.ts',
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
         },
       },
       {
         test: {
           name: 'devices',
+          ...timeouts,
           include: ['test/devices/**/*.test.ts'],
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
         },
       },
       {
         test: {
           name: 'oracle',
+          ...timeouts,
           include: ['test/oracle/**/*.test.ts'],
-          testTimeout: 120_000,
         },
       },
     ],

@@ -44,7 +44,7 @@ describe.skipIf(!hasSharedData)('the share of samples whose distance is at most 
     ['digits_mlp', 'linf', 0.95],
     ['mnist_lenet', 'l2', 0.95],
     ['mnist_lenet', 'linf', 0.95],
-  ] as const)('%s %s: at least %f', { timeout: 900_000 }, async (name, norm, share) => {
+  ] as const)('%s %s: at least %f', async (name, norm, share) => {
     const { model, inputs, labels, bestKnown } = await loadTorchModel(name, count)
     const known: number[] = bestKnown[norm].best_upper_bound
     let eligible: number | undefined

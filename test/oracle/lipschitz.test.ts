@@ -10,14 +10,20 @@ import { publishedPeck } from '../../src/bounds/published/published-bound.js'
 import { bound } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import { elementCount } from '../../src/graph/graph.js'
+import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { seed } from '../seed.js'
 import { hasSharedData, readFloats, readJson, sharedData } from './shared-data.js'
 
 afterAll(() => engine.close())
 
+/** Loaded once: a model keeps the Lipschitz constants of its layers, which take longest. */
+const models = new Map<string, Promise<Classifier>>()
+
 async function subject(name: string, count: number) {
-  const model = await loadModel(join(sharedData, 'torch', `${name}.onnx`), { domain: [0, 1] })
+  const path = join(sharedData, 'torch', `${name}.onnx`)
+  models.set(name, models.get(name) ?? loadModel(path, { domain: [0, 1] }))
+  const model = await models.get(name)!
   const [, ...features] = readJson('torch', `${name}.json`).x.shape
   const data = readFloats('torch', `${name}_x.bin.gz`).slice(0, count * elementCount(features))
   const labels = Int32Array.from(readFloats('torch', `${name}_y.bin.gz`)).slice(0, count)
@@ -34,23 +40,21 @@ const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + 
 describe.skipIf(!hasSharedData)('networks trained for the comparison', () => {
   // A prototype, with numpy's singular values and Fourier transforms and without rounding, had the mean 0.226.
   test('digits_mlp: mean certified ℓ2 radius of the first 50 samples', async () => {
-    const { model, radii } = await subject('digits_mlp', 50)
+    const { radii } = await subject('digits_mlp', 50)
     const own = mean(await radii(lipschitz({ norm: 'l2' })))
     expect(Math.abs(own / 0.226 - 1)).toBeLessThan(0.003)
-    await model.close()
   })
 
   // The prototype had 0.053, from the product of the constants of convolutions and max pools, which have one together here.
   test('mnist_lenet: mean certified ℓ2 radius of the first 10 samples', async () => {
-    const { model, radii } = await subject('mnist_lenet', 10)
+    const { radii } = await subject('mnist_lenet', 10)
     const own = mean(await radii(lipschitz({ norm: 'l2' })))
     expect(own / 0.053).toBeGreaterThan(1.75)
     expect(own / 0.053).toBeLessThan(1.85)
-    await model.close()
   })
 
   test('digits_mlp: linear relaxation is tighter, local constants are in between', async () => {
-    const { model, radii } = await subject('digits_mlp', 50)
+    const { radii } = await subject('digits_mlp', 50)
     for (const [norm, gain] of [
       ['linf', 5],
       ['l2', 1],
@@ -64,7 +68,6 @@ describe.skipIf(!hasSharedData)('networks trained for the comparison', () => {
       expect(local).toBeGreaterThan(gain * global)
       expect(relaxed).toBeGreaterThan(local)
     }
-    await model.close()
   })
 
   test('mnist_lenet: the corrected bound is far above the published one, and below every attack', async () => {
@@ -87,7 +90,6 @@ describe.skipIf(!hasSharedData)('networks trained for the comparison', () => {
       expect(fooled.length).toBeGreaterThan(4)
       for (const { distance, index } of fooled) expect(distance!.l2).toBeGreaterThan(samples[index].radius)
     }
-    await model.close()
   })
 
   test.each(['digits_mlp', 'mnist_lenet'])('%s: no attack library came below the certified radii', async (name) => {
@@ -104,6 +106,5 @@ describe.skipIf(!hasSharedData)('networks trained for the comparison', () => {
       expect(radius).toBeLessThan(distance)
     })
     expect(compared).toBeGreaterThan(80)
-    await model.close()
   })
 })

@@ -45,7 +45,7 @@ async function tryModel(
 }
 
 describe.each(fixtures)('mutated copies of %s', (name) => {
-  test.each(Object.entries(mutations))('a file that %s', { timeout: 120_000 }, async (_, mutate) => {
+  test.each(Object.entries(mutations))('a file that %s', async (_, mutate) => {
     const fixture = await loadFixture(name)
     const original = readFileSync(fixture.modelPath)
     expect(await tryModel(original, fixture)).toBe('runs')

@@ -5,8 +5,6 @@ import { apgdTargeted } from '../../src/attacks/auto-attack/apgd-targeted.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { engine } from '../../src/engine/engine.js'
 import type { Classifier } from '../../src/model/classifier.js'
-import { range } from '../../src/sampling/rows.js'
-import { median } from '../../src/statistics/median.js'
 import { seed } from '../seed.js'
 import { hasSharedData } from './shared-data.js'
 import { loadTorchModel } from './torch-models.js'
@@ -40,14 +38,15 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
     ['autoattack_apgd_ce_l2', 'l2', 'cross-entropy'],
   ] as const)('apgd fools no fewer than %s, but for one sample', async (reference, norm, loss) => {
     const { eps, fooling_ratio_of_clean_correct: ratio } = references[reference]
-    const results = []
-    // One random start is luck.
-    for (const drawn of range(5)) results.push(await run(apgd({ norm, loss, epsilon: eps }), seed + drawn))
-    const [result] = results
-    const fooled = median(results.map((each) => each.fooled))
-    expect(fooled).toBeGreaterThanOrEqual(Math.round(ratio * result.eligible) - 1)
-    expect(result.gradientQueries).toBeLessThanOrEqual(100 * result.eligible)
-    expect(result.warnings).toEqual([])
+    // One random start is luck. Three of five decide where the median is.
+    const enough = { yes: 0, no: 0 }
+    for (let drawn = seed; enough.yes < 3 && enough.no < 3; drawn++) {
+      const { fooled, eligible, gradientQueries, warnings } = await run(apgd({ norm, loss, epsilon: eps }), drawn)
+      enough[fooled >= Math.round(ratio * eligible) - 1 ? 'yes' : 'no']++
+      expect(gradientQueries).toBeLessThanOrEqual(100 * eligible)
+      expect(warnings).toEqual([])
+    }
+    expect(enough.yes).toBe(3)
   })
 
   test('apgdTargeted fools no fewer than the untargeted references', async () => {

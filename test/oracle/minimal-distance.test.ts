@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Attack, AttackResult } from '../../src/attacks/attack.js'
+import type { Attack } from '../../src/attacks/attack.js'
 import { carliniWagner } from '../../src/attacks/minimal-distance/carlini-wagner.js'
 import { ddn } from '../../src/attacks/minimal-distance/ddn.js'
 import { ead } from '../../src/attacks/minimal-distance/ead.js'
@@ -77,13 +77,18 @@ describe.skipIf(!hasSharedData).each(['digits_mlp', 'mnist_lenet'])('%s against 
       share: { digits_mlp: 0.95, mnist_lenet: 0.9 },
     },
   ] as const)('$norm: within 0.1 % of the best known distance for most samples', async ({ norm, methods, share }) => {
-    const results: AttackResult[] = []
-    for (const method of methods) results.push(await run(method))
-    const eligible = results[0].samples.flatMap((sample, index) => (sample.eligible ? [index] : []))
-    const closest = eligible.map((index) => Math.min(...results.map(({ samples }) => samples[index].distance![norm])))
-    const reached = closest.filter(
-      (distance, row) => distance <= 1.001 * bestKnown[norm].best_upper_bound[eligible[row]],
-    )
-    expect(reached.length / eligible.length).toBeGreaterThanOrEqual(share[name as keyof typeof share])
+    const best = bestKnown[norm].best_upper_bound
+    const reached = new Set<number>()
+    let shareReached = 0
+    for (const method of methods) {
+      const { samples, eligible } = await run(method)
+      samples.forEach(({ distance }, index) => {
+        if (distance && distance[norm] <= 1.001 * best[index]) reached.add(index)
+      })
+      shareReached = reached.size / eligible
+      // What may come nearer still is not needed.
+      if (shareReached >= share[name as keyof typeof share]) break
+    }
+    expect(shareReached).toBeGreaterThanOrEqual(share[name as keyof typeof share])
   })
 })

@@ -31,6 +31,8 @@ export class Chromium {
     const options = ['--headless', '--no-sandbox', '--disable-gpu', '--remote-debugging-pipe', '--no-first-run']
     this.#process = spawn(path, [...options, `--user-data-dir=${this.#profile}`, 'about:blank'], {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      // A group of processes of its own, which can be killed together: none is left that writes to the profile.
+      detached: true,
     })
     const output = this.#process.stdio[4] as Readable
     output.setEncoding('utf8').on('data', (text: string) => this.#receive(text))
@@ -95,7 +97,7 @@ export class Chromium {
 
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#process.once('exit', resolve))
-    this.#process.kill('SIGKILL')
+    process.kill(-this.#process.pid!, 'SIGKILL')
     await closed
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 })
   }

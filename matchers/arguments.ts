@@ -1,3 +1,4 @@
+import { describe, isRecord, refuseUnknown } from '../src/arguments.js'
 import type { Attack } from '../src/attacks/attack.js'
 import type { RegressionAttack } from '../src/attacks/regression/regression-attack.js'
 import type { Bound } from '../src/bounds/bound.js'
@@ -7,7 +8,6 @@ import type { Classifier } from '../src/model/classifier.js'
 import type { Model } from '../src/model/model.js'
 import type { Regressor } from '../src/model/regressor.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 
 /** Whether the value given to `expect` is a regressor. Whatever else it is, is for {@link requireClassifier} to say. */
 export function isRegressor(received: unknown): received is Regressor {
@@ -123,17 +123,4 @@ function isModel(value: unknown): value is Model {
     isRecord(value.description) &&
     isRecord(value.description.output)
   )
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value)
-  if (typeof value === 'function') return 'a function'
-  if (!isRecord(value)) return String(value)
-  if (typeof value.then === 'function') return 'a promise that was not awaited'
-  if (Array.isArray(value)) return `a list of ${value.length}`
-  return `an object with the properties ${Object.keys(value).join(', ') || '(none)'}`
 }

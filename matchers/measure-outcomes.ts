@@ -30,7 +30,7 @@ export async function measureOutcomes(
     })
   }
   refuseEstimate(method)
-  return measured(await runBound(model, method, { ...samples, ...request }), ({ radius }) => radius)
+  return measured(await runBound(model, method, { ...samples, budget: request.budget }), ({ radius }) => radius)
 }
 
 interface Measurable<Sample> extends Omit<MeasuredOutcomes, 'finding'> {

@@ -1,10 +1,10 @@
+import { refuseUnknown } from '../src/arguments.js'
 import type { Bound } from '../src/bounds/bound.js'
 import type { BudgetRequest } from '../src/budget.js'
 import type { LowerBoundEvidence } from '../src/checks/evidence.js'
 import { lowerBoundEvidence } from '../src/checks/lower-bound-evidence.js'
 import type { Norm } from '../src/geometry/norm.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireBoundIn, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface LowerBoundAboveOptions {

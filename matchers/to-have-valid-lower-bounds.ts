@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../src/arguments.js'
 import type { Attack } from '../src/attacks/attack.js'
 import type { Bound } from '../src/bounds/bound.js'
 import type { BudgetRequest } from '../src/budget.js'
@@ -5,7 +6,6 @@ import { boundValidityEvidence } from '../src/checks/bound-validity-evidence.js'
 import type { BoundValidityEvidence } from '../src/checks/evidence.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireAttack, requireBound, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface ValidLowerBoundsOptions {

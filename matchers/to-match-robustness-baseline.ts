@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../src/arguments.js'
 import type { Attack } from '../src/attacks/attack.js'
 import { recallBaseline } from '../src/baseline/recall.js'
 import { describeSetting } from '../src/baseline/setting.js'
@@ -9,7 +10,6 @@ import { type BaselineEvidence, describeCheck, describeSamples, type Method } fr
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 import { packageVersion } from '../src/version.js'
 import { requireClassifier, requireMethod, requireNumber, requireSamples } from './arguments.js'
 import { measureOutcomes } from './measure-outcomes.js'

@@ -1,10 +1,10 @@
+import { refuseUnknown } from '../src/arguments.js'
 import type { BudgetRequest } from '../src/budget.js'
 import { attackEvidence } from '../src/checks/attack-evidence.js'
 import type { AttackEvidence } from '../src/checks/evidence.js'
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireAttack, requireClassifier, requireNumber, requireSamples } from './arguments.js'
 
 export interface ResistAttackOptions {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../src/arguments.js'
 import type { OutputLoss } from '../src/attacks/regression/regression-attack.js'
 import type { BudgetRequest } from '../src/budget.js'
 import type { ErrorLimit, RegressionAttackEvidence } from '../src/checks/evidence.js'
@@ -6,7 +7,6 @@ import { SettingsError } from '../src/errors.js'
 import type { Regressor } from '../src/model/regressor.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
-import { refuseUnknown } from '../src/unknown-settings.js'
 import { requireNumber, requireRegressionAttack, requireSamples } from './arguments.js'
 
 /** Exactly one of the limits has to be given. */

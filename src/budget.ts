@@ -1,6 +1,7 @@
 // Fake timers replace the global one.
 import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
+import { refuseUnknown } from './arguments.js'
 import { SettingsError } from './errors.js'
 
 /** Limits of a check: it stops at the deadline, or when the signal aborts, with what it has. */
@@ -16,7 +17,8 @@ export type BudgetRequest = number | BudgetSettings
 /** @throws SettingsError when the request is no time and no settings. */
 export function budgetSettings(request: BudgetRequest = {}): BudgetSettings {
   const settings = typeof request === 'number' ? { milliseconds: request } : request
-  const { milliseconds = 0 } = settings
+  const { milliseconds = 0, signal, ...others } = settings
+  refuseUnknown('budget', others)
   if (typeof milliseconds === 'number' && milliseconds >= 0) return settings
   throw new SettingsError(`A budget is a number of milliseconds of at least 0; it is ${milliseconds}.`)
 }

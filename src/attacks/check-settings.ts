@@ -1,3 +1,4 @@
+import { describe, isRecord } from '../arguments.js'
 import { SettingsError } from '../errors.js'
 import { type AttackNorm, exponent } from '../geometry/norm.js'
 import type { PerSample } from '../sampling/per-sample.js'
@@ -55,6 +56,19 @@ export function checkTarget(attack: string, target: PerSample | undefined): void
       throw new SettingsError(`${attack}: target must be a class number, counted from 0; it is ${value}.`)
     }
   }
+}
+
+/**
+ * @param property Tells the entries from anything else.
+ * @throws SettingsError unless `list` has at least one entry, and all of them are `kind`.
+ */
+export function checkList(owner: string, name: string, list: readonly object[], property: string, kind: string): void {
+  const refuse = (found: string) => {
+    throw new SettingsError(`${owner}: ${name} must be a list of ${kind}, at least one; it ${found}.`)
+  }
+  if (!Array.isArray(list)) refuse(`is ${describe(list)}`)
+  if (list.length === 0) refuse('is empty')
+  for (const entry of list) if (!isRecord(entry) || !(property in entry)) refuse(`has ${describe(entry)}`)
 }
 
 /** How a setting that may differ between samples is recorded. */

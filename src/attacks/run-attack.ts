@@ -1,14 +1,14 @@
+import { checkCall, refuseUnknown } from '../arguments.js'
 import { startBudget } from '../budget.js'
 import { isAccelerator } from '../engine/device.js'
 import { overlap } from '../engine/overlap.js'
-import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
+import { NoGradientError, NoGraphError, UnsupportedOperatorError } from '../errors.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
 import { batches, range, takeSamples, viewSamples } from '../sampling/rows.js'
 import { firstSamples, type Samples } from '../sampling/samples.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import type { Attack, AttackContext, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
 import { type AttackedPart, AttackFindings } from './attack-findings.js'
 import { samplesAtInfiniteSlopes } from './infinite-slopes.js'
@@ -26,7 +26,13 @@ import { type Subjects, subjectsOf } from './subjects.js'
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
   const started = performance.now()
-  const { seed = freshSeed(), onProgress, keepExample } = requireRequest(model, method, request)
+  checkCall(
+    'attack(model, pgd({ epsilon: 0.1 }), { inputs, labels })',
+    [model, 'predict'],
+    [method, 'run'],
+    [request, 'inputs'],
+  )
+  const { seed = freshSeed(), onProgress, keepExample } = checkedRequest(request)
   const budget = startBudget(request.budget)
   const subjects = await subjectsOf(model, method, request)
   const otherSamples = firstOfSet(model, request, subjects)
@@ -101,14 +107,8 @@ async function countSteepOnes(method: Attack, context: AttackContext, outcomes: 
   return (await samplesAtInfiniteSlopes(context, inDoubt)).length
 }
 
-/** Callers without types may leave out what is required, or misspell what is not: labels, say, which nobody would miss. */
-function requireRequest(model: unknown, method: unknown, request: AttackRequest): AttackRequest {
-  const has = (value: unknown, name: string) => typeof value === 'object' && value !== null && name in value
-  if (!has(model, 'predict') || !has(method, 'run') || !has(request, 'inputs')) {
-    throw new SettingsError(
-      'attack() takes a model, an attack such as pgd({ epsilon: 0.1 }), and samples: attack(model, pgd(…), { inputs, labels }).',
-    )
-  }
+/** Callers without types may misspell labels, say, which nobody would miss. */
+function checkedRequest(request: AttackRequest): AttackRequest {
   // Samples may have targets, which are for regressors.
   const { inputs, labels, targets, partOf, seed, budget, onProgress, keepExample, ...others } =
     request as AttackRequest & Samples

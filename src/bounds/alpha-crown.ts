@@ -1,6 +1,7 @@
+import { settingsOf } from '../arguments.js'
 import { checkCount } from '../attacks/check-settings.js'
 import type { Bound } from './bound.js'
-import { checkGiven, checkRounds } from './check-settings.js'
+import { checkRounds } from './check-settings.js'
 import { type CrownSettings, relaxationBound } from './crown.js'
 import { boundWithinHalfSpaces } from './half-spaces.js'
 import type { RowBounds } from './row-bounds.js'
@@ -23,8 +24,7 @@ export interface AlphaCrownSettings extends CrownSettings {
  * relaxation.
  */
 export function alphaCrown(settings: AlphaCrownSettings): Bound {
-  checkGiven('alphaCrown', settings)
-  const { iterations = 10, cuts = 2, ...relaxation } = settings
+  const { iterations = 10, cuts = 2, ...relaxation } = settingsOf('alphaCrown', settings, "{ norm: 'linf' }")
   checkCount('alphaCrown', 'iterations', iterations)
   checkRounds('alphaCrown', 'cuts', cuts)
   return relaxationBound(

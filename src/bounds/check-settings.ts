@@ -1,17 +1,5 @@
 import { SettingsError } from '../errors.js'
 
-/**
- * Callers without types may leave the settings out, or give the norm alone.
- * @throws SettingsError unless `settings` is an object.
- */
-export function checkGiven(bound: string, settings: object): void {
-  if (typeof settings === 'object' && settings !== null) return
-  const given = JSON.stringify(settings) ?? 'nothing'
-  throw new SettingsError(
-    `${bound} takes an object with its settings, of which norm is required: ${bound}({ norm: 'linf' }). It was given ${given}.`,
-  )
-}
-
 /** @throws SettingsError unless `value` is one of `choices`. */
 export function checkChoice(bound: string, name: string, value: string, choices: readonly string[]): void {
   if (choices.includes(value)) return

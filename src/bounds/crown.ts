@@ -1,11 +1,11 @@
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
 import type { RoundingMode } from '../operators/rounding.js'
 import type { BallSettings, DomainMode } from '../passes/ball-settings.js'
 import { range, takeSamples } from '../sampling/rows.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import type { Bound } from './bound.js'
-import { checkChoice, checkGiven, checkRounds } from './check-settings.js'
+import { checkChoice, checkRounds } from './check-settings.js'
 import { boundWithinHalfSpaces } from './half-spaces.js'
 import { Refinement, samplesPerRun } from './refinement.js'
 import { marginRows, marginsOf } from './rows.js'
@@ -41,8 +41,7 @@ export interface CrownSettings extends RelaxationSettings {
  * relaxation.
  */
 export function crown(settings: CrownSettings): Bound {
-  checkGiven('crown', settings)
-  const { cuts = 0, ...relaxation } = settings
+  const { cuts = 0, ...relaxation } = settingsOf('crown', settings, "{ norm: 'linf' }")
   checkRounds('crown', 'cuts', cuts)
   return relaxationBound(
     'crown',
@@ -65,7 +64,6 @@ export function crown(settings: CrownSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function crownIbp(settings: RelaxationSettings): Bound {
-  checkGiven('crownIbp', settings)
   return relaxationBound('crownIbp', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'input')
@@ -78,7 +76,6 @@ export function crownIbp(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
-  checkGiven('intervalPropagation', settings)
   return relaxationBound('intervalPropagation', settings, async (refinement, labels) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'last nonlinear outputs')
@@ -92,7 +89,13 @@ export function relaxationBound(
   boundMargins: (refinement: Refinement, labels: Int32Array, classes: number) => Promise<Float64Array>,
   recorded: Bound['settings'] = {},
 ): Bound {
-  const { norm, domain = 'intersect', rounding = 'covered', precision = 'float32', ...others } = settings
+  const {
+    norm,
+    domain = 'intersect',
+    rounding = 'covered',
+    precision = 'float32',
+    ...others
+  } = settingsOf(name, settings, "{ norm: 'linf' }")
   refuseUnknown(name, others)
   checkChoice(name, 'norm', norm, ['linf', 'l2', 'l1'])
   checkChoice(name, 'domain', domain, ['intersect', 'ignore'])

@@ -1,3 +1,4 @@
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import { UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import type { Norm } from '../geometry/norm.js'
@@ -5,9 +6,8 @@ import { GraphBuilder } from '../graph/builder.js'
 import { nodeLabel, type TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from '../passes/context.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import type { Bound, BoundContext } from './bound.js'
-import { checkChoice, checkGiven } from './check-settings.js'
+import { checkChoice } from './check-settings.js'
 import { crown } from './crown.js'
 import { dualNorms } from './dual-norms.js'
 import { marginRows } from './rows.js'
@@ -26,8 +26,7 @@ const shares = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1].map((loss) => 1 - loss)
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for a model that is not linear.
  */
 export function linearExact(settings: LinearExactSettings): Bound {
-  checkGiven('linearExact', settings)
-  const { norm, ...others } = settings
+  const { norm, ...others } = settingsOf('linearExact', settings, "{ norm: 'linf' }")
   refuseUnknown('linearExact', others)
   checkChoice('linearExact', 'norm', norm, ['linf', 'l2', 'l1'])
   // A linear model needs no relaxation: what crown computes is exact.

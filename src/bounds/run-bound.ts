@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown } from '../arguments.js'
 import { startBudget } from '../budget.js'
 import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
@@ -7,6 +8,7 @@ import { reasonForOpacity } from '../model/hosted-graph.js'
 import { largestBatch, predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../sampling/rows.js'
+import type { Samples } from '../sampling/samples.js'
 import { median } from '../statistics/median.js'
 import type { Bound, BoundContext, BoundedSample, BoundRequest, BoundResult } from './bound.js'
 import { checkDevice } from './check-device.js'
@@ -23,7 +25,13 @@ import { RadiusSearch } from './radius-search.js'
  */
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
   const started = performance.now()
-  const { inputs, onProgress } = request
+  checkCall(
+    "bound(model, crown({ norm: 'linf' }), { inputs, labels })",
+    [model, 'predict'],
+    [method, 'margins'],
+    [request, 'inputs'],
+  )
+  const { inputs, onProgress } = checkedRequest('bound()', request)
   const budget = startBudget(request.budget)
   checkDevice(model)
   checkShape(inputs, model)
@@ -80,11 +88,18 @@ export async function marginBounds(
   method: Bound,
   request: BoundRequest & { readonly epsilon: number | ArrayLike<number> },
 ): Promise<Float64Array> {
-  const { inputs } = request
+  checkCall(
+    "marginBounds(model, crown({ norm: 'linf' }), { inputs, labels, epsilon: 0.1 })",
+    [model, 'predict'],
+    [method, 'margins'],
+    [request, 'epsilon'],
+  )
+  const { epsilon: given, ...samples } = request
+  const { inputs } = checkedRequest('marginBounds()', samples)
   checkDevice(model)
   checkInputs(inputs, model)
   const [count] = inputs.shape
-  const epsilon = spreadOverSamples(request.epsilon, count, 'epsilon')
+  const epsilon = spreadOverSamples(given, count, 'epsilon')
   checkRadii(epsilon)
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
@@ -92,6 +107,14 @@ export async function marginBounds(
   return method.margins({ model, inputs, labels, budget: startBudget(request.budget) }, epsilon).catch((error) => {
     throw orNoGraph(error, model, method)
   })
+}
+
+/** Callers without types may misspell labels, say, which nobody would miss. */
+function checkedRequest(owner: string, request: BoundRequest): BoundRequest {
+  // Samples may have targets, which are for regressors, and may be part of a set, which makes no difference to bounds.
+  const { inputs, labels, targets, partOf, budget, onProgress, ...others } = request as BoundRequest & Samples
+  refuseUnknown(owner, others)
+  return request
 }
 
 /** What a bound misses of a model that is no more than a function is its graph. */

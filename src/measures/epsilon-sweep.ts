@@ -1,3 +1,4 @@
+import { checkCall } from '../arguments.js'
 import type { Attack, AttackedSample, AttackRequest, AttackResult } from '../attacks/attack.js'
 import { attack } from '../attacks/run-attack.js'
 import { budgetSettings } from '../budget.js'
@@ -50,6 +51,13 @@ export async function epsilonSweep(
   method: Attack | ((epsilon: number) => Attack),
   request: EpsilonSweepRequest,
 ): Promise<EpsilonSweep> {
+  const call = 'epsilonSweep(model, (epsilon) => pgd({ epsilon }), { inputs, labels, epsilons: [0.01, 0.1] })'
+  checkCall(
+    call,
+    [model, 'predict'],
+    [typeof method === 'function' ? { run: method } : method, 'run'],
+    [request, 'inputs'],
+  )
   const { epsilons: given = [], ...samples } = request
   const epsilons = given.toSorted((left, right) => left - right)
   if (epsilons.length === 0 || !epsilons.every((epsilon) => Number.isFinite(epsilon) && epsilon > 0)) {

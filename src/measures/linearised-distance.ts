@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown } from '../arguments.js'
 import { SettingsError } from '../errors.js'
 import { type AttackNorm, distance, exponent } from '../geometry/norm.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
@@ -25,12 +26,14 @@ export async function linearisedDistance(
   model: Classifier,
   request: { readonly inputs: Inputs; readonly labels: ArrayLike<number>; readonly norm: AttackNorm },
 ): Promise<LinearisedDistance> {
-  const { inputs, norm } = request
+  checkCall("linearisedDistance(model, { inputs, labels, norm: 'l2' })", [model, 'predict'], [request, 'inputs'])
+  const { inputs, labels: given, norm, ...others } = request
+  refuseUnknown('linearisedDistance()', others)
   const p = exponent(norm)
   if (!(p >= 1)) throw new SettingsError(`linearisedDistance needs an exponent of at least 1; norm is "${norm}".`)
   checkInputs(inputs, model)
   const [count] = inputs.shape
-  const labels = checkLabels(request.labels, count, model)
+  const labels = checkLabels(given, count, model)
   const dual: AttackNorm = p === 1 ? 'linf' : p === Number.POSITIVE_INFINITY ? 'l1' : `l${p / (p - 1)}`
   const size = model.domain.lower.length
   const origin = new Float32Array(size)

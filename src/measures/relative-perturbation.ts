@@ -1,3 +1,4 @@
+import { checkCall } from '../arguments.js'
 import type { AttackResult } from '../attacks/attack.js'
 import { distance } from '../geometry/norm.js'
 import { range, rowOf } from '../sampling/rows.js'
@@ -11,6 +12,7 @@ import type { Inputs } from '../sampling/samples.js'
  * @param inputs What was attacked, in the same order.
  */
 export function relativePerturbation(result: Pick<AttackResult, 'attack' | 'samples'>, inputs: Inputs): number {
+  checkCall('relativePerturbation(await attack(…), samples.inputs)', [result, 'attack'], [inputs, 'data'])
   const { norm } = result.attack
   const [count] = inputs.shape
   const size = inputs.data.length / count

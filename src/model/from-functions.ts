@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import { ModelError, SettingsError } from '../errors.js'
 import { createDomain } from '../geometry/domain.js'
 import { rowOf } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import { gradientError, gradientTolerance, printGradientError } from './check-gradient.js'
 import type { Classifier } from './classifier.js'
 import { hostedGraph } from './hosted-graph.js'
@@ -94,7 +94,14 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
 }
 
 function checkSettings(functions: ClassifierFunctions, settings: FunctionSettings): void {
-  const { featureShape, name, batchSize = 1, domain, preprocessing, ...others } = settings ?? ({} as FunctionSettings)
+  const {
+    featureShape,
+    name,
+    batchSize = 1,
+    domain,
+    preprocessing,
+    ...others
+  } = settingsOf('fromFunctions', settings, "{ predict }, { featureShape: [2], domain: [0, 1], name: 'mine' }")
   refuseUnknown('fromFunctions', others)
   const refuse = (what: string) => {
     throw new SettingsError(`fromFunctions: ${what}.`)

@@ -1,3 +1,4 @@
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import { moveBatchFirst } from '../decompositions/batch-first.js'
 import { rewriteGraph } from '../decompositions/rewrite.js'
 import { chooseDevice } from '../engine/choose-device.js'
@@ -5,7 +6,6 @@ import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
 import { featureShape, type Graph, isBatch, type TypedGraph } from '../graph/graph.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import { checkFidelity } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
 import type { ModelDescription } from './model.js'
@@ -49,9 +49,15 @@ export async function loadGraph(
   settings: ModelSettings,
   { loader, cutSoftmax, checkOutput }: Loading,
 ): Promise<LoadedGraph> {
-  // Callers without types may leave out what is required.
-  const given = settings ?? ({} as ModelSettings)
-  const { domain: box, preprocessing, featureShape, output: wanted, device: on = 'cpu', name, ...others } = given
+  const {
+    domain: box,
+    preprocessing,
+    featureShape,
+    output: wanted,
+    device: on = 'cpu',
+    name,
+    ...others
+  } = settingsOf(loader, settings, "'model.onnx', { domain: [0, 1] }")
   refuseUnknown(loader, others)
   const { device, warning } = await chooseDevice(on)
   const file = withoutZipMap(await readModel(pathOrBytes))

@@ -1,3 +1,4 @@
+import { settingsOf } from '../arguments.js'
 import { ModelError, SettingsError } from '../errors.js'
 import type { Domain } from '../geometry/domain.js'
 import type { TypedGraph } from '../graph/graph.js'
@@ -22,9 +23,10 @@ export interface RegressorSettings extends ModelSettings {
  */
 export async function loadRegressor(
   pathOrBytes: string | Uint8Array | ArrayBuffer,
-  { outputRange, ...settings }: RegressorSettings,
+  settings: RegressorSettings,
 ): Promise<Regressor> {
-  const { graph, deployed, domain, description, device, output } = await loadGraph(pathOrBytes, settings, {
+  const { outputRange, ...others } = settingsOf('loadRegressor', settings, "'model.onnx', { domain: [0, 1] }")
+  const { graph, deployed, domain, description, device, output } = await loadGraph(pathOrBytes, others, {
     loader: 'loadRegressor',
     cutSoftmax: false,
     checkOutput: outputShape,

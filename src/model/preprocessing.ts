@@ -1,6 +1,6 @@
+import { refuseUnknown } from '../arguments.js'
 import { SettingsError } from '../errors.js'
 import type { GraphNode, Tensor, TypedGraph } from '../graph/graph.js'
-import { refuseUnknown } from '../unknown-settings.js'
 
 /**
  * Normalisation that the caller applies before the model: (x − mean) / std, one value for all features or one per

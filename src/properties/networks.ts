@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import { type Activation, activations, type Network, type NetworkLayer } from './network.js'
 
 type LayerKind = Exclude<NetworkLayer['layer'], 'dense' | 'activation'> | Activation
@@ -33,7 +34,16 @@ const kinds: readonly LayerKind[] = [
  * weights.
  */
 export function networks(settings: NetworkSettings = {}): fc.Arbitrary<Network> {
-  const { inputs, layers = kinds, depth = 4, width = 4, largestWeight = 3, weightStep } = settings
+  const {
+    inputs,
+    layers = kinds,
+    depth = 4,
+    width = 4,
+    largestWeight = 3,
+    weightStep,
+    ...others
+  } = settingsOf('networks', settings, "{ inputs: 'image' }")
+  refuseUnknown('networks', others)
   const multiples = (step: number) => {
     const most = Math.floor(largestWeight / step)
     return fc.integer({ min: -most, max: most }).map((count) => count * step)

@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { checkCall, refuseUnknown, settingsOf } from '../arguments.js'
 import type { Attack } from '../attacks/attack.js'
 import type { Bound } from '../bounds/bound.js'
 import { bound } from '../bounds/run-bound.js'
@@ -52,8 +53,16 @@ export interface AttackedClaims {
  * fails when that leaves too few. An attack that refuses a network's operators is left out there.
  */
 export function validLowerBounds(method: Bound, settings: ValidLowerBoundsSettings = {}) {
-  const { networks: network = networks(), samplesPerNetwork: most = 8, domain = [-10, 10] } = settings
-  const { attacks = () => [], tolerance = 0 } = settings
+  checkCall("validLowerBounds(crown({ norm: 'l2' }))", [method, 'margins'])
+  const {
+    networks: network = networks(),
+    samplesPerNetwork: most = 8,
+    domain = [-10, 10],
+    attacks = () => [],
+    tolerance = 0,
+    ...others
+  } = settingsOf('validLowerBounds', settings, "crown({ norm: 'l2' }), { samplesPerNetwork: 8 }")
+  refuseUnknown('validLowerBounds', others)
   // Many at once are cheap, and a single point is what shrinking is for.
   const points = fc.oneof({ withCrossShrink: true }, fc.array(testPoints(), { minLength: 1, maxLength: most }), {
     arbitrary: fc.array(testPoints(), { minLength: Math.ceil(0.75 * most), maxLength: most }),

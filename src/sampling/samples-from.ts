@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown } from '../arguments.js'
 import { SampleError } from '../errors.js'
 import { elementCount } from '../graph/graph.js'
 import type { Inputs, Samples } from './samples.js'
@@ -19,7 +20,10 @@ export interface SampleArrays {
  * @throws SampleError for lists of different lengths side by side, and for entries that are not finite numbers; the message
  * names the place.
  */
-export function samplesFrom({ inputs, labels, targets }: SampleArrays): Samples {
+export function samplesFrom(arrays: SampleArrays): Samples {
+  checkCall('samplesFrom({ inputs: [[0.1, 0.9], [0.4, 0.2]], labels: [0, 1] })', [arrays, 'inputs'])
+  const { inputs, labels, targets, ...others } = arrays
+  refuseUnknown('samplesFrom()', others)
   return {
     inputs: flatten('inputs', inputs),
     ...(labels && { labels: Int32Array.from(labels, checkLabel) }),

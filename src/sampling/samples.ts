@@ -1,3 +1,4 @@
+import { checkCall } from '../arguments.js'
 import { SampleError } from '../errors.js'
 import { range, takeSamples } from './rows.js'
 
@@ -54,7 +55,9 @@ export function takePart({ inputs, labels, targets, partOf }: Samples, samples: 
 }
 
 /** The first `count` samples: bounds cost far more per sample than attacks do. */
-export function firstSamples({ inputs, labels, targets }: Samples, count: number): Samples {
+export function firstSamples(samples: Samples, count: number): Samples {
+  checkCall("firstSamples(await loadSamples('samples.npz'), 10)", [samples, 'inputs'])
+  const { inputs, labels, targets } = samples
   const taken = Math.min(count, inputs.shape[0])
   const first = ({ data, shape }: Inputs): Inputs => ({
     data: data.slice(0, (data.length / shape[0]) * taken),

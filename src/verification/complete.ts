@@ -1,12 +1,12 @@
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import type { Bound } from '../bounds/bound.js'
-import { checkChoice, checkGiven } from '../bounds/check-settings.js'
+import { checkChoice } from '../bounds/check-settings.js'
 import { inputBall } from '../bounds/input-ball.js'
 import { marginRows, marginsOf } from '../bounds/rows.js'
 import { leastPositive } from '../geometry/float32.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSource } from '../sampling/random.js'
 import { range, rowOf } from '../sampling/rows.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import { branchAndBound } from './branch-and-bound.js'
 import { Inquiry } from './inquiry.js'
 import type { Confirm, Question } from './question.js'
@@ -27,8 +27,7 @@ const seed = 0
  * relaxation.
  */
 export function complete(settings: CompleteSettings): Bound {
-  checkGiven('complete', settings)
-  const { norm, ...others } = settings
+  const { norm, ...others } = settingsOf('complete', settings, "{ norm: 'linf' }")
   refuseUnknown('complete', others)
   checkChoice('complete', 'norm', norm, ['linf'])
   return {

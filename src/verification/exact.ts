@@ -1,13 +1,13 @@
+import { refuseUnknown, settingsOf } from '../arguments.js'
 import type { Attack, AttackContext } from '../attacks/attack.js'
 import type { Bound, BoundContext } from '../bounds/bound.js'
-import { checkChoice, checkGiven } from '../bounds/check-settings.js'
+import { checkChoice } from '../bounds/check-settings.js'
 import { leastPositive } from '../geometry/float32.js'
 import type { Norm } from '../geometry/norm.js'
 import { clipToDomain } from '../geometry/projection.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSources } from '../sampling/random.js'
 import { range } from '../sampling/rows.js'
-import { refuseUnknown } from '../unknown-settings.js'
 import type { DistanceInterval } from './distance-interval.js'
 import { exactDistances } from './exact-distance.js'
 
@@ -33,8 +33,7 @@ const overshoots = range(18).map((power) => 2 ** (power - 24))
  * UnsupportedOperatorError for operators that have no relaxation.
  */
 export function exact(settings: ExactSettings): Attack & Bound {
-  checkGiven('exact', settings)
-  const { norm, ...others } = settings
+  const { norm, ...others } = settingsOf('exact', settings, "{ norm: 'linf' }")
   refuseUnknown('exact', others)
   checkChoice('exact', 'norm', norm, ['linf', 'l2', 'l1'])
   return {

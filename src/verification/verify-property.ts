@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown, settingsOf } from '../arguments.js'
 import { checkDevice } from '../bounds/check-device.js'
 import { checkWhatIsAssumed } from '../bounds/check-what-is-assumed.js'
 import { type BudgetRequest, startBudget } from '../budget.js'
@@ -55,10 +56,18 @@ export interface VerificationResult {
 export async function verifyProperty(
   model: Model,
   property: Property,
-  { seed = freshSeed(), budget: request }: VerificationRequest = {},
+  request: VerificationRequest = {},
 ): Promise<VerificationResult> {
+  const call = "verifyProperty(model, await loadProperty('property.vnnlib'))"
+  checkCall(call, [model, 'predict'], [property, 'cases'])
+  const {
+    seed = freshSeed(),
+    budget: time,
+    ...others
+  } = settingsOf('verifyProperty', request, 'model, property, { budget: 10_000 }')
+  refuseUnknown('verifyProperty()', others)
   const started = performance.now()
-  const budget = startBudget(request)
+  const budget = startBudget(time)
   checkDevice(model)
   await checkWhatIsAssumed(model)
   const reason = reasonForOpacity(model.graph)

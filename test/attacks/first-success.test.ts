@@ -118,7 +118,7 @@ describe('firstSuccess', () => {
   })
 
   test.each<[string, () => Attack, RegExp]>([
-    ['no attacks', () => firstSuccess([]), /at least one attack with a radius/],
+    ['no attacks', () => firstSuccess([]), /attacks must be a list .* it is empty/],
     ['no radius', () => firstSuccess([deepFool()]), /at least one attack with a radius/],
     ['two norms', () => firstSuccess([pgd({ epsilon: 1 }), deepFool()]), /deepFool and pgd differ in norm/],
     ['two radii', () => firstSuccess([pgd({ epsilon: 1 }), apgd({ epsilon: 2 })]), /differ in epsilon/],

@@ -370,8 +370,8 @@ describe('settings', () => {
     ['no initial evaluations', () => hopSkipJump({ initialEvaluations: 0 }), /initialEvaluations/],
     ['no evaluations', () => hopSkipJump({ maxEvaluations: 0 }), /maxEvaluations/],
     ['gamma 0', () => hopSkipJump({ gamma: 0 }), /gamma/],
-    ['transfer without surrogates', () => transfer({ attack: rayS(), surrogates: [] }), /at least one surrogate/],
-    ['transfer without a list', () => transfer({ attack: rayS() } as never), /at least one surrogate/],
+    ['transfer without surrogates', () => transfer({ attack: rayS(), surrogates: [] }), /surrogates .* it is empty/],
+    ['transfer without a list', () => transfer({ attack: rayS() } as never), /surrogates .* it is undefined/],
   ])('%s is refused', (_, make, message) => {
     expect(make).toThrow(SettingsError)
     expect(make).toThrow(message)

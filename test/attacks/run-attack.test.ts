@@ -105,8 +105,10 @@ describe('re-check', () => {
   })
 
   test('what is missing or misspelt is refused', async () => {
-    await expect(attack(model, pgd({ epsilon: 0.1 }), undefined as never)).rejects.toThrow('attack() takes a model')
-    await expect(attack(model, { inputs } as never, { inputs })).rejects.toThrow('attack() takes a model')
+    await expect(attack(model, pgd({ epsilon: 0.1 }), undefined as never)).rejects.toThrow(
+      'A call looks like attack(model, ',
+    )
+    await expect(attack(model, { inputs } as never, { inputs })).rejects.toThrow('A call looks like attack(model, ')
     await expect(attack(undefined as never, pgd({ epsilon: 0.1 }), { inputs })).rejects.toThrow(SettingsError)
     await expect(attack(model, pgd({ epsilon: 0.1 }), { inputs, label: [0] } as never)).rejects.toThrow(
       'attack() has no setting "label"',

@@ -35,7 +35,9 @@ describe.each(withNorm)('%s', (name) => {
     ['the norm alone', ['l2'], 'It was given "l2".'],
   ])('says what it takes when it is given %s', (_, settings, given) => {
     expect(make(name, ...settings)).toThrow(SettingsError)
-    expect(make(name, ...settings)).toThrow(`${name} takes an object with its settings, of which norm is required`)
+    expect(make(name, ...settings)).toThrow(
+      `${name} takes an object with its settings, such as ${name}({ norm: 'linf' })`,
+    )
     expect(make(name, ...settings)).toThrow(given)
   })
 

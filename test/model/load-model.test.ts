@@ -159,7 +159,7 @@ test('settings that do not exist are refused, and so are none', async () => {
     'loadModel has no setting "preprocesing"',
   )
   await expect(loadModel(two, { domain, preprocessing: { sd: 0.5 } as never })).rejects.toThrow('no setting "sd"')
-  await expect(loadModel(two, undefined as never)).rejects.toThrow('such as { domain: [0, 1] }')
+  await expect(loadModel(two, undefined as never)).rejects.toThrow("loadModel('model.onnx', { domain: [0, 1] })")
 })
 
 describe('outputs', () => {

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { checkCount, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -23,30 +23,31 @@ export interface ApgdTargetedSettings extends Omit<ApgdSettings, 'target'> {
  * ICML 2020, section 4.
  * @throws SettingsError when a setting makes no sense.
  */
-export function apgdTargeted({
-  norm = 'linf',
-  epsilon,
-  loss = 'dlr',
-  steps = 100,
-  rho = 0.75,
-  restarts = 1,
-  targets = 9,
-  ...others
-}: ApgdTargetedSettings): Attack {
+export function apgdTargeted(settings: ApgdTargetedSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    loss = 'dlr',
+    steps = 100,
+    rho = 0.75,
+    restarts = 1,
+    targets = 9,
+    ...others
+  } = settingsOf('apgdTargeted', settings, '{ epsilon: 0.1 }')
   refuseUnknown('apgdTargeted', others)
-  const settings = { norm, loss, steps, rho, restarts }
-  checkApgd('apgdTargeted', { ...settings, epsilon })
+  const chosen = { norm, loss, steps, rho, restarts }
+  checkApgd('apgdTargeted', { ...chosen, epsilon })
   checkCount('apgdTargeted', 'targets', targets)
   return {
     name: 'apgdTargeted',
     kind: 'fixed-epsilon',
     norm,
     epsilon,
-    settings: { ...settings, epsilon: recorded(epsilon), targets },
+    settings: { ...chosen, epsilon: recorded(epsilon), targets },
     async run(context) {
       const candidates = unchanged(context)
       const rivals = await likelyRivals(context, targets, candidates.forwardQueries)
-      return runApgd(context, candidates, settings, rivals)
+      return runApgd(context, candidates, chosen, rivals)
     },
   }
 }

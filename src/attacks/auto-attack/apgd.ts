@@ -1,7 +1,7 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
@@ -37,20 +37,21 @@ export interface ApgdSettings {
  * 2021, Algorithm 1, with one radius, and with the number of features of a step rounded down so that it can reach one.
  * @throws SettingsError when a setting makes no sense.
  */
-export function apgd({
-  norm = 'linf',
-  epsilon,
-  loss = 'cross-entropy',
-  steps = 100,
-  rho = 0.75,
-  restarts = 1,
-  target,
-  ...others
-}: ApgdSettings): Attack {
+export function apgd(settings: ApgdSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    loss = 'cross-entropy',
+    steps = 100,
+    rho = 0.75,
+    restarts = 1,
+    target,
+    ...others
+  } = settingsOf('apgd', settings, '{ epsilon: 0.1 }')
   refuseUnknown('apgd', others)
   checkTarget('apgd', target)
-  const settings = { norm, loss, steps, rho, restarts }
-  checkApgd('apgd', { ...settings, epsilon })
+  const chosen = { norm, loss, steps, rho, restarts }
+  checkApgd('apgd', { ...chosen, epsilon })
   return {
     name: 'apgd',
     kind: 'fixed-epsilon',
@@ -58,8 +59,8 @@ export function apgd({
     epsilon,
     target,
     loss,
-    settings: { ...settings, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) => runApgd(context, unchanged(context), settings),
+    settings: { ...chosen, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
+    run: (context) => runApgd(context, unchanged(context), chosen),
   }
 }
 

@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkNorm, checkPositive, recorded } from '../check-settings.js'
 import { square } from '../without-gradients/square.js'
@@ -27,7 +27,13 @@ export interface AutoAttackSettings {
  * ICML 2020.
  * @throws SettingsError when a setting makes no sense.
  */
-export function autoAttack({ norm = 'linf', epsilon, version = 'standard', ...others }: AutoAttackSettings): Attack {
+export function autoAttack(settings: AutoAttackSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    version = 'standard',
+    ...others
+  } = settingsOf('autoAttack', settings, '{ epsilon: 0.1 }')
   refuseUnknown('autoAttack', others)
   checkNorm('autoAttack', norm, ['linf', 'l2'])
   checkPositive('autoAttack', 'epsilon', epsilon)

@@ -1,7 +1,7 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -35,22 +35,23 @@ export interface FabSettings {
  * Croce and Hein, "Minimally distorted adversarial examples with a fast adaptive boundary attack", ICML 2020, Algorithm 1.
  * @throws SettingsError when a setting makes no sense.
  */
-export function fab({ target, ...given }: FabSettings = {}): Attack {
+export function fab(settings: FabSettings = {}): Attack {
+  const { target, ...others } = settingsOf('fab', settings, "{ norm: 'l2' }")
   checkTarget('fab', target)
-  const settings = withDefaults('fab', given)
-  const { norm } = settings
+  const chosen = withDefaults('fab', others)
+  const { norm } = chosen
   return {
     name: 'fab',
     kind: 'minimal-distance',
     norm,
     target,
-    settings: { ...settings, ...(target !== undefined && { target: recorded(target) }) },
+    settings: { ...chosen, ...(target !== undefined && { target: recorded(target) }) },
     async run(context) {
       const { model, inputs, labels, targets } = context
       const candidates = unchanged(context)
       const around = { model, inputs, labels: targets ?? labels }
       const rivals = await likelyRivals(around, model.classes - 1, candidates.forwardQueries)
-      return runFab(context, candidates, settings, [rivals])
+      return runFab(context, candidates, chosen, [rivals])
     },
   }
 }
@@ -67,22 +68,23 @@ export interface FabTargetedSettings extends Omit<FabSettings, 'target'> {
  * ICML 2020, section 4.
  * @throws SettingsError when a setting makes no sense.
  */
-export function fabTargeted({ targets = 9, ...given }: FabTargetedSettings = {}): Attack {
+export function fabTargeted(settings: FabTargetedSettings = {}): Attack {
+  const { targets = 9, ...others } = settingsOf('fabTargeted', settings, "{ norm: 'l2' }")
   checkCount('fabTargeted', 'targets', targets)
-  const settings = withDefaults('fabTargeted', given)
-  const { norm } = settings
+  const chosen = withDefaults('fabTargeted', others)
+  const { norm } = chosen
   return {
     name: 'fabTargeted',
     kind: 'minimal-distance',
     norm,
-    settings: { ...settings, targets },
+    settings: { ...chosen, targets },
     async run(context) {
       const candidates = unchanged(context)
       const rivals = await likelyRivals(context, targets, candidates.forwardQueries)
       return runFab(
         context,
         candidates,
-        settings,
+        chosen,
         rivals.map((rival) => [rival]),
       )
     },

@@ -3,6 +3,7 @@ import { projectOntoBall } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
+import { checkList } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { restrictContext } from './restrict-context.js'
@@ -13,6 +14,7 @@ import { restrictContext } from './restrict-context.js'
  * @throws SettingsError when the list is empty or has no attack with a radius, or when norm, radius or target differ.
  */
 export function firstSuccess(attacks: readonly Attack[]): Attack {
+  checkList('firstSuccess', 'attacks', attacks, 'run', 'attacks such as apgd({ epsilon: 0.1 })')
   const [leader] = attacks.filter(({ kind }) => kind === 'fixed-epsilon')
   if (!leader) throw new SettingsError('firstSuccess needs at least one attack with a radius epsilon.')
   for (const { name, kind, norm, epsilon, target } of attacks) {

@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkTarget, recorded } from '../check-settings.js'
 import { runFastGradient } from './fast-gradient.js'
@@ -18,7 +18,8 @@ export interface FastGradientSignSearchSettings {
  * where a longer step would lead back.
  * @throws SettingsError when the target is no class number.
  */
-export function fastGradientSignSearch({ target, ...others }: FastGradientSignSearchSettings = {}): Attack {
+export function fastGradientSignSearch(settings: FastGradientSignSearchSettings = {}): Attack {
+  const { target, ...others } = settingsOf('fastGradientSignSearch', settings, '{ target: 3 }')
   refuseUnknown('fastGradientSignSearch', others)
   checkTarget('fastGradientSignSearch', target)
   return {

@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkTarget, recorded } from '../check-settings.js'
 import { runFastGradient } from './fast-gradient.js'
@@ -15,7 +15,8 @@ export interface FastGradientValueSettings {
  * Rozsa, Rudd, Boult, "Adversarial diversity and hard positive generation", CVPR Workshops 2016.
  * @throws SettingsError when the target is no class number.
  */
-export function fastGradientValue({ target, ...others }: FastGradientValueSettings = {}): Attack {
+export function fastGradientValue(settings: FastGradientValueSettings = {}): Attack {
+  const { target, ...others } = settingsOf('fastGradientValue', settings, '{ target: 3 }')
   refuseUnknown('fastGradientValue', others)
   checkTarget('fastGradientValue', target)
   return {

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { floatTensor, intTensor } from '../../graph/builder.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkTarget, recorded } from '../check-settings.js'
 import { checkGradients } from '../iteration/check-gradients.js'
@@ -26,7 +26,8 @@ export interface HotColdSettings {
  * the robustness to adversarial perturbations", equation 2.9, where a negative logit of the label would move towards it.
  * @throws SettingsError when a setting makes no sense.
  */
-export function hotCold({ target, hotClasses = 10, ...others }: HotColdSettings = {}): Attack {
+export function hotCold(settings: HotColdSettings = {}): Attack {
+  const { target, hotClasses = 10, ...others } = settingsOf('hotCold', settings, '{ hotClasses: 10 }')
   refuseUnknown('hotCold', others)
   checkTarget('hotCold', target)
   checkCount('hotCold', 'hotClasses', hotClasses)

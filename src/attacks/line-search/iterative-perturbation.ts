@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { moveToBoundary } from '../iteration/move-to-boundary.js'
@@ -26,12 +26,13 @@ export interface IterativePerturbationSettings {
  * {@link perturbationSequence}.
  * @throws SettingsError when a setting makes no sense.
  */
-export function iterativePerturbation({
-  stepSize,
-  steps = 100,
-  target,
-  ...others
-}: IterativePerturbationSettings): Attack {
+export function iterativePerturbation(settings: IterativePerturbationSettings): Attack {
+  const {
+    stepSize,
+    steps = 100,
+    target,
+    ...others
+  } = settingsOf('iterativePerturbation', settings, '{ stepSize: 0.01 }')
   refuseUnknown('iterativePerturbation', others)
   checkPositive('iterativePerturbation', 'stepSize', stepSize)
   checkCount('iterativePerturbation', 'steps', steps)

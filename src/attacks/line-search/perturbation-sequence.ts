@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown } from '../../arguments.js'
 import { type BudgetRequest, budgetSettings } from '../../budget.js'
 import type { Distance } from '../../geometry/norm.js'
 import { checkInputs } from '../../model/check-inputs.js'
@@ -41,8 +42,11 @@ export interface PerturbationSequences {
  */
 export async function perturbationSequence(
   model: Classifier,
-  { inputs, length = 5, budget }: PerturbationSequenceRequest,
+  request: PerturbationSequenceRequest,
 ): Promise<PerturbationSequences> {
+  checkCall('perturbationSequence(model, { inputs })', [model, 'predict'], [request, 'inputs'])
+  const { inputs, length = 5, budget, ...others } = request
+  refuseUnknown('perturbationSequence()', others)
   checkCount('perturbationSequence', 'length', length)
   const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(budget)
   const deadline = performance.now() + milliseconds

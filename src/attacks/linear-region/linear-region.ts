@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { alma } from '../minimal-distance/alma.js'
@@ -51,20 +51,21 @@ export interface LinearRegionSettings {
  * δ_temp is meant, not δ₀).
  * @throws SettingsError when a setting makes no sense; when it runs, UnsupportedOperatorError for other operators.
  */
-export function linearRegion({
-  norm = 'l2',
-  target,
-  starts: given,
-  exploration = 'descent',
-  kicks = 30,
-  n1 = 10,
-  n2 = 10,
-  n3 = 5,
-  n4 = 3,
-  alpha = 1.5,
-  targetClasses = 9,
-  ...others
-}: LinearRegionSettings = {}): Attack {
+export function linearRegion(settings: LinearRegionSettings = {}): Attack {
+  const {
+    norm = 'l2',
+    target,
+    starts: given,
+    exploration = 'descent',
+    kicks = 30,
+    n1 = 10,
+    n2 = 10,
+    n3 = 5,
+    n4 = 3,
+    alpha = 1.5,
+    targetClasses = 9,
+    ...others
+  } = settingsOf('linearRegion', settings, "{ norm: 'l2' }")
   refuseUnknown('linearRegion', others)
   const name = 'linearRegion'
   checkNorm(name, norm)

@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { almaFeatureState, almaGraph, almaState } from './alma-graph.js'
@@ -40,15 +40,16 @@ const alpha = 0.9
  * bisection.
  * @throws SettingsError when a setting makes no sense.
  */
-export function alma({
-  norm = 'l2',
-  steps = 300,
-  loss = 'lead',
-  learningRate = 0.7,
-  targetClasses = 2,
-  target,
-  ...others
-}: AlmaSettings = {}): Attack {
+export function alma(settings: AlmaSettings = {}): Attack {
+  const {
+    norm = 'l2',
+    steps = 300,
+    loss = 'lead',
+    learningRate = 0.7,
+    targetClasses = 2,
+    target,
+    ...others
+  } = settingsOf('alma', settings, "{ norm: 'l2' }")
   refuseUnknown('alma', others)
   checkNorm('alma', norm, ['l2', 'l1'])
   checkCount('alma', 'steps', steps)

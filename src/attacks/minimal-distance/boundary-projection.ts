@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
 import { checkStarts } from './check-starts.js'
@@ -30,14 +30,15 @@ export interface BoundaryProjectionSettings {
  * Set-Valued and Variational Analysis, 2010.
  * @throws SettingsError when a setting makes no sense.
  */
-export function boundaryProjection({
-  norm = 'l2',
-  target,
-  starts = [fmn({ norm, ...(target !== undefined && { target }) })],
-  steps = 20,
-  ...others
-}: BoundaryProjectionSettings = {}): Attack {
+export function boundaryProjection(settings: BoundaryProjectionSettings = {}): Attack {
   const name = 'boundaryProjection'
+  const {
+    norm = 'l2',
+    target,
+    starts = [fmn({ norm, ...(target !== undefined && { target }) })],
+    steps = 20,
+    ...others
+  } = settingsOf(name, settings, "{ norm: 'l2' }")
   refuseUnknown(name, others)
   checkNorm(name, norm, ['l2', 'linf'])
   checkCount(name, 'steps', steps)

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Domain } from '../../geometry/domain.js'
 import { floatTensor } from '../../graph/builder.js'
 import type { Tensor } from '../../graph/graph.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { carliniWagnerGraph, shrink } from './carlini-wagner-graph.js'
@@ -40,16 +40,17 @@ export interface CarliniWagnerSettings {
  * boundary.
  * @throws SettingsError when a setting makes no sense.
  */
-export function carliniWagner({
-  binarySearchSteps = 9,
-  steps = 100,
-  learningRate,
-  initialConstant,
-  confidence = 0,
-  abortEarly = true,
-  target,
-  ...others
-}: CarliniWagnerSettings = {}): Attack {
+export function carliniWagner(settings: CarliniWagnerSettings = {}): Attack {
+  const {
+    binarySearchSteps = 9,
+    steps = 100,
+    learningRate,
+    initialConstant,
+    confidence = 0,
+    abortEarly = true,
+    target,
+    ...others
+  } = settingsOf('carliniWagner', settings, '{ steps: 100 }')
   refuseUnknown('carliniWagner', others)
   const name = 'carliniWagner'
   checkCount(name, 'binarySearchSteps', binarySearchSteps)

@@ -1,9 +1,10 @@
 import { SettingsError } from '../../errors.js'
 import type { Attack } from '../attack.js'
+import { checkList } from '../check-settings.js'
 
 /** @throws SettingsError unless an attack can start from these: at least one, all of minimal distance and with its target. */
 export function checkStarts(name: string, starts: readonly Attack[], target: Attack['target']): void {
-  if (starts.length === 0) throw new SettingsError(`${name} needs at least one attack to start from.`)
+  checkList(name, 'starts', starts, 'run', 'attacks such as deepFool()')
   for (const start of starts) {
     if (start.kind !== 'minimal-distance') {
       throw new SettingsError(`${name} starts from minimal-distance attacks; ${start.name} has a radius.`)

@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkGamma, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { ddnGraph } from './ddn-graph.js'
@@ -30,14 +30,15 @@ export interface DdnSettings {
  * moved to the boundary.
  * @throws SettingsError when a setting makes no sense.
  */
-export function ddn({
-  steps = 100,
-  gamma = 0.05,
-  initialEpsilon,
-  targetClasses = 2,
-  target,
-  ...others
-}: DdnSettings = {}): Attack {
+export function ddn(settings: DdnSettings = {}): Attack {
+  const {
+    steps = 100,
+    gamma = 0.05,
+    initialEpsilon,
+    targetClasses = 2,
+    target,
+    ...others
+  } = settingsOf('ddn', settings, '{ steps: 100 }')
   refuseUnknown('ddn', others)
   checkCount('ddn', 'steps', steps)
   checkGamma('ddn', gamma)

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { Domain } from '../../geometry/domain.js'
 import { floatTensor } from '../../graph/builder.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkConfidence, checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { searchConstants } from './constant-search.js'
@@ -44,18 +44,19 @@ export interface EadSettings {
  * untargeted, each sample aims at the class whose linearised boundary is nearest; the result is moved to the boundary.
  * @throws SettingsError when a setting makes no sense.
  */
-export function ead({
-  binarySearchSteps = 9,
-  steps = 100,
-  learningRate = 0.01,
-  regularisation = 0.1,
-  initialConstant,
-  confidence = 0,
-  decisionRule = 'l1',
-  abortEarly = true,
-  target,
-  ...others
-}: EadSettings = {}): Attack {
+export function ead(settings: EadSettings = {}): Attack {
+  const {
+    binarySearchSteps = 9,
+    steps = 100,
+    learningRate = 0.01,
+    regularisation = 0.1,
+    initialConstant,
+    confidence = 0,
+    decisionRule = 'l1',
+    abortEarly = true,
+    target,
+    ...others
+  } = settingsOf('ead', settings, '{ steps: 100 }')
   refuseUnknown('ead', others)
   checkCount('ead', 'binarySearchSteps', binarySearchSteps)
   checkCount('ead', 'steps', steps)

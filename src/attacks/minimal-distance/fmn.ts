@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Norm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { checkCount, checkGamma, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { fmnGraph } from './fmn-graph.js'
@@ -34,15 +34,16 @@ export interface FmnSettings {
  * result is moved to the boundary, in ℓ0 by undoing changes.
  * @throws SettingsError when a setting makes no sense.
  */
-export function fmn({
-  norm = 'l2',
-  steps = 100,
-  alpha = norm === 'linf' ? 10 : 1,
-  gamma = 0.05,
-  targetClasses = 2,
-  target,
-  ...others
-}: FmnSettings = {}): Attack {
+export function fmn(settings: FmnSettings = {}): Attack {
+  const {
+    norm = 'l2',
+    steps = 100,
+    alpha = norm === 'linf' ? 10 : 1,
+    gamma = 0.05,
+    targetClasses = 2,
+    target,
+    ...others
+  } = settingsOf('fmn', settings, "{ norm: 'l2' }")
   refuseUnknown('fmn', others)
   checkNorm('fmn', norm, ['l0', 'l1', 'l2', 'linf'])
   checkCount('fmn', 'steps', steps)

@@ -1,9 +1,9 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { distance } from '../../geometry/norm.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf } from '../../sampling/rows.js'
 import { runTogether } from '../../solvers/run-together.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { checkGradients } from '../iteration/check-gradients.js'
@@ -38,28 +38,29 @@ export interface LbfgsSettings {
  * failed instead of 0, and C is not doubled for ever.
  * @throws SettingsError when a setting makes no sense.
  */
-export function lbfgs({
-  target,
-  corrections = 15,
-  iterations = 150,
-  initialConstant = 1e-3,
-  doublings = 30,
-  bisections = 10,
-  ...others
-}: LbfgsSettings = {}): Attack {
+export function lbfgs(settings: LbfgsSettings = {}): Attack {
+  const {
+    target,
+    corrections = 15,
+    iterations = 150,
+    initialConstant = 1e-3,
+    doublings = 30,
+    bisections = 10,
+    ...others
+  } = settingsOf('lbfgs', settings, '{ iterations: 150 }')
   refuseUnknown('lbfgs', others)
   checkTarget('lbfgs', target)
   checkPositive('lbfgs', 'initialConstant', initialConstant)
   const counts = { corrections, iterations, doublings, bisections }
   for (const [name, count] of Object.entries(counts)) checkCount('lbfgs', name, count)
-  const settings = { corrections, iterations, initialConstant, doublings, bisections }
+  const chosen = { corrections, iterations, initialConstant, doublings, bisections }
   return {
     name: 'lbfgs',
     kind: 'minimal-distance',
     norm: 'l2',
     target,
-    settings: { ...settings, ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) => run(context, settings),
+    settings: { ...chosen, ...(target !== undefined && { target: recorded(target) }) },
+    run: (context) => run(context, chosen),
   }
 }
 

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -15,15 +15,16 @@ export interface Algorithm1Settings
  * classification to regression", 2018.
  * @throws SettingsError when a setting makes no sense.
  */
-export function algorithm1({
-  norm = 'linf',
-  epsilon,
-  steps = 10,
-  dithering = 0,
-  target,
-  subsets,
-  ...others
-}: Algorithm1Settings): Attack {
+export function algorithm1(settings: Algorithm1Settings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    steps = 10,
+    dithering = 0,
+    target,
+    subsets,
+    ...others
+  } = settingsOf('algorithm1', settings, '{ epsilon: 0.1 }')
   refuseUnknown('algorithm1', others)
   return normConstrained('algorithm1', { norm, epsilon, steps, dithering, target, subsets })
 }

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -14,14 +14,15 @@ export interface Algorithm2Settings extends Pick<NormConstrainedSettings, 'norm'
  * classification to regression", 2018.
  * @throws SettingsError when a setting makes no sense.
  */
-export function algorithm2({
-  norm = 'linf',
-  epsilon,
-  steps = 1,
-  dithering = 0,
-  target,
-  ...others
-}: Algorithm2Settings): Attack {
+export function algorithm2(settings: Algorithm2Settings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    steps = 1,
+    dithering = 0,
+    target,
+    ...others
+  } = settingsOf('algorithm2', settings, '{ epsilon: 0.1 }')
   refuseUnknown('algorithm2', others)
   return normConstrained('algorithm2', { norm, epsilon, steps, dithering, target }, { loss: 'logit' })
 }

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -12,7 +12,8 @@ export interface BimSettings extends Pick<NormConstrainedSettings, 'norm' | 'eps
  * Kurakin, Goodfellow, Bengio, "Adversarial examples in the physical world", ICLR workshop 2017.
  * @throws SettingsError when a setting makes no sense.
  */
-export function bim({ norm = 'linf', epsilon, steps = 10, target, ...others }: BimSettings): Attack {
+export function bim(settings: BimSettings): Attack {
+  const { norm = 'linf', epsilon, steps = 10, target, ...others } = settingsOf('bim', settings, '{ epsilon: 0.1 }')
   refuseUnknown('bim', others)
   return normConstrained('bim', { norm, epsilon, steps, target }, { loss: 'cross-entropy' })
 }

@@ -1,6 +1,7 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Classifier } from '../../model/classifier.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
+import { checkList } from '../check-settings.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
 export interface EnsembleSettings
@@ -16,15 +17,18 @@ export interface EnsembleSettings
  * Tramèr et al., "Ensemble adversarial training: attacks and defenses", ICLR 2018.
  * @throws SettingsError when a setting makes no sense.
  */
-export function ensemble({
-  surrogates,
-  norm = 'linf',
-  epsilon,
-  steps = 1,
-  dithering = 0,
-  target,
-  ...others
-}: EnsembleSettings): Attack {
+export function ensemble(settings: EnsembleSettings): Attack {
+  const {
+    surrogates,
+    norm = 'linf',
+    epsilon,
+    steps = 1,
+    dithering = 0,
+    target,
+    ...others
+  } = settingsOf('ensemble', settings, '{ surrogates: [model], epsilon: 0.1 }')
   refuseUnknown('ensemble', others)
+  // Without them it would be another attack, on the model itself.
+  checkList('ensemble', 'surrogates', surrogates, 'predict', 'models')
   return normConstrained('ensemble', { surrogates, norm, epsilon, steps, dithering, target }, { loss: 'cross-entropy' })
 }

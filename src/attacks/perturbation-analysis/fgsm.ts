@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -10,7 +10,8 @@ export type FgsmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 't
  * Goodfellow, Shlens, Szegedy, "Explaining and harnessing adversarial examples", ICLR 2015.
  * @throws SettingsError when a setting makes no sense.
  */
-export function fgsm({ norm = 'linf', epsilon, target, ...others }: FgsmSettings): Attack {
+export function fgsm(settings: FgsmSettings): Attack {
+  const { norm = 'linf', epsilon, target, ...others } = settingsOf('fgsm', settings, '{ epsilon: 0.1 }')
   refuseUnknown('fgsm', others)
   return normConstrained('fgsm', { norm, epsilon, target }, { loss: 'cross-entropy' })
 }

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../../unknown-settings.js'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -10,7 +10,8 @@ export type GnmSettings = Pick<NormConstrainedSettings, 'norm' | 'epsilon' | 'ta
  * Balda, Behboodi, Mathar, "On generation of adversarial examples using convex programming", 2018, Proposition 2.
  * @throws SettingsError when a setting makes no sense.
  */
-export function gnm({ norm = 'linf', epsilon, target, ...others }: GnmSettings): Attack {
+export function gnm(settings: GnmSettings): Attack {
+  const { norm = 'linf', epsilon, target, ...others } = settingsOf('gnm', settings, '{ epsilon: 0.1 }')
   refuseUnknown('gnm', others)
   return normConstrained('gnm', { norm, epsilon, target })
 }

@@ -1,3 +1,4 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Feeds } from '../../engine/engine.js'
 import { SettingsError } from '../../errors.js'
 import type { AttackNorm } from '../../geometry/norm.js'
@@ -5,7 +6,6 @@ import { floatTensor, intTensor } from '../../graph/builder.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkExponent, checkTarget, recorded } from '../check-settings.js'
 import { likelyRivals } from '../iteration/likely-rivals.js'
@@ -36,10 +36,15 @@ export interface MinimumNormSettings {
  * An attack of minimum-norm steps, then back to the boundary. Steps stay inside the domain.
  * @throws SettingsError when a setting makes no sense.
  */
-export function minimumNorm(
-  name: string,
-  { norm = 'l2', steps = 50, overshoot = 0.02, candidates = 10, target, ...others }: Omit<MinimumNormSettings, 'step'>,
-): Attack {
+export function minimumNorm(name: string, settings: Omit<MinimumNormSettings, 'step'>): Attack {
+  const {
+    norm = 'l2',
+    steps = 50,
+    overshoot = 0.02,
+    candidates = 10,
+    target,
+    ...others
+  } = settingsOf(name, settings, "{ norm: 'l2' }")
   refuseUnknown(name, others)
   checkExponent(name, norm)
   checkCount(name, 'steps', steps)
@@ -48,14 +53,14 @@ export function minimumNorm(
   if (!(Number.isFinite(overshoot) && overshoot >= 0)) {
     throw new SettingsError(`${name}: overshoot must be a finite number of at least 0; it is ${overshoot}.`)
   }
-  const settings = { norm, steps, overshoot, candidates }
+  const chosen = { norm, steps, overshoot, candidates }
   return {
     name,
     kind: 'minimal-distance',
     norm,
     target,
-    settings: { ...settings, ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) => run(context, settings),
+    settings: { ...chosen, ...(target !== undefined && { target: recorded(target) }) },
+    run: (context) => run(context, chosen),
   }
 }
 

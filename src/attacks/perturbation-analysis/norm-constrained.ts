@@ -1,9 +1,8 @@
-import { SettingsError } from '../../errors.js'
 import { type AttackNorm, exponent } from '../../geometry/norm.js'
 import type { Classifier } from '../../model/classifier.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkExponent, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { checkCount, checkExponent, checkList, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import type { Subsets } from './best-subset.js'
 import { checkLoss, checkRandomness, checkSubsets } from './norm-constrained-checks.js'
 import type { PerturbationLoss } from './perturbation-analysis-graph.js'
@@ -71,7 +70,7 @@ export function normConstrained(
   const dithers = typeof dithering === 'number' ? Array<number>(steps).fill(dithering) : dithering
   checkRandomness(name, { steps, randomStart, dithers, restarts })
   if (subsets) checkSubsets(name, { subsets, steps, randomStart, dithers })
-  if (surrogates?.length === 0) throw new SettingsError(`${name}: surrogates must be at least one model.`)
+  if (surrogates) checkList(name, 'surrogates', surrogates, 'predict', 'models')
   const { stepSize = sumToEpsilon(norm, steps, subsets !== undefined) } = settings
   const stepFor = (radius: number) => (typeof stepSize === 'number' ? stepSize : stepSize(radius))
   checkPositive(name, 'stepSize', typeof epsilon === 'number' ? stepFor(epsilon) : Array.from(epsilon, stepFor))

@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type MinimumNormSettings, minimumNorm } from './minimum-norm.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
@@ -17,8 +17,9 @@ export type PerturbationAnalysisSettings = NormConstrainedSettings | MinimumNorm
  */
 export function perturbationAnalysis(settings: PerturbationAnalysisSettings): Attack {
   const name = 'perturbationAnalysis'
-  if (settings.step === 'minimum-norm') {
-    const { step, ...chosen } = settings
+  const given = settingsOf(name, settings, '{ epsilon: 0.1 }')
+  if (given.step === 'minimum-norm') {
+    const { step, ...chosen } = given
     const attack = minimumNorm(name, chosen)
     return { ...attack, settings: { step, ...attack.settings } }
   }
@@ -36,7 +37,7 @@ export function perturbationAnalysis(settings: PerturbationAnalysisSettings): At
     subsets,
     surrogates,
     ...others
-  } = settings
+  } = given
   refuseUnknown(name, others)
   if (step !== 'norm-constrained') {
     throw new SettingsError(`${name}: step is norm-constrained or minimum-norm; it is ${JSON.stringify(step)}.`)

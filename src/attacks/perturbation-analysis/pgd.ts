@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { normConstrained } from './norm-constrained.js'
 
@@ -30,17 +30,18 @@ export interface PgdSettings {
  * and Boneh, "Adversarial training and robustness for multiple perturbations", NeurIPS 2019.
  * @throws SettingsError when a setting makes no sense.
  */
-export function pgd({
-  norm = 'linf',
-  epsilon,
-  steps = 40,
-  stepSize,
-  randomStart = true,
-  restarts = 1,
-  loss = 'cross-entropy',
-  target,
-  ...others
-}: PgdSettings): Attack {
+export function pgd(settings: PgdSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    steps = 40,
+    stepSize,
+    randomStart = true,
+    restarts = 1,
+    loss = 'cross-entropy',
+    target,
+    ...others
+  } = settingsOf('pgd', settings, '{ epsilon: 0.1 }')
   refuseUnknown('pgd', others)
   return normConstrained('pgd', {
     norm,

@@ -1,5 +1,5 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack } from '../attack.js'
 import { type NormConstrainedSettings, normConstrained } from './norm-constrained.js'
 
@@ -14,7 +14,14 @@ export interface RfgsmSettings extends Pick<NormConstrainedSettings, 'norm' | 'e
  * Tramèr et al., "Ensemble adversarial training: attacks and defenses", ICLR 2018.
  * @throws SettingsError when a setting makes no sense.
  */
-export function rfgsm({ norm = 'linf', epsilon, randomStart = 0.5, target, ...others }: RfgsmSettings): Attack {
+export function rfgsm(settings: RfgsmSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    randomStart = 0.5,
+    target,
+    ...others
+  } = settingsOf('rfgsm', settings, '{ epsilon: 0.1 }')
   refuseUnknown('rfgsm', others)
   if (!(randomStart > 0 && randomStart < 1)) {
     throw new SettingsError(`rfgsm: randomStart must be a fraction between 0 and 1; it is ${randomStart}.`)

@@ -1,7 +1,7 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { roomWithin, steepestStep } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkPositive, recorded } from '../check-settings.js'
 import type { Subsets } from '../perturbation-analysis/best-subset.js'
 import { checkDither } from './check-dither.js'
@@ -25,14 +25,15 @@ export interface LinearPixelSettings extends SubsetSettings {
  * Mathar, "Perturbation Analysis of Learning Algorithms", eq. 21 and 22 (single subset: steps 1) and §V.
  * @throws SettingsError when a setting makes no sense.
  */
-export function linearPixel({
-  epsilon,
-  steps = 1,
-  dither = 0.2,
-  subsets,
-  channelAxis,
-  ...others
-}: LinearPixelSettings): RegressionAttack {
+export function linearPixel(settings: LinearPixelSettings): RegressionAttack {
+  const {
+    epsilon,
+    steps = 1,
+    dither = 0.2,
+    subsets,
+    channelAxis,
+    ...others
+  } = settingsOf('linearPixel', settings, '{ epsilon: 0.1 }')
   refuseUnknown('linearPixel', others)
   const partition = { subsets, channelAxis }
   checkPositive('linearPixel', 'epsilon', epsilon)

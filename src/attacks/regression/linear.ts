@@ -1,9 +1,9 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import { roomWithin, steepestStep } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkExponent, checkPositive, recorded } from '../check-settings.js'
 import { checkDither } from './check-dither.js'
 import { ditheredInputs } from './dither.js'
@@ -30,13 +30,14 @@ export interface LinearSettings {
  * eq. 15 and Algorithm 1.
  * @throws SettingsError when a setting makes no sense.
  */
-export function linear({
-  norm = 'linf',
-  epsilon,
-  steps = 20,
-  dither = 1,
-  ...others
-}: LinearSettings): RegressionAttack {
+export function linear(settings: LinearSettings): RegressionAttack {
+  const {
+    norm = 'linf',
+    epsilon,
+    steps = 20,
+    dither = 1,
+    ...others
+  } = settingsOf('linear', settings, '{ epsilon: 0.1 }')
   refuseUnknown('linear', others)
   checkExponent('linear', norm)
   checkPositive('linear', 'epsilon', epsilon)

@@ -1,7 +1,7 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { roomWithin } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkPositive, recorded } from '../check-settings.js'
 import type { Subsets } from '../perturbation-analysis/best-subset.js'
 import { greedySigns } from './greedy-signs.js'
@@ -23,7 +23,8 @@ export interface QuadraticPixelSettings extends SubsetSettings {
  * whichever are fewer. Balda, Behboodi and Mathar, "Perturbation Analysis of Learning Algorithms", eq. 17 to 20.
  * @throws SettingsError when a setting makes no sense.
  */
-export function quadraticPixel({ epsilon, subsets, channelAxis, ...others }: QuadraticPixelSettings): RegressionAttack {
+export function quadraticPixel(settings: QuadraticPixelSettings): RegressionAttack {
+  const { epsilon, subsets, channelAxis, ...others } = settingsOf('quadraticPixel', settings, '{ epsilon: 0.1 }')
   refuseUnknown('quadraticPixel', others)
   const partition = { subsets, channelAxis }
   checkPositive('quadraticPixel', 'epsilon', epsilon)

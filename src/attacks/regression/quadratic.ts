@@ -1,9 +1,9 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Norm } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import { roomWithin } from '../../geometry/steepest-step.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkNorm, checkPositive, recorded } from '../check-settings.js'
 import { jacobianCost } from './jacobian.js'
 import { keepWorst } from './output-loss.js'
@@ -36,12 +36,8 @@ export interface QuadraticSettings {
  * Balda, Behboodi and Mathar, "Perturbation Analysis of Learning Algorithms", §III-A.
  * @throws SettingsError when a setting makes no sense.
  */
-export function quadratic({
-  norm = 'linf',
-  epsilon,
-  iterations = 100,
-  ...others
-}: QuadraticSettings): RegressionAttack {
+export function quadratic(settings: QuadraticSettings): RegressionAttack {
+  const { norm = 'linf', epsilon, iterations = 100, ...others } = settingsOf('quadratic', settings, '{ epsilon: 0.1 }')
   refuseUnknown('quadratic', others)
   checkNorm('quadratic', norm)
   checkPositive('quadratic', 'epsilon', epsilon)

@@ -1,9 +1,9 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { AttackNorm } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import { perturbationOnSphere } from '../../geometry/random-perturbation.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkExponent, checkPositive, recorded } from '../check-settings.js'
 import type { RegressionAttack } from './regression-attack.js'
 import { worstOfRepeats } from './worst-of-repeats.js'
@@ -23,7 +23,8 @@ export interface RandomLpSettings {
  * Analysis of Learning Algorithms", §VI-B.
  * @throws SettingsError when a setting makes no sense.
  */
-export function randomLp({ norm = 'linf', epsilon, repeats = 1, ...others }: RandomLpSettings): RegressionAttack {
+export function randomLp(settings: RandomLpSettings): RegressionAttack {
+  const { norm = 'linf', epsilon, repeats = 1, ...others } = settingsOf('randomLp', settings, '{ epsilon: 0.1 }')
   refuseUnknown('randomLp', others)
   checkExponent('randomLp', norm)
   checkPositive('randomLp', 'epsilon', epsilon)

@@ -1,6 +1,6 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { checkCount, checkPositive, recorded } from '../check-settings.js'
 import type { RegressionAttack } from './regression-attack.js'
 import { recordedSubsets, type SubsetSettings, subsetsOf } from './subsets.js'
@@ -20,14 +20,15 @@ export interface RandomPixelSettings extends SubsetSettings {
  * (pixels), clipped to the domain. Balda, Behboodi and Mathar, "Perturbation Analysis of Learning Algorithms", §VI-B.
  * @throws SettingsError when a setting makes no sense.
  */
-export function randomPixel({
-  epsilon,
-  pixels = 1,
-  repeats = 1,
-  subsets,
-  channelAxis,
-  ...others
-}: RandomPixelSettings): RegressionAttack {
+export function randomPixel(settings: RandomPixelSettings): RegressionAttack {
+  const {
+    epsilon,
+    pixels = 1,
+    repeats = 1,
+    subsets,
+    channelAxis,
+    ...others
+  } = settingsOf('randomPixel', settings, '{ epsilon: 0.1 }')
   refuseUnknown('randomPixel', others)
   const partition = { subsets, channelAxis }
   checkPositive('randomPixel', 'epsilon', epsilon)

@@ -1,3 +1,4 @@
+import { checkCall, refuseUnknown } from '../../arguments.js'
 import { startBudget } from '../../budget.js'
 import { ModelError, SampleError } from '../../errors.js'
 import { allFinite } from '../../geometry/float32.js'
@@ -10,7 +11,7 @@ import type { Regressor } from '../../model/regressor.js'
 import { spreadOverSamples } from '../../sampling/per-sample.js'
 import { freshSeed, randomSources } from '../../sampling/random.js'
 import { rowOf } from '../../sampling/rows.js'
-import { type Inputs, positionsOf } from '../../sampling/samples.js'
+import { type Inputs, positionsOf, type Samples } from '../../sampling/samples.js'
 import { median } from '../../statistics/median.js'
 import { meanSquaredError, outputErrors, peakSignalToNoise } from './output-error.js'
 import type {
@@ -36,7 +37,13 @@ export async function attackRegressor(
   request: RegressionAttackRequest,
 ): Promise<RegressionAttackResult> {
   const started = performance.now()
-  const { inputs, loss, seed = freshSeed(), onProgress } = request
+  checkCall(
+    'attackRegressor(model, linear({ epsilon: 0.1 }), { inputs })',
+    [model, 'predict'],
+    [method, 'run'],
+    [request, 'inputs'],
+  )
+  const { inputs, loss, seed = freshSeed(), onProgress } = checkedRequest(request)
   const budget = startBudget(request.budget)
   checkShape(inputs, model)
   const [count] = inputs.shape
@@ -92,6 +99,15 @@ export async function attackRegressor(
     seed,
     milliseconds: performance.now() - started,
   }
+}
+
+/** Callers without types may misspell targets, say, which nobody would miss. */
+function checkedRequest(request: RegressionAttackRequest): RegressionAttackRequest {
+  // Samples may have labels, which are for classifiers.
+  const { inputs, labels, targets, partOf, loss, seed, budget, onProgress, ...others } =
+    request as RegressionAttackRequest & Samples
+  refuseUnknown('attackRegressor()', others)
+  return request
 }
 
 /** A loss of the samples at hand from one of the samples of a set. */

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { distance } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { Decisions } from './decisions.js'
@@ -30,28 +30,29 @@ export interface HopSkipJumpSettings {
  * Chen, Jordan, Wainwright, "HopSkipJumpAttack: a query-efficient decision-based attack", IEEE S&P 2020.
  * @throws SettingsError when a setting makes no sense.
  */
-export function hopSkipJump({
-  queries = 5000,
-  initialEvaluations = 100,
-  maxEvaluations = 10_000,
-  gamma = 1,
-  target,
-  ...others
-}: HopSkipJumpSettings = {}): Attack {
+export function hopSkipJump(settings: HopSkipJumpSettings = {}): Attack {
+  const {
+    queries = 5000,
+    initialEvaluations = 100,
+    maxEvaluations = 10_000,
+    gamma = 1,
+    target,
+    ...others
+  } = settingsOf('hopSkipJump', settings, '{ queries: 5000 }')
   refuseUnknown('hopSkipJump', others)
   checkCount('hopSkipJump', 'queries', queries)
   checkCount('hopSkipJump', 'initialEvaluations', initialEvaluations)
   checkCount('hopSkipJump', 'maxEvaluations', maxEvaluations)
   checkPositive('hopSkipJump', 'gamma', gamma)
   checkTarget('hopSkipJump', target)
-  const settings = { queries, initialEvaluations, maxEvaluations, gamma }
+  const chosen = { queries, initialEvaluations, maxEvaluations, gamma }
   return {
     name: 'hopSkipJump',
     kind: 'minimal-distance',
     norm: 'l2',
     target,
-    settings: { norm: 'l2', ...settings, ...(target !== undefined && { target: recorded(target) }) },
-    run: (context) => run(context, settings),
+    settings: { norm: 'l2', ...chosen, ...(target !== undefined && { target: recorded(target) }) },
+    run: (context) => run(context, chosen),
   }
 }
 

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { Norm } from '../../geometry/norm.js'
 import { perturbationOnSphere } from '../../geometry/random-perturbation.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, recorded } from '../check-settings.js'
 import { perturbAtRandom } from '../iteration/perturb.js'
@@ -22,7 +22,8 @@ export interface RandomNoiseSettings {
  * Gaussian for ℓ2, a scaled Laplacian for ℓ1), clipped to the domain. Needs no gradients.
  * @throws SettingsError when a setting makes no sense.
  */
-export function randomNoise({ norm = 'linf', epsilon, repeats = 10, ...others }: RandomNoiseSettings): Attack {
+export function randomNoise(settings: RandomNoiseSettings): Attack {
+  const { norm = 'linf', epsilon, repeats = 10, ...others } = settingsOf('randomNoise', settings, '{ epsilon: 0.1 }')
   refuseUnknown('randomNoise', others)
   checkNorm('randomNoise', norm)
   checkPositive('randomNoise', 'epsilon', epsilon)

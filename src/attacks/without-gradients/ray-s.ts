@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { distance } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkTarget, recorded } from '../check-settings.js'
 import { Decisions } from './decisions.js'
@@ -24,7 +24,8 @@ export interface RaySSettings {
  * Chen and Gu, "RayS: a ray searching method for hard-label adversarial attack", KDD 2020.
  * @throws SettingsError when a setting makes no sense.
  */
-export function rayS({ queries = 5000, target, ...others }: RaySSettings = {}): Attack {
+export function rayS(settings: RaySSettings = {}): Attack {
+  const { queries = 5000, target, ...others } = settingsOf('rayS', settings, '{ queries: 5000 }')
   refuseUnknown('rayS', others)
   checkCount('rayS', 'queries', queries)
   checkTarget('rayS', target)

@@ -1,8 +1,8 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import { largestBatch, largestLogit } from '../../model/predict-classes.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { batches, range, rowOf, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
 import { featureGrid } from './square-grid.js'
@@ -39,16 +39,17 @@ export interface SquareSettings {
  * search", ECCV 2020; settings of AutoAttack.
  * @throws SettingsError when a setting makes no sense.
  */
-export function square({
-  norm = 'linf',
-  epsilon,
-  queries = 5000,
-  p = 0.8,
-  restarts = 1,
-  target,
-  loss = target === undefined ? 'margin' : 'cross-entropy',
-  ...others
-}: SquareSettings): Attack {
+export function square(settings: SquareSettings): Attack {
+  const {
+    norm = 'linf',
+    epsilon,
+    queries = 5000,
+    p = 0.8,
+    restarts = 1,
+    target,
+    loss = target === undefined ? 'margin' : 'cross-entropy',
+    ...others
+  } = settingsOf('square', settings, '{ epsilon: 0.1 }')
   refuseUnknown('square', others)
   checkNorm('square', norm, ['linf', 'l2'])
   checkPositive('square', 'epsilon', epsilon)

@@ -1,11 +1,12 @@
+import { describe, refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import { distance } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import type { Classifier } from '../../model/classifier.js'
 import { range, rowOf } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { restrictContext } from '../auto-attack/restrict-context.js'
+import { checkList } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 
@@ -24,12 +25,18 @@ export interface TransferSettings {
  * radius, and an attack that goes on after its first success. Samples that a surrogate misclassifies by itself are not moved far.
  * @throws SettingsError when there is no surrogate; when run, if a surrogate does not fit the model under test.
  */
-export function transfer({ attack, surrogates, ...others }: TransferSettings): Attack {
+export function transfer(settings: TransferSettings): Attack {
+  const { attack, surrogates, ...others } = settingsOf(
+    'transfer',
+    settings,
+    '{ attack: pgd({ epsilon: 0.1 }), surrogates: [model] }',
+  )
   refuseUnknown('transfer', others)
-  if (!Array.isArray(surrogates) || surrogates.length === 0) {
-    throw new SettingsError('transfer needs at least one surrogate model: surrogates is empty or missing.')
+  checkList('transfer', 'surrogates', surrogates, 'predict', 'models')
+  if (typeof attack?.run !== 'function') {
+    throw new SettingsError(`transfer: attack must be one such as pgd({ epsilon: 0.1 }); it is ${describe(attack)}.`)
   }
-  const { kind, norm, epsilon, target, settings } = attack
+  const { kind, norm, epsilon, target } = attack
   return {
     name: 'transfer',
     kind,
@@ -37,7 +44,7 @@ export function transfer({ attack, surrogates, ...others }: TransferSettings): A
     epsilon,
     target,
     settings: {
-      ...settings,
+      ...attack.settings,
       attack: attack.name,
       surrogates: surrogates.map(({ description }) => description.name).join(', '),
     },

@@ -1,11 +1,11 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { diameter } from '../../geometry/diameter.js'
 import type { Norm } from '../../geometry/norm.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import type { DomainMode } from '../../passes/ball-settings.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
-import { checkChoice, checkGiven } from '../check-settings.js'
+import { checkChoice } from '../check-settings.js'
 import { layerByLayer, type PairMargin } from './layer-by-layer.js'
 import { improveLocally } from './local-margins.js'
 import { unknownMargins } from './unknown-margins.js'
@@ -30,8 +30,12 @@ export interface LipschitzSettings {
  * constant.
  */
 export function lipschitz(settings: LipschitzSettings): Bound {
-  checkGiven('lipschitz', settings)
-  const { norm, scope = 'global', domain = 'intersect', ...others } = settings
+  const {
+    norm,
+    scope = 'global',
+    domain = 'intersect',
+    ...others
+  } = settingsOf('lipschitz', settings, "{ norm: 'linf' }")
   refuseUnknown('lipschitz', others)
   checkChoice('lipschitz', 'norm', norm, ['linf', 'l2', 'l1'])
   checkChoice('lipschitz', 'scope', scope, ['global', 'local'])

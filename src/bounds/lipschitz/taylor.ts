@@ -1,3 +1,4 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { UnsupportedOperatorError } from '../../errors.js'
 import { diameter } from '../../geometry/diameter.js'
 import { GraphBuilder } from '../../graph/builder.js'
@@ -7,7 +8,6 @@ import { largestBatch } from '../../model/predict-classes.js'
 import { findOperator } from '../../operators/registry.js'
 import { ruleContext } from '../../passes/context.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
 import { euclideanNorm } from './euclidean-norm.js'
 import { layerByLayer, outwards } from './layer-by-layer.js'
@@ -40,7 +40,7 @@ export const smoothActivations: ReadonlyMap<string, SmoothActivation> = new Map(
  * derivatives, which Relu lacks.
  */
 export function taylor(settings: Record<string, never> = {}): Bound {
-  refuseUnknown('taylor', settings)
+  refuseUnknown('taylor', settingsOf('taylor', settings, '{}'))
   return {
     name: 'taylor',
     norm: 'l2',

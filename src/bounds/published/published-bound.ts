@@ -1,10 +1,10 @@
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { UnsupportedOperatorError } from '../../errors.js'
 import { diameter } from '../../geometry/diameter.js'
 import { type GraphNode, nodeLabel } from '../../graph/graph.js'
 import type { Classifier } from '../../model/classifier.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import { batches, range, takeSamples } from '../../sampling/rows.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import type { Bound, BoundContext } from '../bound.js'
 import { type LinearNorms, linearNorms } from '../lipschitz/linear-norms.js'
 import {
@@ -36,7 +36,7 @@ const denseOperators = new Set(['Gemm', 'MatMul', 'Add', 'Sub', 'Identity'])
  * residual connections too.
  */
 export function publishedPeck(settings: Record<string, never> = {}): Bound {
-  refuseUnknown('publishedPeck', settings)
+  refuseUnknown('publishedPeck', settingsOf('publishedPeck', settings, '{}'))
   return {
     name: 'publishedPeck (unsound)',
     norm: 'l2',

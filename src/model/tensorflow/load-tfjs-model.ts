@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
+import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { ModelError } from '../../errors.js'
 import { createDomain } from '../../geometry/domain.js'
 import { elementCount, type TypedGraph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
-import { refuseUnknown } from '../../unknown-settings.js'
 import { gradientError, gradientTolerance, printGradientError } from '../check-gradient.js'
 import type { Classifier } from '../classifier.js'
 import { hostedGraph } from '../hosted-graph.js'
@@ -57,7 +57,11 @@ export async function loadTfjsModel(source: string | TfjsModel, settings: TfjsMo
 }
 
 function checkSettings(settings: TfjsModelSettings): void {
-  const { domain, preprocessing, featureShape, output, name, tf, batchSize, ...others } = settings
+  const { domain, preprocessing, featureShape, output, name, tf, batchSize, ...others } = settingsOf(
+    'loadTfjsModel',
+    settings,
+    "'model.json', { domain: [0, 1] }",
+  )
   refuseUnknown('loadTfjsModel', others)
 }
 

@@ -61,7 +61,7 @@ export async function attackRegressor(
     budget,
     progress: (fraction) => onProgress?.(Math.min(Math.max(fraction, 0), 1)),
   }
-  const candidates = count === 0 ? nothing : await method.run(context)
+  const candidates = count === 0 ? nothing : await method.run(copyOf(context))
   const adversarial = moveInside(method, context, candidates)
   const clean = outputErrors(context, outputs)
   const attacked = outputErrors(context, await predictOutputs(model, adversarial))
@@ -108,6 +108,17 @@ function checkedRequest(request: RegressionAttackRequest): RegressionAttackReque
     request as RegressionAttackRequest & Samples
   refuseUnknown('attackRegressor()', others)
   return request
+}
+
+/** What an attack may write to without moving the samples, the ball, or what outputs are compared with. */
+function copyOf(context: RegressionAttackContext): RegressionAttackContext {
+  const { data, shape } = context.inputs
+  return {
+    ...context,
+    inputs: { data: data.slice(), shape },
+    epsilons: context.epsilons.slice(),
+    targets: context.targets.slice(),
+  }
 }
 
 /** A loss of the samples at hand from one of the samples of a set. */

@@ -179,6 +179,26 @@ describe('the result', () => {
     ])
   })
 
+  test('does not depend on what an attack does to its inputs, radii and targets', async () => {
+    const own = { data: inputs.data.slice(), shape: inputs.shape }
+    const targets = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] }
+    const adversarial = Float32Array.of(-5, 5, 9, -9)
+    const careless: RegressionAttack = {
+      ...proposes(adversarial),
+      async run(context) {
+        context.inputs.data.set([1, 1, 1, 1])
+        context.epsilons.fill(1)
+        context.targets.fill(0)
+        return proposes(adversarial).run(context)
+      },
+    }
+    const model = await load()
+    const { samples } = await attackRegressor(model, careless, { inputs: own, targets, seed })
+    expect(samples).toEqual((await attackRegressor(model, proposes(adversarial), { inputs, targets, seed })).samples)
+    expect(own.data).toEqual(inputs.data)
+    expect(Array.from(targets.data)).toEqual([1, 2, 3, 4])
+  })
+
   test('warns of targets that belong to other samples', async () => {
     const targets = { data: Float32Array.of(9, 9, -9, -9), shape: [2, 2] }
     const { warnings } = await attackRegressor(await load(), linear({ epsilon }), {

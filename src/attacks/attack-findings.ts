@@ -6,7 +6,7 @@ import { median } from '../statistics/median.js'
 import type { Attack, AttackCandidates, AttackContext, AttackedSample, AttackRequest, AttackResult } from './attack.js'
 import type { Outcome } from './recheck.js'
 import type { Subjects } from './subjects.js'
-import { attackWarnings, leastSpread, type Signs } from './warnings.js'
+import { attackWarnings, type Signs } from './warnings.js'
 
 /** What an attack made of a part of the samples. */
 export interface AttackedPart {
@@ -37,7 +37,7 @@ export class AttackFindings {
   /** A ball of this radius holds the domain; undefined for an attack that changes only subsets of the features. */
   readonly #anywhere: number | undefined
   readonly #samples: AttackedSample[]
-  readonly #signs = { vanished: 0, flat: 0, steep: 0, alike: 0, standingAnywhere: 0, unfound: 0 } satisfies Signs
+  readonly #signs = { vanished: 0, flat: 0, steep: 0, standingAnywhere: 0, unfound: 0 } satisfies Signs
   readonly #unproved: string[] = []
 
   constructor(model: Classifier, method: Attack, subjects: Subjects, keepExample: AttackRequest['keepExample']) {
@@ -64,24 +64,20 @@ export class AttackFindings {
       this.#samples[sample] = isKept ? attacked : { ...attacked, adversarial: undefined }
       const obstacle = candidates.unproved?.[row]
       if (obstacle !== undefined) this.#unproved.push(obstacle)
-      if (!outcome.fooled) this.#lookForSigns(sample, row, outcome, context, candidates)
+      if (!outcome.fooled) this.#lookForSigns(row, outcome, context, candidates)
     })
   }
 
   /** Why a sample may stand that could be fooled. */
   #lookForSigns(
-    sample: number,
     row: number,
     { gradientQueries }: Outcome,
     { epsilons }: AttackContext,
     { vanishedGradients, flatScores, unproved }: AttackCandidates,
   ): void {
-    const { kind, loss } = this.#method
+    const { kind } = this.#method
     if (gradientQueries > 0 && vanishedGradients?.[row]) this.#signs.vanished++
     if (flatScores?.[row]) this.#signs.flat++
-    // Of two classes there is but one other.
-    const goesByProbabilities = loss === 'cross-entropy' && this.#model.classes > 2
-    if (goesByProbabilities && this.#subjects.spreads[sample] < leastSpread) this.#signs.alike++
     if (this.#anywhere === undefined) return
     if (Number(epsilons?.[row]) >= this.#anywhere) this.#signs.standingAnywhere++
     // One that proves what is closest either knows that there is none or says why it does not.

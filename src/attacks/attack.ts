@@ -1,7 +1,6 @@
 import type { Budget, BudgetRequest } from '../budget.js'
 import type { AttackNorm, Distance } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
-import type { LossName } from '../passes/losses.js'
 import type { RandomSource } from '../sampling/random.js'
 import type { Inputs, PartOfSet } from '../sampling/samples.js'
 import type { Interval } from '../statistics/binomial.js'
@@ -68,8 +67,6 @@ export interface Attack {
   readonly epsilon?: number | ArrayLike<number>
   /** Class to move every sample to, or one per sample. Default: any other class. */
   readonly target?: number | ArrayLike<number>
-  /** What it raises or lowers of the model under test, where that is one loss throughout. */
-  readonly loss?: LossName
   /** All settings, defaults filled in: recorded as evidence. */
   readonly settings: Readonly<Record<string, number | string | boolean>>
   run(context: AttackContext): Promise<AttackCandidates>

@@ -1,7 +1,7 @@
 import { SettingsError } from '../errors.js'
 import { checkLabels, checkShape } from '../model/check-inputs.js'
 import type { Classifier } from '../model/classifier.js'
-import { predictWithSpreads } from '../model/predict-classes.js'
+import { predictClasses } from '../model/predict-classes.js'
 import { spreadOverSamples } from '../sampling/per-sample.js'
 import { range } from '../sampling/rows.js'
 import { type Inputs, positionsOf } from '../sampling/samples.js'
@@ -20,8 +20,6 @@ export interface Subjects {
   readonly areLabelled: boolean
   readonly labels: Int32Array
   readonly predictions: Int32Array
-  /** How far the logits are apart, the largest less the smallest one. */
-  readonly spreads: Float32Array
   /** Those that are classified correctly. */
   readonly correct: readonly number[]
   /** Those of them that are not of the target class already. */
@@ -42,12 +40,12 @@ export async function subjectsOf(model: Classifier, method: Attack, request: Att
   const targets =
     method.target === undefined ? undefined : checkTargets(spreadOverSamples(method.target, count, 'target'), model)
   const given = request.labels === undefined ? undefined : checkLabels(request.labels, count, model)
-  const { classes: predictions, spreads } = await predictWithSpreads(model, inputs)
+  const predictions = await predictClasses(model, inputs)
   const labels = given ?? predictions
   const correct = range(count).filter((sample) => predictions[sample] === labels[sample])
   const eligible = correct.filter((sample) => targets?.[sample] !== predictions[sample])
   const areLabelled = given !== undefined
-  return { inputs, positions, epsilons, targets, areLabelled, labels, predictions, spreads, correct, eligible }
+  return { inputs, positions, epsilons, targets, areLabelled, labels, predictions, correct, eligible }
 }
 
 function checkTargets(targets: Float64Array, { classes }: Classifier): Float64Array {

@@ -9,8 +9,6 @@ export interface Signs {
   readonly flat: number
   /** Samples where a slope of the model is infinite, not fooled or, by an attack without a radius, maybe from too far. */
   readonly steep: number
-  /** Samples not fooled whose logits are all alike, to an attack that goes by their cross-entropy. */
-  readonly alike: number
   /** Samples not fooled although their ball holds the whole domain. */
   readonly standingAnywhere: number
   /** Samples of which an attack that looks for the closest adversarial example found none, anywhere in the domain. */
@@ -36,7 +34,6 @@ export const attackWarningRules = {
   poorAccuracy,
   vanishedGradients,
   infiniteSlopes,
-  smallLogits,
   flatScores,
   noiseSuffices,
   standingAnywhere,
@@ -73,15 +70,6 @@ function vanishedGradients({ settings, vanished, eligible }: AttackOverview): st
 function infiniteSlopes({ steep, eligible }: AttackOverview): string | undefined {
   if (steep === 0 || steep < eligible / 10) return undefined
   return `The model has an infinite slope at ${steep} of ${eligible} eligible samples (√x at 0 has one), which counts as 0 in gradients: the attack does not see what it could gain there, and these samples may be far less robust than they look. Use a domain that keeps clear of such points, or an attack without gradients such as square.`
-}
-
-/** Logits of trained classifiers differ by more: here the most probable class has 7 times the probability of the least one. */
-export const leastSpread = 2
-
-/** Raised when the logits of a tenth of the eligible samples are all alike and the samples were not fooled. */
-function smallLogits({ alike, eligible }: AttackOverview): string | undefined {
-  if (alike === 0 || alike < eligible / 10) return undefined
-  return `The logits of ${alike} of ${eligible} eligible samples differ by less than ${leastSpread}, as if the model were quite unsure. Cross-entropy goes by the probabilities and hardly tells the other classes apart: these samples may be less robust than they look. Use pgd with loss: 'margin', apgd with loss: 'dlr' or autoAttack, which do not depend on the scale of the logits.`
 }
 
 /** Raised when the scores of a tenth of the eligible samples never changed, and the samples were not fooled. */

@@ -4,7 +4,7 @@ import type { Classifier } from './classifier.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
-import { areProbabilities, probabilityWarning, squashingWarnings } from './probabilities.js'
+import { activationWarnings, areProbabilities, probabilityWarning } from './probabilities.js'
 import { isSingleScore, withTwoLogits } from './two-logits.js'
 
 /**
@@ -35,7 +35,7 @@ export async function loadModel(
   const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
   const graphs = { graph: complete(graph), deployed: complete(deployed) }
   // Probabilities are warned of already, and the Sigmoid of a single score is seen through.
-  const squashing = probabilities.length > 0 || single ? [] : squashingWarnings(deployed)
+  const squashing = probabilities.length > 0 || single ? [] : activationWarnings(deployed)
   const warnings = [...probabilities, ...squashing, ...description.warnings]
   return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, device)
 }

@@ -15,43 +15,16 @@ import type { Model } from './model.js'
 export async function predictClasses(model: Classifier, inputs: Inputs): Promise<Int32Array> {
   checkShape(inputs, model)
   const classes = new Int32Array(inputs.shape[0])
-  await predictEach(model, inputs, (sample, logits) => {
-    classes[sample] = largestLogit(logits)
-  })
-  return classes
-}
-
-/** The same, and how far the logits of each input are apart, the largest less the smallest one. */
-export async function predictWithSpreads(
-  model: Classifier,
-  inputs: Inputs,
-): Promise<{ readonly classes: Int32Array; readonly spreads: Float32Array }> {
-  checkShape(inputs, model)
-  const [count] = inputs.shape
-  const classes = new Int32Array(count)
-  const spreads = new Float32Array(count)
-  await predictEach(model, inputs, (sample, logits) => {
-    classes[sample] = largestLogit(logits)
-    spreads[sample] = logits[classes[sample]] - logits.reduce((least, logit) => Math.min(least, logit))
-  })
-  return { classes, spreads }
-}
-
-/** Tells the logits of each input, in as many runs as memory asks for. */
-async function predictEach(
-  model: Classifier,
-  inputs: Inputs,
-  tell: (sample: number, logits: Float32Array) => void,
-): Promise<void> {
   const parts = batches(range(inputs.shape[0]), largestBatch(model))
   const predictPart = async ([first, ...others]: readonly number[]) =>
     model.predict(checkedPart(inputs, first, first + others.length + 1, model.domain))
   let sample = 0
   for await (const logits of overlap(parts, predictPart)) {
     for (let start = 0; start < logits.length; start += model.classes) {
-      tell(sample++, logits.subarray(start, start + model.classes))
+      classes[sample++] = largestLogit(logits.subarray(start, start + model.classes))
     }
   }
+  return classes
 }
 
 export function largestLogit(logits: Float32Array): number {

@@ -1,4 +1,4 @@
-import { nodeLabel, type TypedGraph } from '../graph/graph.js'
+import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import { lastNode } from './last-node.js'
 
 export const probabilityWarning =
@@ -15,11 +15,29 @@ export function areProbabilities(outputs: Float32Array, classes: number): boolea
 }
 
 const squashing = new Set(['Sigmoid', 'HardSigmoid', 'Tanh', 'Softsign', 'Erf'])
+/** What gives logits another scale or offset, where one of the two operands is constant. */
+const scaling = new Set(['Mul', 'Div', 'Add', 'Sub', 'Neg'])
+
 /** Warnings where the logits come out of an activation of their own, such as the sigmoids of several scores. */
-export function squashingWarnings(graph: TypedGraph): string[] {
-  const last = lastNode(graph)
-  if (!last || !squashing.has(last.operator)) return []
+export function activationWarnings(graph: TypedGraph): string[] {
+  const last = lastActivation(graph)
+  if (!last) return []
+  const outputs = `The logits are the outputs of ${last.operator} (node ${nodeLabel(last)})`
+  if (last.operator === 'Exp') {
+    return [
+      `${outputs}: next to the gradient of a large one those of all others count for nothing, so that attacks that close the margin step by step, such as deepFool, ddn and carliniWagner, look weaker than they are. Export the model without its final activation.`,
+    ]
+  }
+  if (!squashing.has(last.operator)) return []
   return [
-    `The logits are the outputs of ${last.operator} (node ${nodeLabel(last)}): where it saturates their gradients vanish, and the cross-entropy of numbers so close to one another says little, so that attacks look weaker than they are. Export the model without its final activation, or use loss: 'margin'.`,
+    `${outputs}: where it saturates their gradients vanish, so that attacks look weaker than they are. Export the model without its final activation, or use loss: 'margin'.`,
   ]
+}
+
+/** The last node, but for those that give logits another shape, scale or offset. */
+function lastActivation(graph: TypedGraph): GraphNode | undefined {
+  const last = lastNode(graph)
+  if (!last || !scaling.has(last.operator)) return last
+  const varying = last.inputs.filter((input) => !graph.constants.has(input))
+  return varying.length === 1 ? lastActivation({ ...graph, outputs: [{ name: varying[0] }] }) : last
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { describe, expect, test } from 'vitest'
+import { fixtureNames, loadFixture } from '../../fixtures/index.js'
 import { crown } from '../../src/bounds/crown.js'
 import { bound } from '../../src/bounds/run-bound.js'
 import { ModelError, SampleError, SettingsError } from '../../src/errors.js'
@@ -186,6 +187,34 @@ describe('outputs', () => {
     expect(await warnings('Tanh', 2)).toEqual(about('Tanh'))
     expect(await warnings('Relu', 2)).toEqual([])
     expect(await warnings('Sigmoid', 1)).toEqual([])
+  })
+
+  test('an activation is seen behind a constant scale and offset, and behind nothing else', async () => {
+    const warnings = async (emit: (builder: GraphBuilder, input: string) => string) =>
+      (await loadModel(encodeModel(graphOf([2], emit)), { domain })).description.warnings
+    const constant = (builder: GraphBuilder) => builder.floats([5, 7])
+    const about = (operator: string) => [expect.stringContaining(`The logits are the outputs of ${operator} `)]
+    expect(
+      await warnings((builder, input) => builder.add('Mul', [builder.add('Tanh', [input]), constant(builder)])),
+    ).toEqual(about('Tanh'))
+    expect(
+      await warnings((builder, input) => {
+        const shifted = builder.add('Sub', [constant(builder), builder.add('Sigmoid', [input])])
+        return builder.add('Flatten', [builder.add('Div', [shifted, builder.scalar(0.1)])])
+      }),
+    ).toEqual(about('Sigmoid'))
+    expect(await warnings((builder, input) => builder.add('Exp', [builder.add('Neg', [input])]))).toEqual(about('Exp'))
+    expect(await warnings((builder, input) => builder.add('Mul', [builder.add('Tanh', [input]), input]))).toEqual([])
+    expect(
+      await warnings((builder, input) => builder.add('Add', [builder.add('Mul', [input, input]), constant(builder)])),
+    ).toEqual([])
+  })
+
+  test.each(fixtureNames)('no fixture is warned of: %s', async (name) => {
+    const fixture = await loadFixture(name)
+    const model = await loadModel(fixture.modelPath, { domain: fixture.domain })
+    expect(model.description.warnings).toEqual([])
+    await model.close()
   })
 
   test('probabilities that cannot be seen through raise a warning', async () => {

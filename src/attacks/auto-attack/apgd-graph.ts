@@ -3,6 +3,7 @@ import type { GraphBuilder } from '../../graph/builder.js'
 import type { Graph, TypedGraph } from '../../graph/graph.js'
 import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss, type Loss } from '../../passes/losses.js'
+import { emitAttackLoss } from '../iteration/emit-attack-loss.js'
 import { type Carried, loopGraph } from '../iteration/loop-graph.js'
 import { emitPlaces, emitReplaced } from '../iteration/replace-rows.js'
 import { momentumSchedule } from './apgd-momentum.js'
@@ -91,7 +92,7 @@ function emitObjective(
   classes: number,
 ): Loss {
   if (loss === 'dlr') return emitLoss(builder, comes ? 'targeted-dlr' : 'dlr', logits, labels, classes)
-  const emitted = emitLoss(builder, loss, logits, labels, classes)
+  const emitted = emitAttackLoss(builder, loss, logits, labels, classes)
   // The cross-entropy of a class grows as a sample moves away from it, the margin as it comes nearer.
   if ((loss === 'margin') === comes) return emitted
   return { value: builder.add('Neg', [emitted.value]), gradient: builder.add('Neg', [emitted.gradient]) }

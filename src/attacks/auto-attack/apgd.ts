@@ -58,7 +58,6 @@ export function apgd(settings: ApgdSettings): Attack {
     norm,
     epsilon,
     target,
-    loss,
     settings: { ...chosen, epsilon: recorded(epsilon), ...(target !== undefined && { target: recorded(target) }) },
     run: (context) => runApgd(context, unchanged(context), chosen),
   }

@@ -29,6 +29,6 @@ export function ensemble(settings: EnsembleSettings): Attack {
   } = settingsOf('ensemble', settings, '{ surrogates: [model], epsilon: 0.1 }')
   refuseUnknown('ensemble', others)
   // Without them it would be another attack, on the model itself.
-  checkList('ensemble', 'surrogates', surrogates, 'predict', 'models')
+  checkList('ensemble', 'surrogates', surrogates, 'description', 'models')
   return normConstrained('ensemble', { surrogates, norm, epsilon, steps, dithering, target }, { loss: 'cross-entropy' })
 }

@@ -70,7 +70,7 @@ export function normConstrained(
   const dithers = typeof dithering === 'number' ? Array<number>(steps).fill(dithering) : dithering
   checkRandomness(name, { steps, randomStart, dithers, restarts })
   if (subsets) checkSubsets(name, { subsets, steps, randomStart, dithers })
-  if (surrogates) checkList(name, 'surrogates', surrogates, 'predict', 'models')
+  if (surrogates) checkList(name, 'surrogates', surrogates, 'description', 'models')
   const { stepSize = sumToEpsilon(norm, steps, subsets !== undefined) } = settings
   const stepFor = (radius: number) => (typeof stepSize === 'number' ? stepSize : stepSize(radius))
   checkPositive(name, 'stepSize', typeof epsilon === 'number' ? stepFor(epsilon) : Array.from(epsilon, stepFor))
@@ -90,7 +90,6 @@ export function normConstrained(
     norm,
     epsilon,
     target,
-    loss: surrogates ? undefined : loss,
     settings: Object.fromEntries(names.map((key) => [key, shown[key]])) as Attack['settings'],
     run: (context) =>
       runPerturbationAnalysis(context, {

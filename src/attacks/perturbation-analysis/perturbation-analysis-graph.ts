@@ -7,9 +7,10 @@ import { derivativeContext } from '../../passes/derivative-context.js'
 import { emitForward } from '../../passes/forward.js'
 import { emitGradient } from '../../passes/gradient.js'
 import { classCount } from '../../passes/gradient-graph.js'
-import { emitLoss, type LossName } from '../../passes/losses.js'
+import type { LossName } from '../../passes/losses.js'
 import { poolBeforeRelu } from '../../passes/pool-before-relu.js'
 import { type AscentStep, emitAscent } from '../iteration/ascent.js'
+import { emitAttackLoss } from '../iteration/emit-attack-loss.js'
 import { emitFeasible, emitFreeDirections } from '../iteration/free-directions.js'
 import { type Carried, type Iteration, loopGraph } from '../iteration/loop-graph.js'
 import { emitBestSubset, type Subsets } from './best-subset.js'
@@ -62,7 +63,7 @@ export function perturbationAnalysisGraph(
     // The cross-entropy of the label rises, its margin and its logit fall as a sample moves away; with targets it is the reverse.
     const ascends = (loss === 'cross-entropy') !== targeted
     const seed = (body: GraphBuilder, logits: string) => {
-      const { gradient } = emitLoss(body, loss, logits, labels, classCount(graph))
+      const { gradient } = emitAttackLoss(body, loss, logits, labels, classCount(graph))
       return ascends ? gradient : body.add('Neg', [gradient])
     }
     const uphillOf = ({ body, logits, gradient }: Iteration) =>

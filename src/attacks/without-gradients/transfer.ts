@@ -32,7 +32,7 @@ export function transfer(settings: TransferSettings): Attack {
     '{ attack: pgd({ epsilon: 0.1 }), surrogates: [model] }',
   )
   refuseUnknown('transfer', others)
-  checkList('transfer', 'surrogates', surrogates, 'predict', 'models')
+  checkList('transfer', 'surrogates', surrogates, 'description', 'models')
   if (typeof attack?.run !== 'function') {
     throw new SettingsError(`transfer: attack must be one such as pgd({ epsilon: 0.1 }); it is ${describe(attack)}.`)
   }

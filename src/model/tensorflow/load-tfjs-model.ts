@@ -11,7 +11,7 @@ import { hostedGraph } from '../hosted-graph.js'
 import { inferTypes } from '../infer-types.js'
 import { OnnxClassifier } from '../onnx-classifier.js'
 import { prependPreprocessing } from '../preprocessing.js'
-import { probabilityWarning, squashingWarnings } from '../probabilities.js'
+import { activationWarnings, probabilityWarning } from '../probabilities.js'
 import { probes } from '../probes.js'
 import { withTwoLogits } from '../two-logits.js'
 import { compareTranslation, gradientWarning } from './compare.js'
@@ -109,7 +109,7 @@ async function open(
     return preprocessing ? prependPreprocessing(logits, preprocessing) : logits
   }
   const translation = await translate(tf, native, featureShape, outputName)
-  const squashing = typeof translation === 'string' || outputs === 1 ? [] : squashingWarnings(translation)
+  const squashing = typeof translation === 'string' || outputs === 1 ? [] : activationWarnings(translation)
   const opaque = typeof translation === 'string' ? translation : 'TensorFlow.js runs it'
   const host = (withoutGradient?: string) =>
     complete(

@@ -2,6 +2,7 @@ import { appendFileSync } from 'node:fs'
 // Not the global ones, which tests replace.
 import { clearInterval, setInterval } from 'node:timers'
 import { describeProgress, type Progress, watchProgress } from '../src/checks/progress.js'
+import { now } from '../src/clock.js'
 
 /** Checks that are done before it are not worth a line. */
 const milliseconds = 5000
@@ -21,7 +22,7 @@ export class CheckProgress {
     if (!file) return
     this.#timer = setInterval(() => {
       if (!this.#latest) return
-      appendFileSync(file, `${describeProgress(this.#latest, nameOf(model), performance.now() - this.#told)}\n`)
+      appendFileSync(file, `${describeProgress(this.#latest, nameOf(model), now() - this.#told)}\n`)
     }, interval)
     this.#timer.unref()
   }
@@ -31,7 +32,7 @@ export class CheckProgress {
     if (!this.#timer) return method
     return watchProgress(method, (progress) => {
       this.#latest = progress
-      this.#told = performance.now()
+      this.#told = now()
     })
   }
 

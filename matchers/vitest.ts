@@ -1,7 +1,6 @@
-// Fake timers replace the global one.
-import { performance } from 'node:perf_hooks'
 import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vitest'
 import type { Evidence } from '../src/checks/evidence.js'
+import { now } from '../src/clock.js'
 import { engine } from '../src/engine/engine.js'
 import type { RunningTest } from './assertion.js'
 import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
@@ -25,7 +24,7 @@ const unended = new Map<Task, Set<Error>>()
 const attempts = new WeakMap<Task, { readonly retries: number; readonly recorded: number }>()
 
 beforeEach(({ task }) => {
-  running.set(task, performance.now())
+  running.set(task, now())
   const retries = task.result?.retryCount ?? 0
   const before = attempts.get(task)
   // Repetitions, unlike retries, all count.
@@ -88,7 +87,7 @@ function runningTest(context: VitestContext): RunningTest {
     return { budget: {}, baselines, record: (evidence) => file && record(file, evidence) }
   }
   const start = running.get(task)
-  const elapsed = start === undefined ? 0 : performance.now() - start
+  const elapsed = start === undefined ? 0 : now() - start
   return {
     budget: testBudget({ timeout: task.timeout, elapsed, signal: task.context.signal }),
     baselines,

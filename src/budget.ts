@@ -1,7 +1,6 @@
-// Fake timers replace the global one.
-import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import { refuseUnknown } from './arguments.js'
+import { now } from './clock.js'
 import { SettingsError } from './errors.js'
 
 /** Limits of a check: it stops at the deadline, or when the signal aborts, with what it has. */
@@ -33,8 +32,8 @@ export interface Budget {
 /** Starts the time of one check. */
 export function startBudget(request?: BudgetRequest): Budget {
   const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(request)
-  const deadline = performance.now() + milliseconds
-  const isSpent = () => signal?.aborted === true || performance.now() >= deadline
+  const deadline = now() + milliseconds
+  const isSpent = () => signal?.aborted === true || now() >= deadline
   return {
     get exhausted() {
       return isSpent()

@@ -14,6 +14,7 @@ import { judgeAttack } from '../../src/checks/judgement.js'
 import { describeProgress, type Progress, watchProgress } from '../../src/checks/progress.js'
 import { sweepEvidence } from '../../src/checks/sweep-evidence.js'
 import { passes } from '../../src/checks/verdict.js'
+import { now } from '../../src/clock.js'
 import { formatDuration } from '../../src/format.js'
 import type { Norm } from '../../src/geometry/norm.js'
 import { type EpsilonSweep, epsilonSweep } from '../../src/measures/epsilon-sweep.js'
@@ -47,8 +48,8 @@ export async function auditSuite(
 ): Promise<Evidence[]> {
   const watch = <Method>(method: Method) =>
     progress ? watchProgress(method, showEverySoOften(progress, model.description.name)) : method
-  const deadline = performance.now() + milliseconds
-  const left = () => Math.max(0, deadline - performance.now())
+  const deadline = now() + milliseconds
+  const left = () => Math.max(0, deadline - now())
   const request = (share: number) => ({ seed, budget: share * left() })
   const run = (attack: Attack, share: number) =>
     attackEvidence(model, watch(attack), samples, {
@@ -57,10 +58,10 @@ export async function auditSuite(
       ...request(share),
     })
   const timed = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
-    const start = performance.now()
+    const start = now()
     note(`${name} …`)
     const result = await work()
-    note(`${name}: ${formatDuration(performance.now() - start)}`)
+    note(`${name}: ${formatDuration(now() - start)}`)
     return result
   }
 
@@ -110,8 +111,8 @@ export async function auditSuite(
 function showEverySoOften(show: (text: string) => void, model: string): (progress: Progress | undefined) => void {
   let shown = Number.NEGATIVE_INFINITY
   return (progress) => {
-    if (!progress || performance.now() - shown < 200) return
-    shown = performance.now()
+    if (!progress || now() - shown < 200) return
+    shown = now()
     show(describeProgress(progress, model))
   }
 }

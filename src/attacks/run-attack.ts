@@ -1,5 +1,6 @@
 import { checkCall, refuseUnknown } from '../arguments.js'
 import { startBudget } from '../budget.js'
+import { now } from '../clock.js'
 import { isAccelerator } from '../engine/device.js'
 import { overlap } from '../engine/overlap.js'
 import { NoGradientError, NoGraphError, UnsupportedOperatorError } from '../errors.js'
@@ -25,7 +26,7 @@ import { type Subjects, subjectsOf } from './subjects.js'
  * and the attack needs them, NoGraphError when the attack needs operators and the model shows none.
  */
 export async function attack(model: Classifier, method: Attack, request: AttackRequest): Promise<AttackResult> {
-  const started = performance.now()
+  const started = now()
   checkCall(
     'attack(model, pgd({ epsilon: 0.1 }), { inputs, labels })',
     [model, 'predict'],
@@ -74,7 +75,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   // The next part is prepared before the last one is checked: the graph that runs meanwhile is that of another.
   for await (const attacked of overlap(overlap(parts, runPart), recheckPart)) if (attacked) findings.add(attacked)
   if (parts.length === 0) onProgress?.(1)
-  return { ...findings.result(interrupted), seed, milliseconds: performance.now() - started }
+  return { ...findings.result(interrupted), seed, milliseconds: now() - started }
 }
 
 /** What an attack is told of some of the samples, besides their inputs. */

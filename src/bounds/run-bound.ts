@@ -1,5 +1,6 @@
 import { checkCall, refuseUnknown } from '../arguments.js'
 import { startBudget } from '../budget.js'
+import { now } from '../clock.js'
 import { NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import { diameter } from '../geometry/diameter.js'
 import { checkInputs, checkLabels, checkShape } from '../model/check-inputs.js'
@@ -24,7 +25,7 @@ import { RadiusSearch } from './radius-search.js'
  * EngineError when the bound is sound and onnxruntime less precise than float32.
  */
 export async function bound(model: Classifier, method: Bound, request: BoundRequest): Promise<BoundResult> {
-  const started = performance.now()
+  const started = now()
   checkCall(
     "bound(model, crown({ norm: 'linf' }), { inputs, labels })",
     [model, 'predict'],
@@ -74,7 +75,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
     median: median(usable),
     interrupted,
     warnings: method.sound ? [] : [`${method.name} with these settings is an estimate, not a proof.`],
-    milliseconds: performance.now() - started,
+    milliseconds: now() - started,
   }
 }
 

@@ -1,3 +1,4 @@
+import { now } from '../clock.js'
 import { UnfooledError } from '../errors.js'
 import { couldNotRun } from './reasons.js'
 
@@ -12,12 +13,12 @@ export type Analysis<Finding> = { readonly milliseconds: number } & (
  * others are defects and go on.
  */
 export async function analyse<Finding>(run: () => Promise<Finding>): Promise<Analysis<Finding>> {
-  const start = performance.now()
+  const start = now()
   try {
     const finding = await run()
-    return { finding, milliseconds: performance.now() - start }
+    return { finding, milliseconds: now() - start }
   } catch (error) {
     if (!(error instanceof UnfooledError)) throw error
-    return { reason: couldNotRun(error), milliseconds: performance.now() - start }
+    return { reason: couldNotRun(error), milliseconds: now() - start }
   }
 }

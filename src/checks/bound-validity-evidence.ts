@@ -4,6 +4,7 @@ import { pgd } from '../attacks/perturbation-analysis/pgd.js'
 import type { Bound, BoundResult } from '../bounds/bound.js'
 import { bound as runBound } from '../bounds/run-bound.js'
 import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../budget.js'
+import { now } from '../clock.js'
 import type { Classifier } from '../model/classifier.js'
 import { type Samples, takePart } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
@@ -61,7 +62,7 @@ class RefutationSearch {
     private readonly settings: RefutationSettings,
   ) {
     this.attacks = settings.attacks ?? []
-    this.#deadline = performance.now() + (budgetSettings(settings.budget).milliseconds ?? Number.POSITIVE_INFINITY)
+    this.#deadline = now() + (budgetSettings(settings.budget).milliseconds ?? Number.POSITIVE_INFINITY)
   }
 
   async run(): Promise<BoundValidityFinding> {
@@ -111,7 +112,7 @@ class RefutationSearch {
   }
 
   #budget(share = 1): BudgetSettings {
-    const left = Math.max(0, this.#deadline - performance.now())
+    const left = Math.max(0, this.#deadline - now())
     return { ...budgetSettings(this.settings.budget), milliseconds: share * left }
   }
 }

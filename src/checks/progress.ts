@@ -1,5 +1,6 @@
 import type { AttackContext } from '../attacks/attack.js'
 import type { BoundContext } from '../bounds/bound.js'
+import { now } from '../clock.js'
 import { formatDuration, formatPercent } from '../format.js'
 
 /** How far the work of an attack or a bound is. */
@@ -25,9 +26,9 @@ export function watchProgress<Method>(method: Method, tell: (progress: Progress 
   const { name, run, margins, radii } = method as unknown as Watchable
   let evaluation = 0
   const watch = async <Result>(about: Partial<Progress>, work: (report: Report) => Promise<Result>) => {
-    const started = performance.now()
+    const started = now()
     const report: Report = (fraction, fooled) =>
-      tell({ name, ...about, fraction, fooled, milliseconds: performance.now() - started })
+      tell({ name, ...about, fraction, fooled, milliseconds: now() - started })
     report(0)
     try {
       return await work(report)

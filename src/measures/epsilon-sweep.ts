@@ -2,6 +2,7 @@ import { checkCall } from '../arguments.js'
 import type { Attack, AttackedSample, AttackRequest, AttackResult } from '../attacks/attack.js'
 import { attack } from '../attacks/run-attack.js'
 import { budgetSettings } from '../budget.js'
+import { now } from '../clock.js'
 import { SettingsError } from '../errors.js'
 import { formatNumber, formatPercent } from '../format.js'
 import { checkInputs, checkLabels } from '../model/check-inputs.js'
@@ -116,7 +117,7 @@ async function sweepRadii(
 ): Promise<Swept> {
   const { inputs, partOf, seed } = request
   const { milliseconds, signal } = budgetSettings(request.budget)
-  const deadline = performance.now() + (milliseconds ?? Number.POSITIVE_INFINITY)
+  const deadline = now() + (milliseconds ?? Number.POSITIVE_INFINITY)
   checkInputs(inputs, model)
   const [count] = inputs.shape
   const labels = request.labels && checkLabels(request.labels, count, model)
@@ -130,7 +131,7 @@ async function sweepRadii(
       ...takePart({ inputs, labels, partOf }, standing),
       seed,
       keepExample: () => false,
-      budget: { milliseconds: Math.max(0, deadline - performance.now()), ...(signal && { signal }) },
+      budget: { milliseconds: Math.max(0, deadline - now()), ...(signal && { signal }) },
     })
     results.push(result)
     result.samples.forEach((sample, index) => {

@@ -2,6 +2,7 @@ import { checkCall, refuseUnknown, settingsOf } from '../arguments.js'
 import { checkDevice } from '../bounds/check-device.js'
 import { checkWhatIsAssumed } from '../bounds/check-what-is-assumed.js'
 import { type BudgetRequest, startBudget } from '../budget.js'
+import { now } from '../clock.js'
 import { NoGraphError } from '../errors.js'
 import { roundToward } from '../geometry/float32.js'
 import { elementCount } from '../graph/graph.js'
@@ -66,7 +67,7 @@ export async function verifyProperty(
     ...others
   } = settingsOf('verifyProperty', request, 'model, property, { budget: 10_000 }')
   refuseUnknown('verifyProperty()', others)
-  const started = performance.now()
+  const started = now()
   const budget = startBudget(time)
   checkDevice(model)
   await checkWhatIsAssumed(model)
@@ -94,7 +95,7 @@ export async function verifyProperty(
       boxes,
       interrupted: budget.exhausted,
       seed,
-      milliseconds: performance.now() - started,
+      milliseconds: now() - started,
     }
   } finally {
     await constrained.close()

@@ -1,5 +1,6 @@
 import { checkCall, refuseUnknown } from '../../arguments.js'
 import { type BudgetRequest, budgetSettings } from '../../budget.js'
+import { now } from '../../clock.js'
 import type { Distance } from '../../geometry/norm.js'
 import { checkInputs } from '../../model/check-inputs.js'
 import type { Classifier } from '../../model/classifier.js'
@@ -49,7 +50,7 @@ export async function perturbationSequence(
   refuseUnknown('perturbationSequence()', others)
   checkCount('perturbationSequence', 'length', length)
   const { milliseconds = Number.POSITIVE_INFINITY, signal } = budgetSettings(budget)
-  const deadline = performance.now() + milliseconds
+  const deadline = now() + milliseconds
   const size = model.domain.lower.length
   checkInputs(inputs, model)
   const [count, ...featureShape] = inputs.shape
@@ -67,7 +68,7 @@ export async function perturbationSequence(
     })
     const result = await attack(model, fastGradientSignSearch(), {
       inputs: { data, shape: [going.length, ...featureShape] },
-      budget: { milliseconds: Math.max(deadline - performance.now(), 0), signal },
+      budget: { milliseconds: Math.max(deadline - now(), 0), signal },
     })
     interrupted = result.interrupted
     going = going.filter(({ images, labels, distances }, row) => {

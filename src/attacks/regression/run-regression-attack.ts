@@ -1,5 +1,6 @@
 import { checkCall, refuseUnknown } from '../../arguments.js'
 import { startBudget } from '../../budget.js'
+import { now } from '../../clock.js'
 import { ModelError, SampleError } from '../../errors.js'
 import { allFinite } from '../../geometry/float32.js'
 import { distance } from '../../geometry/norm.js'
@@ -36,7 +37,7 @@ export async function attackRegressor(
   method: RegressionAttack,
   request: RegressionAttackRequest,
 ): Promise<RegressionAttackResult> {
-  const started = performance.now()
+  const started = now()
   checkCall(
     'attackRegressor(model, linear({ epsilon: 0.1 }), { inputs })',
     [model, 'predict'],
@@ -97,7 +98,7 @@ export async function attackRegressor(
       ...regressionWarnings({ samples, targets: given, interrupted: candidates.interrupted }),
     ],
     seed,
-    milliseconds: performance.now() - started,
+    milliseconds: now() - started,
   }
 }
 

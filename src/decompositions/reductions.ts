@@ -61,7 +61,9 @@ const byAxis = (operator: string): Decomposition => ({
   decompose(node, { builder, shape, constant }) {
     const [input, axesName] = node.inputs
     const rank = shape(input).length
-    const axes = numbers(constant(axesName))?.map((axis) => (axis < 0 ? axis + rank : axis))
+    const given = axesName ? numbers(constant(axesName)) : []
+    const axes = given?.map((axis) => (axis < 0 ? axis + rank : axis))
+    if (axes?.length === 0 && intAttribute(node, 'noop_with_empty_axes', 0)) return [builder.add('Identity', [input])]
     if (!axes || axes.length < 2) return undefined
     const reduced = axes
       .toSorted((left, right) => right - left)

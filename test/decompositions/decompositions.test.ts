@@ -178,6 +178,11 @@ const cases: Record<string, Case> = {
   },
   ReduceLogSumExp: { features: [3, 4], build: reduced('ReduceLogSumExp', [1], 0) },
   'ReduceMax over two axes': { features: [3, 2, 4], build: reduced('ReduceMax', [1, 3], 0) },
+  'ReduceMax over no axes': { features: [3, 4], build: node('ReduceMax', { noop_with_empty_axes: 1 }) },
+  'ReduceMin over an empty list of axes': {
+    features: [3, 4],
+    build: (builder, input) => builder.add('ReduceMin', [input, builder.ints([])], { noop_with_empty_axes: 1 }),
+  },
   'ReduceMin over two axes': { features: [3, 2, 4], build: reduced('ReduceMin', [1, 3]) },
   GlobalLpPool: { features: [2, 3, 3], build: node('GlobalLpPool', { p: 3 }) },
 }

@@ -25,7 +25,7 @@ const configNames = (name: string, extensions: readonly string[]) =>
 const self = 'unfooled'
 const vitestName = 'vitest'
 
-const ownModel = `  // Your own:
+const ownModel = `  // Your own, with loadSamples from '${self}' too:
   // const model = await loadModel('model.onnx', { domain: [0, 1] })
   // const samples = await loadSamples('samples.npz')`
 

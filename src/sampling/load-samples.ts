@@ -1,5 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { describe, settingsOf } from '../arguments.js'
 import { SampleError, SettingsError } from '../errors.js'
 import { elementCount } from '../graph/graph.js'
 import { csv } from './formats/csv.js'
@@ -19,6 +20,10 @@ export type { LoadSamplesOptions } from './formats/format.js'
  * @throws SettingsError for options that make no sense, or that the format does not have.
  */
 export async function loadSamples(path: string, options: LoadSamplesOptions = {}): Promise<Samples> {
+  if (typeof path !== 'string') {
+    throw new SettingsError(`loadSamples takes the path of a file or a folder, but was given ${describe(path)}.`)
+  }
+  settingsOf('loadSamples', options, "'samples.csv', { featureShape: [1, 28, 28] }")
   const format = await formatOf(path)
   checkOptions(format, options)
   const samples = await format.read(path, options)

@@ -23,7 +23,7 @@ test('bad input is exit code 2, without a stack trace', async () => {
   const { code, output } = await linkedProject({}).run(unfooled, 'audit', 'model.onnx', 'nowhere.npz')
   expect({ code, output }).toEqual({
     code: 2,
-    output: expect.stringMatching(/^unfooled audit: nowhere\.npz: cannot be read: .*\n$/),
+    output: expect.stringMatching(/^unfooled audit: \/.*nowhere\.npz: cannot be read: .*\n$/),
   })
 })
 

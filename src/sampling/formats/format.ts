@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { SampleError } from '../../errors.js'
 import type { Samples } from '../samples.js'
 
@@ -60,7 +61,8 @@ export function toLabels(where: string, labels: ArrayLike<number | bigint>): Int
 /** What reading the file gives. @throws SampleError when it cannot be read. */
 export async function readingOf<Contents>(path: string, reading: Promise<Contents>): Promise<Contents> {
   return reading.catch((cause: unknown) => {
-    throw new SampleError(`${path}: cannot be read: ${messageOf(cause)}`, { cause })
+    // The working directory may be another than its author thinks.
+    throw new SampleError(`${resolve(path)}: cannot be read: ${messageOf(cause)}`, { cause })
   })
 }
 

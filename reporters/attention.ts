@@ -1,5 +1,5 @@
 import { formatCount, formatNumber, formatPercent } from '../src/format.js'
-import { formatBaseline, formatRadius, mark } from './columns.js'
+import { describeCheck, formatBaseline, formatRadius, mark } from './columns.js'
 import type { Contradiction } from './gap.js'
 import { location } from './location.js'
 import type { Report } from './report.js'
@@ -55,7 +55,7 @@ export function outcome(check: CheckSummary): string {
   const not = check.negated ? ', and was expected not to' : ''
   switch (verdict) {
     case 'inconclusive':
-      return `Inconclusive: ${check.reason}`
+      return `${describeCheck(check)} is inconclusive. ${check.reason}`
     case 'fooled':
     case 'resists':
       return `${method}${radius === undefined ? '' : ` within ${norm} ${formatRadius(radius)}`} fooled ${shareOf(fooled!, eligible!)}; ${check.negated ? 'expected' : 'accepted'} ${limitOf(check)}.`

@@ -5,6 +5,8 @@ import type { BaselineSummary, CheckSummary } from './summary.js'
 export interface Column {
   readonly title: string
   readonly right?: boolean
+  /** What the title does not say. */
+  readonly meaning?: string
   readonly cell: (check: CheckSummary) => string
 }
 
@@ -15,12 +17,32 @@ const columns: readonly Column[] = [
   { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
   { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
   { title: 'clean %', right: true, cell: ({ cleanAccuracy }) => optional(cleanAccuracy, inPercent) },
-  { title: 'fooled %', right: true, cell: formatFooled },
-  { title: 'output dB', right: true, cell: ({ outputPsnr }) => formatPsnr(outputPsnr) },
-  { title: 'distance', right: true, cell: ({ medianDistance }) => optional(medianDistance, short) },
-  { title: 'certified', right: true, cell: formatCertified },
+  { title: 'fooled %', right: true, meaning: 'with the exact 95 % interval', cell: formatFooled },
+  {
+    title: 'output dB',
+    right: true,
+    meaning: 'median PSNR of the outputs without → with the attack',
+    cell: ({ outputPsnr }) => formatPsnr(outputPsnr),
+  },
+  {
+    title: 'distance',
+    right: true,
+    meaning: 'median of the adversarial examples',
+    cell: ({ medianDistance }) => optional(medianDistance, short),
+  },
+  {
+    title: 'certified',
+    right: true,
+    meaning: 'share of the samples at this radius, or smallest / median radius',
+    cell: formatCertified,
+  },
   { title: 'baseline', cell: ({ baseline }) => (baseline ? formatBaseline(baseline) : '') },
-  { title: 'gap', right: true, cell: ({ gap }) => optional(gap, short) },
+  {
+    title: 'gap',
+    right: true,
+    meaning: 'median of distance − certified radius',
+    cell: ({ gap }) => optional(gap, short),
+  },
   { title: 'time', right: true, cell: ({ milliseconds }) => formatTime(milliseconds) },
   { title: 'seed', right: true, cell: ({ seed }) => (seed === undefined ? '' : String(seed)) },
 ]
@@ -30,15 +52,11 @@ export function columnsFor(checks: readonly CheckSummary[]): readonly Column[] {
   return columns.filter(({ title, cell }) => title === '' || checks.some((check) => cell(check) !== ''))
 }
 
-/** What the columns mean, one line each. */
-export function legendFor(checks: readonly CheckSummary[]): string[] {
-  return checks.some(({ outputPsnr }) => outputPsnr) ? [legend, regressorLegend] : [legend]
+/** What the columns mean that are there; empty where that goes without saying. */
+export function legendFor(checks: readonly CheckSummary[]): string {
+  const explained = columnsFor(checks).filter(({ meaning }) => meaning !== undefined)
+  return explained.map(({ title, meaning }) => `${title}: ${meaning}`).join(' · ')
 }
-
-const legend =
-  'distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median radius · gap: median of distance − certified radius'
-
-const regressorLegend = 'output dB: median PSNR of the outputs without → with the attack'
 
 /** Passed, failed, inconclusive, or only measured, in one character. */
 export function mark({ passed, verdict }: Pick<CheckSummary, 'passed' | 'verdict'>): '✓' | '✗' | '?' | '·' {

@@ -17,9 +17,14 @@ export function renderMarkdown(report: Report): string {
     }),
     '',
     ...report.models.flatMap(renderModel),
-    ...legendFor(report.models.flatMap(({ checks }) => checks)).flatMap((legend) => [`<sub>${legend}</sub>`, '']),
+    ...renderLegend(report),
   ]
   return `${cut(lines).join('\n')}\n`
+}
+
+function renderLegend({ models }: Report): string[] {
+  const legend = legendFor(models.flatMap(({ checks }) => checks))
+  return legend === '' ? [] : [`<sub>${legend}</sub>`, '']
 }
 
 const marks = { '✓': '✅', '✗': '❌', '?': '❓', '!': '⚠️' } as const

@@ -9,13 +9,12 @@ import type { ModelSummary } from './summary.js'
 export function renderTerminal(report: Report): string {
   const { models, problems } = report
   if (models.length === 0 && problems.length === 0) {
-    return 'unfooled: no robustness checks were recorded (is the setup file unfooled/vitest or unfooled/jest configured?)'
+    return 'unfooled: no robustness checks were recorded: no test came to one, or the setup file unfooled/vitest or unfooled/jest is not configured.'
   }
-  const legends = legendFor(models.flatMap(({ checks }) => checks)).map(wrap)
   return [
     `unfooled: ${headline(report)}`,
     ...models.map(renderModel),
-    legends.join('\n'),
+    wrap(legendFor(models.flatMap(({ checks }) => checks))),
     attention(report).map(renderAttention).join('\n'),
   ]
     .filter((block) => block !== '')

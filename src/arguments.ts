@@ -25,18 +25,22 @@ export function refuseUnknown(owner: string, others: object): void {
   throw new SettingsError(`${owner} has no setting ${names.join(', ')}: is it misspelt? It would not be read.`)
 }
 
+/** A property that an argument must have, or what must be true of it. */
+type Condition = string | ((argument: Record<string, unknown>) => boolean)
+
 /**
  * Callers without types leave arguments out, forget to await one, or give them in another order.
  * @param call What a call looks like.
- * @param expected Every argument, in their order, with the name of a property that it must have.
- * @throws SettingsError when one is missing or has no such property.
+ * @param expected Every argument, in their order, with its condition.
+ * @throws SettingsError when one is missing or something else.
  */
 export function checkCall(
   call: string,
-  ...expected: readonly (readonly [argument: unknown, property: string])[]
+  ...expected: readonly (readonly [argument: unknown, condition: Condition])[]
 ): void {
-  for (const [position, [argument, property]] of expected.entries()) {
-    if (isRecord(argument) && property in argument) continue
+  for (const [position, [argument, condition]] of expected.entries()) {
+    const holds = typeof condition === 'string' ? (given: object) => condition in given : condition
+    if (isRecord(argument) && holds(argument)) continue
     const place = ['first', 'second', 'third'][position]
     throw new SettingsError(`A call looks like ${call}; the ${place} argument here is ${describe(argument)}.`)
   }
@@ -53,5 +57,14 @@ export function describe(value: unknown): string {
   if (!isRecord(value)) return String(value)
   if (typeof value.then === 'function') return 'a promise that was not awaited'
   if (Array.isArray(value)) return `a list of ${value.length}`
-  return `an object with the properties ${Object.keys(value).join(', ') || '(none)'}`
+  return describeOwn(value) ?? `an object with the properties ${Object.keys(value).join(', ') || '(none)'}`
+}
+
+/** A method or a model of this package; undefined for anything else. */
+function describeOwn({ name, kind, run, margins, predict, description }: Record<string, unknown>): string | undefined {
+  if (typeof margins === 'function') return `the bound ${name}`
+  if (typeof run === 'function') return `the attack ${name}${kind === 'regression' ? ' on regressors' : ''}`
+  if (typeof predict !== 'function' || !isRecord(description)) return undefined
+  const { output } = description
+  return `the ${isRecord(output) && 'shape' in output ? 'regressor' : 'classifier'} ${description.name}`
 }

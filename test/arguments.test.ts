@@ -5,6 +5,7 @@ import * as main from '../src/index.js'
 import type { Classifier } from '../src/model/classifier.js'
 import * as properties from '../src/properties/index.js'
 import { samplesBelow, thresholdModel } from './matchers/subject.js'
+import { denseModel, operatorModel } from './tiny-models.js'
 
 type Anything = (...given: unknown[]) => unknown
 
@@ -62,6 +63,7 @@ describe('with a model', () => {
   })
   afterAll(() => model.close())
   const samples = samplesBelow(2)
+  const bytes = denseModel({ weights: [[-1], [1]] })
   const crown = main.crown({ norm: 'linf' })
   const pgd = main.pgd({ epsilon: 0.1 })
 
@@ -95,6 +97,19 @@ describe('with a model', () => {
     ['one attack in place of a list', () => (main.firstSuccess as Anything)(pgd)],
     ['no attacks to start from', () => (main.linearRegion as Anything)({ starts: [] })],
     ['a budget in seconds', () => main.attack(model, pgd, { ...samples, budget: { seconds: 5 } as never })],
+    [
+      'an attack on regressors for a classifier',
+      () => (main.attack as Anything)(model, main.linear({ epsilon: 0.1 }), samples),
+    ],
+    ['an attack that is text', () => (main.attack as Anything)(model, 'pgd', samples)],
+    ['an attack in place of a bound', () => (main.bound as Anything)(model, pgd, samples)],
+    ['a radius that is text', () => (main.pgd as Anything)({ epsilon: '0.1' })],
+    ['a norm that is a number', () => (main.pgd as Anything)({ epsilon: 0.1, norm: Number.POSITIVE_INFINITY })],
+    ['no number of first samples', () => (main.firstSamples as Anything)(samples)],
+    [
+      'a number in place of preprocessing',
+      () => main.loadModel(bytes, { domain: [0, 1], preprocessing: 0.5 as never }),
+    ],
     ['nothing given to toResistAttack', () => (expect(model).toResistAttack as Anything)()],
     ['no options of toResistAttack', () => (expect(model).toResistAttack as Anything)(pgd)],
     ['nothing given to toHaveLowerBoundAbove', () => (expect(model).toHaveLowerBoundAbove as Anything)()],
@@ -105,5 +120,17 @@ describe('with a model', () => {
     const error = await thrownBy(call)
     expect(error).toBeInstanceOf(SettingsError)
     expect((error as Error).message).toMatchSnapshot()
+  })
+
+  test('a regressor in place of a classifier, and the other way round', async () => {
+    const regressor = await main.loadRegressor(operatorModel([1], 'Relu'), { domain: [0, 1], name: 'relu.onnx' })
+    const errors = await Promise.all([
+      thrownBy(() => (main.attack as Anything)(regressor, pgd, samples)),
+      thrownBy(() => (main.bound as Anything)(regressor, crown, samples)),
+      thrownBy(() => (main.attackRegressor as Anything)(model, main.linear({ epsilon: 0.1 }), samples)),
+      thrownBy(() => (main.attackRegressor as Anything)(regressor, pgd, samples)),
+    ])
+    expect(errors).toMatchSnapshot()
+    await regressor.close()
   })
 })

@@ -135,7 +135,7 @@ function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<P
         }),
       ),
     ),
-    ...legendFor(checks).map((legend) => element('p', { class: 'legend' }, legend)),
+    element('p', { class: 'legend' }, legendFor(checks)),
     ...titled('Charts', charts.length === 0 ? [] : [element('div', { class: 'charts' }, ...charts)]),
     ...titled('Adversarial examples', renderPictures(report, pictures)),
     ...titled('Samples', renderSampleTables(report)),

@@ -10,7 +10,7 @@ export function checkNorm(
   allowed: readonly AttackNorm[] = ['linf', 'l2', 'l1'],
 ): void {
   if (allowed.includes(norm)) return
-  throw new SettingsError(`${attack} takes the norms ${allowed.join(', ')}; norm is ${JSON.stringify(norm)}.`)
+  throw new SettingsError(`${attack} takes the norms ${allowed.join(', ')}; norm is ${describe(norm)}.`)
 }
 
 /** @throws SettingsError unless `norm` is that of an ℓp space: `linf`, or `l` and a number of at least 1. */
@@ -18,7 +18,7 @@ export function checkExponent(attack: string, norm: AttackNorm): void {
   const power = exponent(String(norm) as AttackNorm)
   if (norm === 'linf' || (Number.isFinite(power) && power >= 1)) return
   throw new SettingsError(
-    `${attack} takes the norms linf, l2, l1 and any other ℓp with p ≥ 1, such as l1.5; norm is ${JSON.stringify(norm)}.`,
+    `${attack} takes the norms linf, l2, l1 and any other ℓp with p ≥ 1, such as l1.5; norm is ${describe(norm)}.`,
   )
 }
 
@@ -26,7 +26,7 @@ export function checkExponent(attack: string, norm: AttackNorm): void {
 export function checkPositive(attack: string, name: string, values: PerSample): void {
   for (const value of listed(values)) {
     if (!(Number.isFinite(value) && value > 0)) {
-      throw new SettingsError(`${attack}: ${name} must be a finite number above 0; it is ${value}.`)
+      throw new SettingsError(`${attack}: ${name} must be a finite number above 0; it is ${describe(value)}.`)
     }
   }
 }
@@ -34,26 +34,26 @@ export function checkPositive(attack: string, name: string, values: PerSample): 
 /** @throws SettingsError unless `value` is a whole number of at least 1. */
 export function checkCount(attack: string, name: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return
-  throw new SettingsError(`${attack}: ${name} must be a whole number of at least 1; it is ${value}.`)
+  throw new SettingsError(`${attack}: ${name} must be a whole number of at least 1; it is ${describe(value)}.`)
 }
 
 /** @throws SettingsError unless `gamma`, by what fraction a radius changes, is between 0 and 1. */
 export function checkGamma(attack: string, gamma: number): void {
   if (gamma > 0 && gamma < 1) return
-  throw new SettingsError(`${attack}: gamma must be a number between 0 and 1; it is ${gamma}.`)
+  throw new SettingsError(`${attack}: gamma must be a number between 0 and 1; it is ${describe(gamma)}.`)
 }
 
 /** @throws SettingsError unless `confidence` is finite and at least 0. */
 export function checkConfidence(attack: string, confidence: number): void {
   if (Number.isFinite(confidence) && confidence >= 0) return
-  throw new SettingsError(`${attack}: confidence must be a finite number of at least 0; it is ${confidence}.`)
+  throw new SettingsError(`${attack}: confidence must be a finite number of at least 0; it is ${describe(confidence)}.`)
 }
 
 /** @throws SettingsError unless every target is a whole number of at least 0. Whether it is a class is up to the model. */
 export function checkTarget(attack: string, target: PerSample | undefined): void {
   for (const value of listed(target ?? [])) {
     if (!(Number.isInteger(value) && value >= 0)) {
-      throw new SettingsError(`${attack}: target must be a class number, counted from 0; it is ${value}.`)
+      throw new SettingsError(`${attack}: target must be a class number, counted from 0; it is ${describe(value)}.`)
     }
   }
 }

@@ -29,8 +29,8 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   const started = now()
   checkCall(
     'attack(model, pgd({ epsilon: 0.1 }), { inputs, labels })',
-    [model, 'predict'],
-    [method, 'run'],
+    [model, 'classes'],
+    [method, ({ run, kind }) => run !== undefined && kind !== 'regression'],
     [request, 'inputs'],
   )
   const { seed = freshSeed(), onProgress, keepExample } = checkedRequest(request)

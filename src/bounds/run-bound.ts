@@ -28,7 +28,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
   const started = now()
   checkCall(
     "bound(model, crown({ norm: 'linf' }), { inputs, labels })",
-    [model, 'predict'],
+    [model, 'classes'],
     [method, 'margins'],
     [request, 'inputs'],
   )
@@ -91,7 +91,7 @@ export async function marginBounds(
 ): Promise<Float64Array> {
   checkCall(
     "marginBounds(model, crown({ norm: 'linf' }), { inputs, labels, epsilon: 0.1 })",
-    [model, 'predict'],
+    [model, 'classes'],
     [method, 'margins'],
     [request, 'epsilon'],
   )

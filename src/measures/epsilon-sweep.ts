@@ -55,7 +55,7 @@ export async function epsilonSweep(
   const call = 'epsilonSweep(model, (epsilon) => pgd({ epsilon }), { inputs, labels, epsilons: [0.01, 0.1] })'
   checkCall(
     call,
-    [model, 'predict'],
+    [model, 'classes'],
     [typeof method === 'function' ? { run: method } : method, 'run'],
     [request, 'inputs'],
   )
@@ -80,7 +80,8 @@ export async function epsilonSweep(
     ...found,
     curve,
     eligible: eligible.length,
-    warnings: [...found.warnings, ...flatCurve(curve, eligible.length)],
+    // Of radii that the time did not reach nothing is known.
+    warnings: [...found.warnings, ...(found.interrupted ? [] : flatCurve(curve, eligible.length))],
     seed,
   }
 }

@@ -26,7 +26,7 @@ export async function linearisedDistance(
   model: Classifier,
   request: { readonly inputs: Inputs; readonly labels: ArrayLike<number>; readonly norm: AttackNorm },
 ): Promise<LinearisedDistance> {
-  checkCall("linearisedDistance(model, { inputs, labels, norm: 'l2' })", [model, 'predict'], [request, 'inputs'])
+  checkCall("linearisedDistance(model, { inputs, labels, norm: 'l2' })", [model, 'classes'], [request, 'inputs'])
   const { inputs, labels: given, norm, ...others } = request
   refuseUnknown('linearisedDistance()', others)
   const p = exponent(norm)

@@ -1,4 +1,4 @@
-import { refuseUnknown } from '../arguments.js'
+import { describe, isRecord, refuseUnknown } from '../arguments.js'
 import { SettingsError } from '../errors.js'
 import type { GraphNode, Tensor, TypedGraph } from '../graph/graph.js'
 
@@ -18,6 +18,11 @@ export interface Preprocessing {
  * @throws SettingsError when it does not fit the input, or makes no sense.
  */
 export function prependPreprocessing(graph: TypedGraph, settings: Preprocessing): TypedGraph {
+  if (!isRecord(settings as unknown)) {
+    throw new SettingsError(
+      `preprocessing must be an object such as { mean: 0.5, std: 0.25 }; it is ${describe(settings)}.`,
+    )
+  }
   const { mean, std, channelAxis = 1, ...others } = settings
   refuseUnknown('preprocessing', others)
   const [input] = graph.inputs

@@ -1,5 +1,5 @@
-import { checkCall } from '../arguments.js'
-import { SampleError } from '../errors.js'
+import { checkCall, describe } from '../arguments.js'
+import { SampleError, SettingsError } from '../errors.js'
 import { range, takeSamples } from './rows.js'
 
 /** A batch of model inputs: `shape` is [n, ...features], `data` row-major. */
@@ -57,6 +57,9 @@ export function takePart({ inputs, labels, targets, partOf }: Samples, samples: 
 /** The first `count` samples: bounds cost far more per sample than attacks do. */
 export function firstSamples(samples: Samples, count: number): Samples {
   checkCall("firstSamples(await loadSamples('samples.npz'), 10)", [samples, 'inputs'])
+  if (!(Number.isInteger(count) && count >= 0)) {
+    throw new SettingsError(`firstSamples: count must be a whole number of at least 0; it is ${describe(count)}.`)
+  }
   const { inputs, labels, targets } = samples
   const taken = Math.min(count, inputs.shape[0])
   const first = ({ data, shape }: Inputs): Inputs => ({

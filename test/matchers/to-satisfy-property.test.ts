@@ -81,7 +81,7 @@ test('a property of another model is inconclusive in both forms', async () => {
 test('refuses what is no property and a file that is not there', async () => {
   await expect(expect(model).toSatisfyProperty({} as never)).rejects.toThrow('takes the path of a VNN-LIB file')
   await expect(expect(model).toSatisfyProperty('missing.vnnlib')).rejects.toThrow(
-    'The property missing.vnnlib cannot be read',
+    'missing.vnnlib cannot be read (ENOENT)',
   )
   await expect(expect(model).not.toSatisfyProperty('missing.vnnlib')).rejects.toThrow('cannot be read')
 })

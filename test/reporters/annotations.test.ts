@@ -10,8 +10,8 @@ test('an error per failed check, a warning for the rest', () => {
     [
       "::warning title=unfooled::The run was interrupted: checks are missing.",
       "::error file=packages/model/test/robustness.test.ts,title=check 0 (pgd linf 0.1)::pgd within linf 0.1 fooled 2 of 3 samples (66.7 %25); accepted at most 10 %25. Seed 1.",
-      "::warning file=packages/model/test/robustness.test.ts,title=check 2 (fgsm linf 0.1)::Inconclusive: No gradient rule for operator Round (node round_1). Seed 1.",
-      "::error file=packages/model/test/robustness.test.ts,title=check 3 (fgsm linf 0.1)::Inconclusive: No gradient rule for operator Round (node round_1). Seed 1.",
+      "::warning file=packages/model/test/robustness.test.ts,title=check 2 (fgsm linf 0.1)::fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1). Seed 1.",
+      "::error file=packages/model/test/robustness.test.ts,title=check 3 (fgsm linf 0.1)::fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1). Seed 1.",
       "::warning title=digits_mlp.onnx::A warning.",
     ]
   `)

@@ -29,7 +29,7 @@ test('a suite per file, a case per check; failures, errors and the seed', () => 
     Seed 1.</system-out>
         </testcase>
         <testcase name="check 1 · fgsm linf 0.1" classname="test/robustness.test.ts" time="1.234">
-          <error type="inconclusive" message="Inconclusive: No gradient rule for operator Round (node round_1)."/>
+          <error type="inconclusive" message="fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1)."/>
           <system-out>Model digits_mlp.onnx.
     Seed 1.</system-out>
         </testcase>

@@ -17,7 +17,7 @@ test('what needs attention, then a table per model', () => {
 
     - ⚠️ The run was interrupted: checks are missing.
     - ❌ \`test/robustness.test.ts > check 0\`: pgd within linf 0.1 fooled 2 of 3 samples \\(66.7 %\\); accepted at most 10 %. Seed 1.
-    - ❓ \`test/robustness.test.ts > check 1\`: Inconclusive: No gradient rule for operator Round \\(node round\\_1\\). Seed 1.
+    - ❓ \`test/robustness.test.ts > check 1\`: fgsm linf 0.1 is inconclusive. No gradient rule for operator Round \\(node round\\_1\\). Seed 1.
 
     ### \`digits_mlp.onnx\` · 6310 parameters · cpu
 
@@ -28,7 +28,7 @@ test('what needs attention, then a table per model', () => {
     | ✅ | crown | linf | 0.05 | 3/4 | 75 |  |  | 66.7 % | 0.03 | 87 ms |  |
     | ✅ | crown valid | linf |  | 3/4 | 75 | no violation |  | 0.02 / 0.06 | 0.02 | 65 s | 2 |
 
-    <sub>distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median radius · gap: median of distance − certified radius</sub>
+    <sub>fooled %: with the exact 95 % interval · distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median radius · gap: median of distance − certified radius</sub>
 
     "
   `)

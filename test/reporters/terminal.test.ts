@@ -63,15 +63,15 @@ test('a table per model, then what needs attention', () => {
        check    norm  radius  samples  clean %          fooled %  distance    time  seed
     ✓  not pgd  linf     0.1      3/4       75  66.7 [9.4, 99.2]     0.055  1.23 s     1
 
-    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
-    radius · gap: median of distance − certified radius
+    fooled %: with the exact 95 % interval · distance: median of the adversarial examples · certified: share of the samples
+    at this radius, or smallest / median radius · gap: median of distance − certified radius
 
     ✗ test/robustness.test.ts > check 0
         pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.
     ✗ test/robustness.test.ts > check 3
         crown certifies 2 of 3 samples (66.7 %) above linf 0.05; required 90 %.
     ? test/robustness.test.ts > check 5
-        Inconclusive: No gradient rule for operator Round (node round_1). randomNoise needs no gradients. Seed 1.
+        fgsm linf 0.05–0.1 is inconclusive. No gradient rule for operator Round (node round_1). randomNoise needs no gradients. Seed 1.
     ! digits_mlp.onnx: The gradient was exactly zero for 1 of 3 eligible samples.
     ! digits_cnn.onnx: The output looks like probabilities."
   `)
@@ -132,7 +132,7 @@ test('an interrupted run is incomplete', () => {
 
 test('a run without evidence says so in one line', () => {
   expect(render([])).toMatchInlineSnapshot(
-    `"unfooled: no robustness checks were recorded (is the setup file unfooled/vitest or unfooled/jest configured?)"`,
+    `"unfooled: no robustness checks were recorded: no test came to one, or the setup file unfooled/vitest or unfooled/jest is not configured."`,
   )
 })
 
@@ -153,14 +153,13 @@ test('attacks on regressors show what they did to the outputs', () => {
     ✓  linear  l2       0.5      3/4  33.3 [0.8, 90.6]     ∞ → 21.8       0.5  321 ms     3
     ?  linear  l2       0.5      ?/4                                           321 ms     3
 
-    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
-    radius · gap: median of distance − certified radius
-    output dB: median PSNR of the outputs without → with the attack
+    fooled %: with the exact 95 % interval · output dB: median PSNR of the outputs without → with the attack · distance:
+    median of the adversarial examples
 
     ✗ test/robustness.test.ts > check 0
         linear within l2 0.5 fooled 1 of 3 samples (33.3 %); accepted none. Seed 3.
     ? test/robustness.test.ts > check 2
-        Inconclusive: There are no samples. Seed 3."
+        linear l2 0.5 is inconclusive. There are no samples. Seed 3."
   `)
 })
 
@@ -197,9 +196,6 @@ test('baselines are shown with what became worse and better', () => {
     ✗  deepFool baseline  linf      3/4       75  1 worse, 0 better  250 ms     4
     ✓  deepFool baseline  linf      3/4       75  80 % → 75 %        250 ms     4
     ✓  deepFool baseline  linf      3/4       75  written            250 ms     4
-
-    distance: median of the adversarial examples · certified: share of the samples at this radius, or smallest / median
-    radius · gap: median of distance − certified radius
 
     ✗ test/robustness.test.ts > check 0
         deepFool finds the model weaker than its baseline __robustness__/a.json: of 3 samples, 1 withstand less than before and 0 more. Seed 4."

@@ -45,7 +45,7 @@ export async function perturbationSequence(
   model: Classifier,
   request: PerturbationSequenceRequest,
 ): Promise<PerturbationSequences> {
-  checkCall('perturbationSequence(model, { inputs })', [model, 'predict'], [request, 'inputs'])
+  checkCall('perturbationSequence(model, { inputs })', [model, 'classes'], [request, 'inputs'])
   const { inputs, length = 5, budget, ...others } = request
   refuseUnknown('perturbationSequence()', others)
   checkCount('perturbationSequence', 'length', length)

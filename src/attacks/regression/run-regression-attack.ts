@@ -40,8 +40,8 @@ export async function attackRegressor(
   const started = now()
   checkCall(
     'attackRegressor(model, linear({ epsilon: 0.1 }), { inputs })',
-    [model, 'predict'],
-    [method, 'run'],
+    [model, 'outputShape'],
+    [method, ({ kind }) => kind === 'regression'],
     [request, 'inputs'],
   )
   const { inputs, loss, seed = freshSeed(), onProgress } = checkedRequest(request)

@@ -87,5 +87,6 @@ export async function readBytes(path: string): Promise<Uint8Array> {
 }
 
 export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
+  // In Jest errors of Node are of another realm.
+  return (cause as Error).message ?? String(cause)
 }

@@ -42,11 +42,14 @@ function openArchive(path: string, file: Uint8Array): Archive {
     entries.push(entry)
     return false
   })
+  const names = entries.map((entry) => entry.replace(/\.npy$/, ''))
   return {
-    names: entries.map((entry) => entry.replace(/\.npy$/, '')),
+    names,
     find(wanted, usual) {
       if (wanted === undefined) return usual.find((name) => entries.includes(`${name}.npy`))
-      if (!entries.includes(`${wanted}.npy`)) throw new SampleError(`${path}: no array named ${wanted}`)
+      if (!entries.includes(`${wanted}.npy`)) {
+        throw new SampleError(`${path}: no array named ${wanted}; the file has ${names.join(', ') || 'none'}`)
+      }
       return wanted
     },
     extract(name) {

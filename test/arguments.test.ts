@@ -66,6 +66,12 @@ describe('with a model', () => {
   const bytes = denseModel({ weights: [[-1], [1]] })
   const crown = main.crown({ norm: 'linf' })
   const pgd = main.pgd({ epsilon: 0.1 })
+  const returning = (candidates: unknown): main.Attack => ({
+    ...pgd,
+    name: 'mine',
+    run: async () => candidates as never,
+  })
+  const bounding = (margins: Float64Array): main.Bound => ({ ...crown, name: 'mine', margins: async () => margins })
 
   test.each<[string, () => unknown]>([
     ['no request of attack', () => (main.attack as Anything)(model, pgd)],
@@ -110,6 +116,33 @@ describe('with a model', () => {
       'a number in place of preprocessing',
       () => main.loadModel(bytes, { domain: [0, 1], preprocessing: 0.5 as never }),
     ],
+    [
+      "an attack of one's own without a kind",
+      () => (main.attack as Anything)(model, { ...pgd, kind: undefined }, samples),
+    ],
+    ["an attack of one's own that returns nothing", () => main.attack(model, returning(undefined), samples)],
+    ['candidates without steps', () => main.attack(model, returning({ adversarial: samples.inputs.data }), samples)],
+    [
+      'candidates of too few numbers',
+      () => main.attack(model, returning({ adversarial: new Float32Array(1) }), samples),
+    ],
+    ["a bound of one's own with too few margins", () => main.bound(model, bounding(new Float64Array(3)), samples)],
+    [
+      'marginBounds of too few margins',
+      () => main.marginBounds(model, bounding(new Float64Array(3)), { ...samples, epsilon: 0.1 }),
+    ],
+    [
+      "a bound of one's own with too few radii",
+      () => main.bound(model, { ...crown, radii: async () => new Float64Array(1) }, samples),
+    ],
+    [
+      'one radius in place of a list',
+      () => (main.epsilonSweep as Anything)(model, () => pgd, { ...samples, epsilons: 0.1 }),
+    ],
+    [
+      'a sweep of no attacks',
+      () => (main.epsilonSweep as Anything)(model, (epsilon: number) => epsilon, { ...samples, epsilons: [0.1] }),
+    ],
     ['nothing given to toResistAttack', () => (expect(model).toResistAttack as Anything)()],
     ['no options of toResistAttack', () => (expect(model).toResistAttack as Anything)(pgd)],
     ['nothing given to toHaveLowerBoundAbove', () => (expect(model).toHaveLowerBoundAbove as Anything)()],
@@ -120,6 +153,13 @@ describe('with a model', () => {
     const error = await thrownBy(call)
     expect(error).toBeInstanceOf(SettingsError)
     expect((error as Error).message).toMatchSnapshot()
+  })
+
+  test('an attack may return its candidates without a promise', async () => {
+    const { data } = samples.inputs
+    const counts = new Int32Array(2)
+    const prompt = { ...pgd, run: (() => ({ adversarial: data, steps: counts, gradientQueries: counts })) as never }
+    expect((await main.attack(model, prompt, samples)).fooled).toBe(0)
   })
 
   test('a regressor in place of a classifier, and the other way round', async () => {

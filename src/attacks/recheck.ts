@@ -12,7 +12,7 @@ export type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
 
 /**
  * Moves copies of the candidates into domain and ball, where rounding left them a hair outside, and asks the model again.
- * @throws SettingsError when there is not one candidate per sample, ModelError when one is not finite.
+ * @throws SettingsError when what was returned is not about each of the samples, ModelError when one is not finite.
  */
 export async function recheck(
   method: Attack,
@@ -22,11 +22,7 @@ export async function recheck(
   const { model, inputs, epsilons, labels, targets } = context
   const { data, shape } = inputs
   const size = model.domain.lower.length
-  if (candidates.adversarial.length !== data.length) {
-    throw new SettingsError(
-      `${method.name} returned ${candidates.adversarial.length} numbers for inputs of ${data.length}: candidates must be shaped like the inputs.`,
-    )
-  }
+  checkCandidates(method, candidates, data.length, labels.length)
   // An attack may propose again what it proposed.
   const adversarial = new Float32Array(candidates.adversarial)
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
@@ -56,4 +52,24 @@ export async function recheck(
       forwardQueries: candidates.forwardQueries?.[sample] ?? 0,
     }
   })
+}
+
+/** Attacks of users without types may return anything. */
+function checkCandidates(
+  { name }: Attack,
+  { adversarial, steps, gradientQueries }: Partial<AttackCandidates>,
+  numbers: number,
+  samples: number,
+): void {
+  if (adversarial?.length !== numbers) {
+    throw new SettingsError(
+      `${name} returned ${adversarial?.length ?? 'no'} numbers for inputs of ${numbers}: adversarial must be shaped like the inputs.`,
+    )
+  }
+  for (const [part, counts] of Object.entries({ steps, gradientQueries })) {
+    if (counts?.length === samples) continue
+    throw new SettingsError(
+      `${name} returned ${counts?.length ?? 'no'} ${part} for ${samples} samples: it must return one number for each.`,
+    )
+  }
 }

@@ -3,14 +3,21 @@ import { startBudget } from '../budget.js'
 import { now } from '../clock.js'
 import { isAccelerator } from '../engine/device.js'
 import { overlap } from '../engine/overlap.js'
-import { NoGradientError, NoGraphError, UnsupportedOperatorError } from '../errors.js'
+import { NoGradientError, NoGraphError, SettingsError, UnsupportedOperatorError } from '../errors.js'
 import type { Classifier } from '../model/classifier.js'
 import { reasonForOpacity } from '../model/hosted-graph.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
 import { batches, range, takeSamples, viewSamples } from '../sampling/rows.js'
 import { firstSamples, type Samples } from '../sampling/samples.js'
-import type { Attack, AttackContext, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
+import type {
+  Attack,
+  AttackCandidates,
+  AttackContext,
+  AttackRequest,
+  AttackResult,
+  ClassifiedInputs,
+} from './attack.js'
 import { type AttackedPart, AttackFindings } from './attack-findings.js'
 import { samplesAtInfiniteSlopes } from './infinite-slopes.js'
 import { type Outcome, recheck } from './recheck.js'
@@ -33,6 +40,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
     [method, ({ run, kind }) => run !== undefined && kind !== 'regression'],
     [request, 'inputs'],
   )
+  checkComplete(method)
   const { seed = freshSeed(), onProgress, keepExample } = checkedRequest(request)
   const budget = startBudget(request.budget)
   const subjects = await subjectsOf(model, method, request)
@@ -56,9 +64,7 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       otherSamples,
       progress: progress[index],
     }
-    const candidates = await method.run(context).catch((error) => {
-      throw orMissing(error, model, method)
-    })
+    const candidates = await runMethod(method, context)
     if (candidates.interrupted) interrupted = true
     return { part, context, candidates }
   }
@@ -76,6 +82,15 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   for await (const attacked of overlap(overlap(parts, runPart), recheckPart)) if (attacked) findings.add(attacked)
   if (parts.length === 0) onProgress?.(1)
   return { ...findings.result(interrupted), seed, milliseconds: now() - started }
+}
+
+async function runMethod(method: Attack, context: AttackContext): Promise<AttackCandidates> {
+  try {
+    // Attacks of users without types may return nothing: then all that is missing is named.
+    return (await method.run(context)) ?? {}
+  } catch (error) {
+    throw orMissing(error, context.model, method)
+  }
 }
 
 /** What an attack is told of some of the samples, besides their inputs. */
@@ -106,6 +121,15 @@ async function countSteepOnes(method: Attack, context: AttackContext, outcomes: 
     gradientQueries > 0 && (!fooled || method.kind === 'minimal-distance')
   const inDoubt = range(outcomes.length).filter((row) => isInDoubt(outcomes[row]))
   return (await samplesAtInfiniteSlopes(context, inDoubt)).length
+}
+
+/** Attacks of users without types may lack what is asked for later on. */
+function checkComplete({ name, kind, norm, settings }: Attack): void {
+  const missing = Object.entries({ name, kind, norm, settings }).find(([, value]) => value === undefined)
+  if (!missing) return
+  throw new SettingsError(
+    `The attack ${name} has no ${missing[0]}: an attack has a name, a kind, a norm, settings and run.`,
+  )
 }
 
 /** Callers without types may misspell labels, say, which nobody would miss. */

@@ -105,9 +105,13 @@ export async function marginBounds(
   const labels = request.labels ? checkLabels(request.labels, count, model) : await predictClasses(model, inputs)
   if (count === 0) return new Float64Array(0)
   if (method.sound) await checkWhatIsAssumed(model)
-  return method.margins({ model, inputs, labels, budget: startBudget(request.budget) }, epsilon).catch((error) => {
+  try {
+    const margins = await method.margins({ model, inputs, labels, budget: startBudget(request.budget) }, epsilon)
+    checkLength(method, 'margins', margins, count * model.classes)
+    return margins
+  } catch (error) {
     throw orNoGraph(error, model, method)
-  })
+  }
 }
 
 /** Callers without types may misspell labels, say, which nobody would miss. */
@@ -133,6 +137,12 @@ function checkRadii(values: Float64Array): void {
   }
 }
 
+/** Where bounds of users leave margins out, there would be none to fall below zero. */
+function checkLength({ name }: Bound, what: string, numbers: ArrayLike<number>, expected: number): void {
+  if (numbers?.length === expected) return
+  throw new SettingsError(`${name} returned ${numbers?.length ?? 'no'} ${what}; it must be ${expected} of them.`)
+}
+
 interface Radii {
   readonly radii: ArrayLike<number>
   readonly interrupted: boolean
@@ -142,7 +152,11 @@ const nothing: Radii = { radii: [], interrupted: false }
 
 async function findRadii(method: Bound, context: BoundContext, progress: (fraction: number) => void): Promise<Radii> {
   const { budget } = context
-  if (method.radii) return { radii: await method.radii(context), interrupted: budget.exhausted }
+  if (method.radii) {
+    const radii = await method.radii(context)
+    checkLength(method, 'radii', radii, context.labels.length)
+    return { radii, interrupted: budget.exhausted }
+  }
   const searches = await startSearches(method, context)
   let open = range(searches.length)
   // Six evaluations are usual; the true number shows only at the end.
@@ -188,6 +202,7 @@ async function smallestMargins(
   const labels = Int32Array.from(samples, (sample) => context.labels[sample])
   const margins = await method.margins({ ...context, inputs: takeSamples(context.inputs, samples), labels }, epsilon)
   const { classes } = context.model
+  checkLength(method, 'margins', margins, samples.length * classes)
   return samples.map((_, index) => {
     const row = margins.subarray(index * classes, (index + 1) * classes)
     // Math.min passes NaN on, which certifies nothing.

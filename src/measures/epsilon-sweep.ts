@@ -1,4 +1,4 @@
-import { checkCall } from '../arguments.js'
+import { checkCall, describe } from '../arguments.js'
 import type { Attack, AttackedSample, AttackRequest, AttackResult } from '../attacks/attack.js'
 import { attack } from '../attacks/run-attack.js'
 import { budgetSettings } from '../budget.js'
@@ -59,13 +59,16 @@ export async function epsilonSweep(
     [typeof method === 'function' ? { run: method } : method, 'run'],
     [request, 'inputs'],
   )
-  const { epsilons: given = [], ...samples } = request
-  const epsilons = given.toSorted((left, right) => left - right)
-  if (epsilons.length === 0 || !epsilons.every((epsilon) => Number.isFinite(epsilon) && epsilon > 0)) {
-    throw new SettingsError(
-      `epsilonSweep needs radii that are finite and above 0; epsilons is [${epsilons.join(', ')}].`,
-    )
+  const { epsilons: given, ...samples } = request
+  if (
+    !Array.isArray(given) ||
+    given.length === 0 ||
+    !given.every((epsilon) => Number.isFinite(epsilon) && epsilon > 0)
+  ) {
+    const found = Array.isArray(given) ? `[${given.toSorted().join(', ')}]` : describe(given)
+    throw new SettingsError(`epsilonSweep needs a list of radii that are finite and above 0; epsilons is ${found}.`)
   }
+  const epsilons = given.toSorted((left, right) => left - right)
   const { seed = freshSeed() } = request
   const found =
     typeof method === 'function'
@@ -150,7 +153,12 @@ function swept({ eligible, label, prediction, adversarialPrediction, distance }:
 }
 
 function checkFixed(method: Attack): Attack {
-  if (method.kind === 'fixed-epsilon') return method
+  if (method?.kind === 'fixed-epsilon') return method
+  if (method?.run === undefined) {
+    throw new SettingsError(
+      `The function of ε given to epsilonSweep must return an attack; it returns ${describe(method)}.`,
+    )
+  }
   throw new SettingsError(`${method.name} finds distances itself: give the attack, not a function of ε.`)
 }
 

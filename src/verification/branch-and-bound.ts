@@ -4,17 +4,17 @@ import type { RowBounds } from '../bounds/row-bounds.js'
 import type { Rows } from '../bounds/rows.js'
 import type { Budget } from '../budget.js'
 import { elementCount } from '../graph/graph.js'
-import type { RandomSource } from '../sampling/random.js'
 import { batches, range, rowOf } from '../sampling/rows.js'
+import { isApart, isPositiveOn, magnitude } from './balls-and-boxes.js'
 import { between, halve, joinBoxes } from './boxes.js'
-import { descend } from './descent.js'
 import type { Inquiry, Part } from './inquiry.js'
+import { canSplitUnits } from './unit-parts.js'
 import { splitUnits } from './unit-splitting.js'
 
 // More features than this would have to be halved too often.
 const mostFeatures = 16
-// Boxes that are bounded together, and random starts of the descent. Few features make small models.
-const [mostParts, mostSplits, starts] = [256, 32, 20]
+// Boxes that are bounded together. Few features make small models.
+const [mostParts, mostSplits] = [256, 32]
 // Steps of the lower slopes: where boxes are many, one; where there is no other way, as many as alphaCrown takes.
 const [stepsOfMany, stepsOfOne, cuts] = [1, 10, 2]
 
@@ -25,38 +25,52 @@ interface Rest {
   readonly coefficients: readonly Float32Array[]
 }
 
+/** Proposes counterexamples for the questions of some parts. */
+export type Search = (parts: readonly Part[]) => Promise<void>
+
 /**
- * Answers questions: linear relaxation excludes what it can, a descent looks for counterexamples among the rest. What is
+ * Answers questions: linear relaxation excludes what it can, a search looks for counterexamples among the rest. What is
  * left is halved until it is decided where the input has few features (Bunel et al., "Branch and bound for piecewise
- * linear neural network verification", JMLR 2020); with many, it is bounded with optimised slopes and cuts, and then units
- * are split.
+ * linear neural network verification", JMLR 2020); with many, or in a ball that is no box, it is bounded with optimised slopes and
+ * cuts, and then units are split.
  * Returns how many boxes it bounded.
  */
-export async function branchAndBound(inquiry: Inquiry, random: RandomSource, budget: Budget): Promise<number> {
+export async function branchAndBound(inquiry: Inquiry, search: Search, budget: Budget): Promise<number> {
   let boxes = 0
-  const bound = async (parts: readonly Part[], most: number, boundParts: typeof boundOnce) => {
+  const bound = async (
+    parts: readonly Part[],
+    most: number,
+    boundParts: (parts: readonly Part[]) => Promise<Rest[]>,
+  ) => {
     const rest: Rest[] = []
     for (const group of batches(range(parts.length), most)) {
       const together = group.map((index) => parts[index])
       boxes += together.length
-      rest.push(...(await boundParts(inquiry, together, budget)))
+      rest.push(...(await boundParts(together)))
     }
     return rest
   }
-  const isSmall = elementCount(inquiry.model.featureShape) <= mostFeatures
-  const most = isSmall ? mostParts : samplesPerRun(inquiry.model)
-  const first = await bound(inquiry.whole, most, boundOnce)
+  const boundWhole = (parts: readonly Part[]) => boundOnce(inquiry, parts, inquiry.refinementOf(parts, budget))
+  const boundBoxes = (parts: readonly Part[]) =>
+    boundOnce(inquiry, parts, Refinement.over(inquiry.model, joinBoxes(parts), budget))
+  const { model, questions } = inquiry
+  const hasFewFeatures = elementCount(model.featureShape) <= mostFeatures
+  // It takes many boxes to tell a round ball from what is around it.
+  const splitsUnits = !hasFewFeatures || (questions.some(({ ball }) => ball) && canSplitUnits(model.graph))
+  const most = hasFewFeatures ? mostParts : samplesPerRun(model)
+  const first = await bound(inquiry.whole, most, boundWhole)
   const undecided = first.map(({ part }) => part)
-  await descend(inquiry, undecided, starts, random, budget)
-  if (!isSmall) {
-    const rest = await bound(inquiry.unanswered(undecided), most, boundClosely)
+  await search(undecided)
+  if (splitsUnits) {
+    const boundWell = (parts: readonly Part[]) => boundClosely(inquiry, parts, inquiry.refinementOf(parts, budget))
+    const rest = await bound(inquiry.unanswered(undecided), most, boundWell)
     const left = rest.map(({ part }) => part)
     return boxes + (await splitUnits(inquiry, left, Math.min(most, mostSplits), budget))
   }
 
   let stack = inquiry.unanswered(splitAll(inquiry, first))
   while (stack.length > 0 && (await budget.next())) {
-    const rest = await bound(stack.splice(-mostParts), mostParts, boundOnce)
+    const rest = await bound(stack.splice(-mostParts), mostParts, boundBoxes)
     await tryPoints(inquiry, rest)
     stack = inquiry.unanswered([...stack, ...splitAll(inquiry, rest)])
   }
@@ -65,16 +79,14 @@ export async function branchAndBound(inquiry: Inquiry, random: RandomSource, bud
 }
 
 /** By linear relaxation; parts that the budget does not reach remain. */
-async function boundOnce(inquiry: Inquiry, parts: readonly Part[], budget: Budget): Promise<Rest[]> {
-  const refinement = Refinement.over(inquiry.model, joinBoxes(parts), budget)
+async function boundOnce(inquiry: Inquiry, parts: readonly Part[], refinement: Refinement): Promise<Rest[]> {
   await refinement.refine()
   const rows = rowsOf(inquiry, parts)
   return remaining(inquiry, parts, rows, await refinement.boundLogits(rows, stepsOfMany))
 }
 
 /** As alphaCrown does. */
-async function boundClosely(inquiry: Inquiry, parts: readonly Part[], budget: Budget): Promise<Rest[]> {
-  const refinement = Refinement.over(inquiry.model, joinBoxes(parts), budget)
+async function boundClosely(inquiry: Inquiry, parts: readonly Part[], refinement: Refinement): Promise<Rest[]> {
   const rows = rowsOf(inquiry, parts)
   await refinement.refine()
   await refinement.refine(stepsOfOne)
@@ -85,15 +97,27 @@ async function boundClosely(inquiry: Inquiry, parts: readonly Part[], budget: Bu
 
 function remaining(inquiry: Inquiry, parts: readonly Part[], rows: Rows, { bounds, functions }: RowBounds): Rest[] {
   return parts.flatMap((part, sample) => {
+    const { ball } = inquiry.questions[part.question]
+    const functionOf = (row: number) => ({
+      coefficients: rowOf(functions!.coefficients as Float32Array, part.lower.length, row),
+      constant: functions!.constants[row],
+    })
+    const isPositive = (row: number) => {
+      if (bounds[row] > 0) return true
+      // What was bounded on a box may have more to say of the ball in it.
+      if (!ball || !functions) return false
+      const linear = functionOf(row)
+      return isPositiveOn(linear, magnitude(linear, part), part, ball)
+    }
     const own = range(bounds.length).filter((row) => rows.sample[row] === sample)
-    const positive = own
-      .filter((row) => bounds[row] > 0)
-      .map((row) => ({ plus: rows.plus[row], minus: rows.minus[row] }))
-    const open = inquiry.without(part, positive)
+    const positive = new Set(own.filter(isPositive))
+    const open = inquiry.without(
+      part,
+      [...positive].map((row) => ({ plus: rows.plus[row], minus: rows.minus[row] })),
+    )
     if (!open) return []
-    const left = own.filter((row) => !(bounds[row] > 0) && functions)
-    const coefficients = left.map((row) => rowOf(functions!.coefficients as Float32Array, part.lower.length, row))
-    return [{ part: open, coefficients }]
+    const left = own.filter((row) => !positive.has(row) && functions)
+    return [{ part: open, coefficients: left.map((row) => functionOf(row).coefficients) }]
   })
 }
 
@@ -111,7 +135,8 @@ function splitAll(inquiry: Inquiry, rest: readonly Rest[]): Part[] {
     const halves = halve(part, coefficients)
     // A box without a number between its ends cannot be decided.
     if (halves.length === 0) inquiry.leave([part])
-    return halves.map((half) => ({ ...part, ...half }))
+    const { ball } = inquiry.questions[part.question]
+    return halves.filter((half) => !ball || !isApart(ball, half)).map((half) => ({ ...part, ...half }))
   })
 }
 

@@ -9,6 +9,8 @@ import { between } from './boxes.js'
 import type { Inquiry, Part } from './inquiry.js'
 import type { Row } from './question.js'
 
+// Of which the first one is the middle of the box.
+const starts = 20
 const steps = 40
 // Of the width of the box: from the first to the last step.
 const [firstStep, lastStep] = [0.25, 0.005]
@@ -28,7 +30,6 @@ interface Walk {
 export async function descend(
   inquiry: Inquiry,
   parts: readonly Part[],
-  starts: number,
   random: RandomSource,
   budget: Budget,
 ): Promise<void> {
@@ -40,18 +41,12 @@ export async function descend(
   for (const group of batches(range(walks.length), most)) {
     const together = group.map((walk) => walks[walk])
     const isOpen = inquiry.unanswered(together.map(({ part }) => part)).length > 0
-    if (isOpen && !(await walk(inquiry, together, starts, random, budget))) return
+    if (isOpen && !(await walk(inquiry, together, random, budget))) return
   }
 }
 
 /** Says whether the budget sufficed. */
-async function walk(
-  inquiry: Inquiry,
-  walks: readonly Walk[],
-  starts: number,
-  random: RandomSource,
-  budget: Budget,
-): Promise<boolean> {
+async function walk(inquiry: Inquiry, walks: readonly Walk[], random: RandomSource, budget: Budget): Promise<boolean> {
   const { model } = inquiry
   const graph = await model.compile('largest row', () => largestRowGraph(model.graph))
   const all = range(starts).flatMap((start) => walks.map((walk) => ({ ...walk, start })))

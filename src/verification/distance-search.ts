@@ -2,6 +2,7 @@ import type { Float64Box } from '../geometry/float64-box.js'
 import { nearestInBoth, nearestInHalfSpace } from '../geometry/half-space.js'
 import type { Hyperplane } from '../geometry/hyperplane.js'
 import { distance, type Norm } from '../geometry/norm.js'
+import { magnitude } from './balls-and-boxes.js'
 
 /** A box that may hold inputs of the class of a rival that are nearer than the nearest known one. */
 export interface DistanceNode extends Float64Box {
@@ -156,14 +157,6 @@ function mean(one: LinearFunction, other: LinearFunction, share: number): Linear
     coefficients: one.coefficients.map((slope, feature) => share * slope + (1 - share) * other.coefficients[feature]),
     constant: share * one.constant + (1 - share) * other.constant,
   }
-}
-
-/** Sum of the sizes of the terms of a function on a box. */
-function magnitude({ coefficients, constant }: LinearFunction, { lower, upper }: Float64Box): number {
-  return coefficients.reduce(
-    (sum, slope, feature) => sum + Math.abs(slope) * Math.max(Math.abs(lower[feature]), Math.abs(upper[feature])),
-    Math.abs(constant),
-  )
 }
 
 /** What a box is cut down to by a function that must not be positive. */

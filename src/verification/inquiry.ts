@@ -1,9 +1,13 @@
 import type { BoundedModel } from '../bounds/bounded-model.js'
+import { Refinement } from '../bounds/refinement.js'
+import type { Budget } from '../budget.js'
+import { projectOntoBall } from '../geometry/projection.js'
 import { elementCount } from '../graph/graph.js'
-import type { Box } from './boxes.js'
+import type { Inputs } from '../sampling/samples.js'
+import { type Box, joinBoxes } from './boxes.js'
 import type { Answer, Confirm, Counterexample, Question, Row } from './question.js'
 
-/** A part of the box of a question, with the cases that it might still hold. */
+/** A part of the box of a question, with the cases that it might still hold. Where the question has a ball, that counts too. */
 export interface Part extends Box {
   /** Position of the question. */
   readonly question: number
@@ -37,6 +41,16 @@ export class Inquiry {
     }))
   }
 
+  /** Of parts that are all of what their questions range over: with the balls, if there are any. */
+  refinementOf(parts: readonly Part[], budget: Budget): Refinement {
+    const balls = parts.flatMap(({ question }) => this.questions[question].ball ?? [])
+    if (balls.length === 0) return Refinement.over(this.model, joinBoxes(parts), budget)
+    const centres = this.#inputs(balls.map(({ center }) => center))
+    const radii = balls.map(({ radius }) => radius)
+    const settings = { domain: 'intersect', rounding: 'covered', precision: 'float32' } as const
+    return Refinement.around(this.model, centres, radii, { norm: balls[0].norm, ...settings }, budget)
+  }
+
   /** Those parts whose question has no counterexample. */
   unanswered(parts: readonly Part[]): Part[] {
     return parts.filter(({ question }) => !this.#found[question])
@@ -56,18 +70,29 @@ export class Inquiry {
     return open.length === 0 ? undefined : { ...part, open }
   }
 
-  /** Asks the deployed model about points of the boxes of some questions. */
+  /** Asks the deployed model about points of the boxes of some questions, moved into the balls, if there are any. */
   async propose(points: readonly Float32Array[], questions: readonly number[]): Promise<void> {
     if (points.length === 0) return
+    const inside = points.map((point, index) => {
+      const { ball, ...box } = this.questions[questions[index]]
+      if (!ball) return point
+      const moved = point.slice()
+      projectOntoBall(moved, ball, box)
+      return moved
+    })
+    const met = await this.#confirm(this.#inputs(inside), questions)
+    met.forEach((position, index) => {
+      if (position !== undefined) this.#found[questions[index]] ??= { input: inside[index], position }
+    })
+  }
+
+  #inputs(points: readonly Float32Array[]): Inputs {
     const { featureShape } = this.model
     const data = new Float32Array(points.length * elementCount(featureShape))
     points.forEach((point, index) => {
       data.set(point, index * point.length)
     })
-    const met = await this.#confirm({ data, shape: [points.length, ...featureShape] }, questions)
-    met.forEach((position, index) => {
-      if (position !== undefined) this.#found[questions[index]] ??= { input: points[index], position }
-    })
+    return { data, shape: [points.length, ...featureShape] }
   }
 
   /** Gives up on the cases of these parts. */

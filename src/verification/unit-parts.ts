@@ -74,6 +74,11 @@ export function otherThanUnits(graph: TypedGraph): GraphNode | undefined {
   })
 }
 
+/** Whether splitting units makes a model linear. Pools and curves would be left as they are, however many units were split. */
+export function canSplitUnits(graph: TypedGraph): boolean {
+  return !otherThanUnits(graph) && unitInputs(graph).size > 0
+}
+
 /** Whole and split parts apart: a refinement inherits bounds for all of its parts or for none. */
 export function wholeAndSplit<Of>(parts: readonly Of[], unitsOf: (part: Of) => Units | undefined): Of[][] {
   const groups = [true, false].map((isWhole) => parts.filter((part) => (unitsOf(part) === undefined) === isWhole))

@@ -1,22 +1,21 @@
-import { Refinement } from '../bounds/refinement.js'
 import type { Budget } from '../budget.js'
 import { range } from '../sampling/rows.js'
-import { minimumInPolyhedron } from '../solvers/dual-newton.js'
-import { type Box, between, joinBoxes } from './boxes.js'
+import { closestInPolyhedron } from '../solvers/closest-in-polyhedron.js'
+import { isPositiveOn, magnitude, type RoundBall } from './balls-and-boxes.js'
+import { type Box, between } from './boxes.js'
 import type { Inquiry, Part } from './inquiry.js'
 import type { Row } from './question.js'
 import {
   BoundedParts,
   type Cut,
+  canSplitUnits,
   halvesOf,
   mostCostly,
-  otherThanUnits,
   polyhedronOf,
   type RowView,
   type Split,
   settledOf,
   type Units,
-  unitInputs,
   wholeAndSplit,
 } from './unit-parts.js'
 
@@ -24,8 +23,8 @@ import {
 const mostParts = 4096
 // How often a part is looked at, each time at the point that the cuts left before.
 const mostLooks = 3
-// Of the numbers that are summed up: what rounding in float64 may add, and more than that.
-const noise = 1e-12
+// How far beyond the radius, or the corners of the box, a point has to be, so that there is no doubt.
+const [beyondBall, beyondBox, leastReach] = [1 + 1e-6, 1.01, 1e-12]
 
 /** A part for one case, where some units are on and others off. */
 interface UnitPart {
@@ -61,9 +60,7 @@ export async function splitUnits(
       return { part: { ...part, open: [position] }, rows, ofSplits: new Map(), ofRows: [], point, views: [] }
     }),
   )
-  // Pools and curves would be left as they are, however many units were split.
-  const canSplit = !otherThanUnits(model.graph) && unitInputs(model.graph).size > 0
-  while (canSplit && stack.length > 0 && (await budget.next())) {
+  while (canSplitUnits(model.graph) && stack.length > 0 && (await budget.next())) {
     const taken = stack.splice(-most)
     for (const { part } of taken) counts.set(part.question, (counts.get(part.question) ?? 0) + 1)
     for (const group of wholeAndSplit(taken, ({ units }) => units)) {
@@ -88,7 +85,10 @@ async function viewTogether(
   const { model } = inquiry
   const bounded = await BoundedParts.of(
     model.graph,
-    Refinement.over(model, joinBoxes(group.map(({ part }) => part)), budget),
+    inquiry.refinementOf(
+      group.map(({ part }) => part),
+      budget,
+    ),
     group.map(({ units }) => units),
     group.map(({ point }) => point),
   )
@@ -104,7 +104,8 @@ async function viewTogether(
     let first = 0
     const left = open.flatMap((each) => {
       first += each.rows.length
-      return narrowed(each, views.slice(first - each.rows.length, first)) ?? []
+      const { ball } = inquiry.questions[each.part.question]
+      return narrowed(each, views.slice(first - each.rows.length, first), ball) ?? []
     })
     await inquiry.propose(
       left.map(({ point }) => Float32Array.from(point)),
@@ -127,20 +128,19 @@ async function viewTogether(
 }
 
 /** A part with what the rows were seen to be, and a point that this allows; undefined where there is none. */
-function narrowed<Of extends UnitPart>(of: Of, views: readonly RowView[]): Of | undefined {
+function narrowed<Of extends UnitPart>(of: Of, views: readonly RowView[], ball?: RoundBall): Of | undefined {
   const { part } = of
-  const from = middle(part)
+  const from = ball ? Float64Array.from(ball.center) : middle(part)
   const lower = Float64Array.from(part.lower, (low, feature) => low - from[feature])
   const upper = Float64Array.from(part.upper, (high, feature) => high - from[feature])
   const ofRows = [...of.ofRows, ...views.map(({ cut }) => cut)]
   const within = polyhedronOf([...of.ofSplits.values(), ...ofRows], from, { lower, upper })
   if (!within) return undefined
   const corner = upper.reduce((sum, high, feature) => sum + Math.max(high, -lower[feature]) ** 2, 0)
-  // No point of the box is that far away.
-  const reach = 1.01 * Math.sqrt(corner)
-  const objective = { curvature: 1, limit: 0.5 * reach ** 2, tolerance: 1e-7 * reach } as const
-  const { status, d, multipliers } = minimumInPolyhedron(within.polyhedron, objective)
-  if (status === 'beyond' && isPositive(within.kept, multipliers, part)) return undefined
+  // No point of the box or the ball is that far away.
+  const reach = ball ? Math.max(beyondBall * ball.radius, leastReach) : beyondBox * Math.sqrt(corner)
+  const { status, d, multipliers } = closestInPolyhedron(ball?.norm ?? 'l2', within.polyhedron, reach)
+  if (status === 'beyond' && isPositive(within.kept, multipliers, part, ball)) return undefined
   if (status !== 'solved') return { ...of, ofRows, views }
   const held = new Set(within.kept.filter((_, row) => multipliers[row] > 0))
   const point = d.map((step, feature) => {
@@ -149,28 +149,23 @@ function narrowed<Of extends UnitPart>(of: Of, views: readonly RowView[]): Of | 
   return { ...of, ofRows: ofRows.filter((cut) => held.has(cut)), views, point }
 }
 
-/** Whether a sum of cuts is positive throughout a box: then they are nowhere at most zero all at once. */
-function isPositive(cuts: readonly Cut[], multipliers: Float64Array, { lower, upper }: Box): boolean {
-  const sum = new Float64Array(lower.length)
-  let [least, size] = [0, 0]
-  cuts.forEach(({ coefficients, constant }, index) => {
+/** Whether a sum of cuts is positive throughout a box, or what a ball has of it: then they are nowhere at most zero all at once. */
+function isPositive(cuts: readonly Cut[], multipliers: Float64Array, box: Box, ball?: RoundBall): boolean {
+  const coefficients = new Float64Array(box.lower.length)
+  let [constant, size] = [0, 0]
+  cuts.forEach((cut, index) => {
     if (multipliers[index] === 0) return
     let squares = 0
-    for (let feature = 0; feature < sum.length; feature++) squares += coefficients[feature] ** 2
+    for (let feature = 0; feature < coefficients.length; feature++) squares += cut.coefficients[feature] ** 2
     // The multipliers are those of rows of unit length.
     const weight = multipliers[index] / Math.sqrt(squares)
-    least += weight * constant
-    size += weight * Math.abs(constant)
-    for (let feature = 0; feature < sum.length; feature++) {
-      sum[feature] += weight * coefficients[feature]
-      const farthest = Math.max(Math.abs(lower[feature]), Math.abs(upper[feature]))
-      size += weight * Math.abs(coefficients[feature]) * farthest
+    constant += weight * cut.constant
+    size += weight * magnitude(cut, box)
+    for (let feature = 0; feature < coefficients.length; feature++) {
+      coefficients[feature] += weight * cut.coefficients[feature]
     }
   })
-  for (let feature = 0; feature < sum.length; feature++) {
-    least += sum[feature] * (sum[feature] > 0 ? lower[feature] : upper[feature])
-  }
-  return least > noise * size
+  return isPositiveOn({ coefficients, constant }, size, box, ball)
 }
 
 function middle({ lower, upper }: Box): Float64Array {

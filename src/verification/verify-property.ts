@@ -16,6 +16,7 @@ import { PropertyError } from '../vnnlib/property-error.js'
 import type { Box } from './boxes.js'
 import { branchAndBound } from './branch-and-bound.js'
 import { ConstrainedModel } from './constrained-model.js'
+import { descend } from './descent.js'
 import { Inquiry } from './inquiry.js'
 import type { Confirm, Question, Row } from './question.js'
 
@@ -78,7 +79,8 @@ export async function verifyProperty(
   const constrained = await ConstrainedModel.of(model, constraints)
   try {
     const inquiry = new Inquiry(constrained, questions, confirmBy(model, constraints, questions))
-    const boxes = await branchAndBound(inquiry, randomSource(seed), budget)
+    const random = randomSource(seed)
+    const boxes = await branchAndBound(inquiry, (parts) => descend(inquiry, parts, random, budget), budget)
     const { answers } = inquiry
     const refuted = answers.findIndex(({ counterexample }) => counterexample)
     const input = answers[refuted]?.counterexample?.input

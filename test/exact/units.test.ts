@@ -83,36 +83,43 @@ test.each(['linf', 'l1'] as const)(
   },
 )
 
-test('complete decides several samples just below and just above their distances', async () => {
-  const random = randomSource(seed)
-  const count = 4
-  let [split, proved] = [0, 0]
-  for (const _ of range(12)) {
-    const { network } = wideNetwork(random)
-    const model = await loadModel(networkModel(network), { domain: [-1, 1] })
-    const data = Float32Array.from({ length: 20 * count }, () => 2 * random.uniform() - 1)
-    const inputs = { data, shape: [count, ...network.inputShape] }
-    const { samples } = await bound(model, exact({ norm: 'linf' }), { inputs })
-    const labels = samples.map(({ label }) => label)
-    const robustAt = async (method: Bound, change: number) => {
-      const epsilon = samples.map(({ radius }) => Math.max(radius + change, 0))
-      const margins = await marginBounds(model, method, { inputs, labels, epsilon })
-      return labels.map((label, sample) =>
-        range(3).every((other) => other === label || margins[3 * sample + other] > 0),
-      )
+test.each([
+  ['linf', 1e-4, 2],
+  ['l2', 1e-3, 2 * Math.sqrt(20)],
+  ['l1', 1e-3, 40],
+] as const)(
+  '%s: complete decides several samples just below and just above their distances',
+  async (norm, gap, across) => {
+    const random = randomSource(seed)
+    const count = 4
+    let [split, proved] = [0, 0]
+    for (const _ of range(12)) {
+      const { network } = wideNetwork(random)
+      const model = await loadModel(networkModel(network), { domain: [-1, 1] })
+      const data = Float32Array.from({ length: 20 * count }, () => 2 * random.uniform() - 1)
+      const inputs = { data, shape: [count, ...network.inputShape] }
+      const { samples } = await bound(model, exact({ norm }), { inputs })
+      const labels = samples.map(({ label }) => label)
+      const robustAt = async (method: Bound, change: number) => {
+        const epsilon = samples.map(({ radius }) => Math.max(radius + change, 0))
+        const margins = await marginBounds(model, method, { inputs, labels, epsilon })
+        return labels.map((label, sample) =>
+          range(3).every((other) => other === label || margins[3 * sample + other] > 0),
+        )
+      }
+      // Where there is no other class, the distance is that across the domain.
+      const isReached = samples.map(({ radius }) => radius < across * (1 - 1e-6))
+      proved += (await robustAt(complete({ norm }), -gap)).filter((robust) => robust).length
+      expect(await robustAt(complete({ norm }), gap)).toEqual(isReached.map((reached) => !reached))
+      split += (await robustAt(alphaCrown({ norm }), -gap)).filter((robust) => !robust).length
+      await model.close()
     }
-    // Where there is no other class, the distance is that across the domain.
-    const isReached = samples.map(({ radius }) => radius < 2)
-    proved += (await robustAt(complete({ norm: 'linf' }), -1e-4)).filter((robust) => robust).length
-    expect(await robustAt(complete({ norm: 'linf' }), 1e-4)).toEqual(isReached.map((reached) => !reached))
-    split += (await robustAt(alphaCrown({ norm: 'linf' }), -1e-4)).filter((robust) => !robust).length
-    await model.close()
-  }
-  // In a narrow corner the rounding of the model may be worth more than the difference.
-  expect(proved).toBeGreaterThan(12 * count - 3)
-  // What is easy says nothing.
-  expect(split).toBeGreaterThan(5)
-})
+    // In a narrow corner the rounding of the model may be worth more than the difference.
+    expect(proved).toBeGreaterThan(12 * count - 3)
+    // What is easy says nothing.
+    expect(split).toBeGreaterThan(5)
+  },
+)
 
 test.each(['linf', 'l1'] as const)('%s: a spent budget leaves an interval', async (norm) => {
   const { network, input } = wideNetwork(randomSource(seed))

@@ -29,7 +29,7 @@ const sound = [
   ['crown', every, (norm) => unfooled.crown({ norm }), networks()],
   ['crown, cuts', every, (norm) => unfooled.crown({ norm, cuts: 2 }), networks()],
   ['alphaCrown', every, (norm) => unfooled.alphaCrown({ norm }), networks()],
-  ['complete', ['linf'], () => beyondCrown(unfooled.complete({ norm: 'linf' })), networks()],
+  ['complete', every, (norm) => beyondCrown(unfooled.complete({ norm })), networks()],
 ]
 
 /** Verification at a fixed radius, asked at radii that CROWN does not certify. */

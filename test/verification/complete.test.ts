@@ -1,13 +1,16 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
+import type { Norm } from '../../src/geometry/norm.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { complete } from '../../src/verification/complete.js'
 import { denseModel, squareUnits } from '../tiny-models.js'
 
 afterAll(() => engine.close())
 
-/** f₀ = 1, f₁ = |x₀ − x₁| + |x₀ + x₁ − 1|: the centre of the unit square is at ℓ∞ distance ½ of class 1, less on top. */
+const norms = ['linf', 'l2', 'l1'] as const
+
+/** f₀ = 1, f₁ = |x₀ − x₁| + |x₀ + x₁ − 1| = 2 max(|x₀ − ½|, |x₁ − ½|): the centre of the unit square is ½ away from class 1. */
 const saddle = denseModel(squareUnits, {
   weights: [
     [0, 0, 0, 0],
@@ -16,16 +19,63 @@ const saddle = denseModel(squareUnits, {
   bias: [1, 0],
 })
 
-test.each([
-  [0.49, true],
-  [0.51, false],
-])('decides just below and just above the distance: %f', async (epsilon, positive) => {
-  const model = await loadModel(saddle, { domain: [-1, 2] })
-  const inputs = { data: Float32Array.of(0.5, 0.5), shape: [1, 2] }
-  const margins = await marginBounds(model, complete({ norm: 'linf' }), { inputs, labels: [0], epsilon })
-  expect(margins[0]).toBe(0)
-  expect(margins[1] > 0).toBe(positive)
+/** Where the margin of class 0 at one sample is known to be positive. */
+async function isProved(file: Uint8Array, sample: readonly number[], norm: Norm, epsilon: number): Promise<boolean> {
+  const model = await loadModel(file, { domain: [-1, 2] })
+  const inputs = { data: Float32Array.from(sample), shape: [1, sample.length] }
+  const [own, margin] = await marginBounds(model, complete({ norm }), { inputs, labels: [0], epsilon })
   await model.close()
+  expect(own).toBe(0)
+  return margin > 0
+}
+
+describe.each(norms)('%s: decides just below and just above the distance', (norm) => {
+  test('by splitting units, or in ℓ∞ by halving', async () => {
+    expect(await isProved(saddle, [0.5, 0.5], norm, 0.499)).toBe(true)
+    expect(await isProved(saddle, [0.5, 0.5], norm, 0.501)).toBe(false)
+  })
+
+  test('by halving the box around the ball, of a model of curves', async () => {
+    // f₀ = 1, f₁ = tanh x₀ + tanh x₁: from 0 class 1 is nearest where both are as large.
+    const curves = denseModel(
+      {
+        weights: [
+          [1, 0],
+          [0, 1],
+        ],
+        activation: 'Tanh',
+      },
+      {
+        weights: [
+          [0, 0],
+          [1, 1],
+        ],
+        bias: [1, 0],
+      },
+    )
+    const each = Math.atanh(0.5)
+    const distance = { linf: each, l2: Math.SQRT2 * each, l1: 2 * each }[norm]
+    expect(await isProved(curves, [0, 0], norm, 0.99 * distance)).toBe(true)
+    expect(await isProved(curves, [0, 0], norm, 1.01 * distance)).toBe(false)
+  })
+
+  test('at a corner of the domain, which cuts most of the ball off', async () => {
+    // f₀ − f₁ = 3 − x₀ − 2x₁ on [−1, 2]² around (2, −1), where x₀ cannot grow: x₁ alone has 1.5 to go.
+    const linear = denseModel({
+      weights: [
+        [-1, -2],
+        [0, 0],
+      ],
+      bias: [3, 0],
+    })
+    expect(await isProved(linear, [2, -1], norm, 1.499)).toBe(true)
+    expect(await isProved(linear, [2, -1], norm, 1.501)).toBe(false)
+  })
+
+  test('of radius zero', async () => {
+    expect(await isProved(saddle, [0.5, 0.5], norm, 0)).toBe(true)
+    expect(await isProved(saddle, [0.5, 1], norm, 0)).toBe(false)
+  })
 })
 
 test('of several classes each is decided for itself', async () => {
@@ -38,5 +88,5 @@ test('of several classes each is decided for itself', async () => {
 })
 
 test('refuses other norms', () => {
-  expect(() => complete({ norm: 'l2' as 'linf' })).toThrow('norm')
+  expect(() => complete({ norm: 'l0' as 'l1' })).toThrow('norm')
 })

@@ -64,8 +64,8 @@ function bySteps(norm: 'linf' | 'l1', polyhedron: Polyhedron, limit: number): Mi
 }
 
 /**
- * The least norm in the half-space that is the sum of the rows, with multipliers: points of the polyhedron that are no
- * farther away than `farthest` have no smaller one. Infinity where the box does not reach it.
+ * The least norm in the half-space that is the sum of the rows, with multipliers, or less in ℓ1 where 0 is not in the box: points
+ * of the polyhedron that are no farther away than `farthest` have no smaller one. Infinity where the box does not reach it.
  */
 function leastNorm(norm: 'linf' | 'l1', polyhedron: Polyhedron, multipliers: Float64Array, farthest: number): number {
   const normal = new Float64Array(polyhedron.lower.length)
@@ -75,9 +75,21 @@ function leastNorm(norm: 'linf' | 'l1', polyhedron: Polyhedron, multipliers: Flo
     offset += multiplier * polyhedron.offsets[row]
     addScaled(normal, polyhedron.rows[row], multiplier)
   })
-  if (!(offset > 0)) return 0
+  const { lower, upper } = polyhedron
+  const ofBox = new Float64Array(normal.length)
+  for (let feature = 0; feature < normal.length; feature++) {
+    ofBox[feature] = Math.min(Math.max(0, lower[feature]), upper[feature])
+    // Where even what helps most is on the other side of 0, the feature is there.
+    const isAgainst = ofBox[feature] * normal[feature] < 0
+    if (!isAgainst) continue
+    offset -= ofBox[feature] * normal[feature]
+    normal[feature] = 0
+  }
+  const least = lengthOf(norm, ofBox)
+  if (!(offset > 0)) return least
   const nearest = displacementToHyperplane(norm, new Float64Array(normal.length), { normal, offset }, polyhedron)
-  return dot(normal, nearest) < offset * (1 - tolerance) ? Number.POSITIVE_INFINITY : lengthOf(norm, nearest)
+  const isReached = dot(normal, nearest) >= offset * (1 - tolerance)
+  return isReached ? Math.max(least, lengthOf(norm, nearest)) : Number.POSITIVE_INFINITY
 }
 
 function lengthOf(norm: 'linf' | 'l1', d: Float64Array): number {

@@ -3,7 +3,7 @@ import { dot } from './dot.js'
 import { largestOverOrthant } from './largest-over-orthant.js'
 import { type Cost, follow, type ProximalPoint, proximalPoint } from './proximal-point.js'
 
-/** The displacements d with rows · d ≥ offsets and lower ≤ d ≤ upper; 0 is in that box. */
+/** The displacements d with rows · d ≥ offsets and lower ≤ d ≤ upper. */
 export interface Polyhedron {
   /** Of unit length: violations are measured in units of d. */
   readonly rows: readonly Float64Array[]

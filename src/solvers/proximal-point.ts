@@ -20,14 +20,18 @@ export interface ProximalPoint {
   readonly tied?: Float64Array
 }
 
-/** The proximal point in a box that holds 0. (Parikh and Boyd, "Proximal algorithms", 2014, section 6.5.) */
+/** The proximal point in a box. (Parikh and Boyd, "Proximal algorithms", 2014, section 6.5.) */
 export function proximalPoint(
   { norm, curvature, centre }: Cost,
   pull: Float64Array,
   { lower, upper }: Float64Box,
 ): ProximalPoint {
   const n = pull.length
-  const all = centre ? pull.map((own, feature) => own + curvature * centre[feature]) : pull
+  let all = pull
+  if (centre) {
+    all = pull.slice()
+    addScaled(all, centre, curvature)
+  }
   const top = norm === 'linf' ? largestEntry(all, curvature, { lower, upper }) : undefined
   const largest = top ? top.largest : Number.POSITIVE_INFINITY
   const shrink = norm === 'l1' ? 1 : 0
@@ -70,7 +74,8 @@ export function follow(
 
 /**
  * The largest entry t of the proximal point in ℓ∞, and whether it moves with the pull. Of the features that have more room
- * than t, Σ max(|pull| − curvature · t, 0) falls while t grows, and at t it is 1 or jumps across 1.
+ * than t, Σ max(|pull| − curvature · t, 0) falls while t grows, and at t it is 1 or jumps across 1; but no t is less than the
+ * box asks for.
  */
 function largestEntry(
   pull: Float64Array,
@@ -79,8 +84,10 @@ function largestEntry(
 ): { largest: number; isMoving: boolean } {
   if (order.length !== pull.length) [order, ends] = [new Uint32Array(pull.length), new Float64Array(pull.length)]
   let stop = 0
+  let least = 0
   for (let feature = 0; feature < pull.length; feature++) {
     const own = pull[feature]
+    least = Math.max(least, lower[feature], -upper[feature])
     // So far the feature is in the sum.
     const end = Math.min(Math.abs(own) / curvature, own > 0 ? upper[feature] : -lower[feature])
     ends[feature] = end
@@ -111,14 +118,16 @@ function largestEntry(
     }
     const less = curvature * pivot
     if (sum + ofAbove - less * (count + above - start) >= 1) stop = above
-    else if (sum + ofAbove + ofSame - less * (count + below - start) >= 1) return { largest: pivot, isMoving: false }
+    else if (sum + ofAbove + ofSame - less * (count + below - start) >= 1)
+      return { largest: Math.max(pivot, least), isMoving: false }
     else {
       sum += ofAbove + ofSame
       count += below - start
       start = below
     }
   }
-  return sum > 1 ? { largest: (sum - 1) / (curvature * count), isMoving: true } : { largest: 0, isMoving: false }
+  const largest = sum > 1 ? (sum - 1) / (curvature * count) : 0
+  return largest > least ? { largest, isMoving: true } : { largest: least, isMoving: false }
 }
 
 // For millions of points, one after the other.

@@ -3,7 +3,6 @@ import { type RandomSource, randomSource } from '../../src/sampling/random.js'
 import { range } from '../../src/sampling/rows.js'
 import { closestInPolyhedron } from '../../src/solvers/closest-in-polyhedron.js'
 import type { Polyhedron } from '../../src/solvers/dual-newton.js'
-import { smallestInPolyhedron } from '../../src/solvers/smallest-in-polyhedron.js'
 import { minimumOf } from '../exact/mixed-integer.mjs'
 import { seed } from '../seed.js'
 
@@ -29,7 +28,7 @@ const missed = ({ rows, offsets }: Polyhedron, d: Float64Array) =>
 
 const unit = (vector: number[]) => Float64Array.from(vector, (entry) => entry / Math.hypot(...vector))
 
-/** Some rows twice, some nearly parallel, some the opposite of others, features without room, zero offsets. */
+/** Some rows twice, some nearly parallel, some the opposite of others, features without room or off 0, zero offsets. */
 function randomPolyhedron(random: RandomSource): Polyhedron {
   const n = 1 + Math.floor(10 * random.uniform())
   const rows: Float64Array[] = []
@@ -53,25 +52,35 @@ function randomPolyhedron(random: RandomSource): Polyhedron {
       offsets.push(random.uniform() < 0.2 ? 0 : 0.4 * random.normal())
     }
   }
-  const room = () => Float64Array.from(range(n), () => (random.uniform() < 0.1 ? 0 : 1.5 * random.uniform()))
-  return { rows, offsets: Float64Array.from(offsets), lower: room().map((by) => -by), upper: room() }
+  const middle = range(n).map(() => (random.uniform() < 0.2 ? random.normal() : 0))
+  const room = () => (random.uniform() < 0.1 ? 0 : 1.5 * random.uniform())
+  return {
+    rows,
+    offsets: Float64Array.from(offsets),
+    lower: Float64Array.from(middle, (value) => value - room()),
+    upper: Float64Array.from(middle, (value) => value + room()),
+  }
 }
 
-/** The smallest norm by HiGHS, undefined where there is none: each entry is the difference of two that are at least 0. */
+/** The smallest norm by HiGHS, undefined where there is none. */
 function smallestByHighs(norm: 'linf' | 'l1', of: Polyhedron): Promise<number | undefined> {
   const { rows, offsets, lower, upper } = of
   const features = range(lower.length)
-  const sum = (weights: ArrayLike<number>) =>
-    features.map((feature) => `+ ${weights[feature]} u${feature} + ${-weights[feature]} d${feature}`).join(' ')
   return minimumOf(
     [
       'Minimize',
-      norm === 'l1' ? ` size: ${features.map((each) => `+ u${each} + d${each}`).join(' ')}` : ' size: t',
+      norm === 'l1' ? ` size: ${features.map((each) => `+ s${each}`).join(' ')}` : ' size: t',
       'Subject To',
-      ...rows.map((row, index) => ` r${index}: ${sum(row)} >= ${offsets[index]}`),
-      ...features.map((each) => ` m${each}: t - u${each} - d${each} >= 0`),
+      ...rows.map(
+        (row, index) =>
+          ` r${index}: ${features.map((each) => `+ ${row[each]} d${each}`).join(' ')} >= ${offsets[index]}`,
+      ),
+      ...features.flatMap((each) => {
+        const size = norm === 'l1' ? `s${each}` : 't'
+        return [` u${each}: ${size} - d${each} >= 0`, ` l${each}: ${size} + d${each} >= 0`]
+      }),
       'Bounds',
-      ...features.map((each) => ` 0 <= u${each} <= ${upper[each]}\n 0 <= d${each} <= ${-lower[each]}`),
+      ...features.map((each) => ` ${lower[each]} <= d${each} <= ${upper[each]}`),
       'End',
     ]
       .join('\n')
@@ -155,37 +164,26 @@ describe('closestInPolyhedron', () => {
     expect(closestInPolyhedron(norm, of, 5).status).not.toBe('solved')
   })
 
-  test('l2: agrees with the interior-point method on random polyhedra, near-parallel rows included', () => {
+  test.each(['l2', 'linf'] as const)('%s: 20 nearly parallel half-spaces of 100 features are all kept to', (norm) => {
     const random = randomSource(seed)
-    let solved = 0
-    for (const _ of range(60)) {
-      const n = 12
-      const first = range(n).map(() => random.normal())
-      const rows = range(8).map((row) => {
-        const own = range(n).map(() => random.normal())
-        const mixed = row % 3 === 2 ? first.map((value, feature) => value + 1e-4 * own[feature]) : own
-        const size = Math.hypot(...mixed)
-        return mixed.map((value) => value / size)
-      })
-      const of = polyhedron(
-        rows,
-        rows.map(() => 0.6 * random.normal()),
-        range(n).map(() => -random.uniform()),
-        range(n).map(() => random.uniform()),
-      )
-      const { status, d } = closestInPolyhedron('l2', of, 10)
-      const halfSpaces = rows.map((normal, row) => ({ normal, offset: of.offsets[row] }))
-      const other = smallestInPolyhedron('l2', halfSpaces, of)
-      if (missed(of, other) > 1e-6) {
-        expect(status).not.toBe('solved')
-        continue
-      }
+    const numbers = () => range(100).map(() => random.normal())
+    const common = numbers()
+    const rows = range(20).map(() => {
+      const own = numbers()
+      return unit(common.map((weight, feature) => weight + 0.01 * own[feature]))
+    })
+    const room = { lower: new Float64Array(100).fill(-1), upper: new Float64Array(100).fill(1) }
+    const within = (some: Float64Array[]) => ({ rows: some, offsets: new Float64Array(some.length).fill(1), ...room })
+    const lengthWithin = (some: Float64Array[]) => {
+      const { status, d } = closestInPolyhedron(norm, within(some), 2)
       expect(status).toBe('solved')
-      expect(missed(of, d)).toBeLessThan(1e-7)
-      expect(Math.abs(length('l2', d) - length('l2', other))).toBeLessThan(1e-6)
-      solved++
+      expectWithin(within(some), d, 2)
+      return length(norm, d)
     }
-    expect(solved).toBeGreaterThan(15)
+    // Keeping to all takes at least as much as keeping to any, and here hardly more.
+    const ratio = lengthWithin(rows) / Math.max(...rows.map((row) => lengthWithin([row])))
+    expect(ratio).toBeGreaterThan(1 - 1e-6)
+    expect(ratio).toBeLessThan(1.05)
   })
 
   test('l1: no point of a random search is shorter', () => {

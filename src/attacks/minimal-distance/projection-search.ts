@@ -1,5 +1,7 @@
 import type { Float64Box } from '../../geometry/float64-box.js'
-import { type HalfSpace, smallestInPolyhedron } from '../../solvers/smallest-in-polyhedron.js'
+import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
+import { dot } from '../../solvers/dot.js'
+import type { Polyhedron } from '../../solvers/dual-newton.js'
 
 /** How far a sample is from being fooled at some point, at most 0 where it is, and how that changes. */
 export interface LinearisedMargin {
@@ -21,7 +23,10 @@ export interface ProjectionSearchSettings {
   readonly room: Float64Box
 }
 
-interface Cut extends HalfSpace {
+/** The displacements d with normal · d ≥ offset. */
+interface Cut {
+  readonly normal: Float64Array
+  readonly offset: number
   /** Rounds since it last mattered. */
   idle: number
 }
@@ -56,10 +61,12 @@ export function* projectionSearch(
     ownMargin = Math.min(margin.margin, 0)
   }
   for (let used = 1; used < steps; ) {
-    const trial = smallestInPolyhedron(norm, cuts, around(incumbent.displacement, radius, room))
+    const within = polyhedronOf(cuts, around(incumbent.displacement, radius, room))
+    const { status, d: trial } = closestInPolyhedron(norm, within, incumbent.length * (1 + 10 * smallestGain))
     const length = sizeOf(norm, trial)
-    if (!(length < incumbent.length * (1 - smallestGain))) {
-      if (cuts.length === 1 || length < incumbent.length * (1 + 10 * smallestGain)) break
+    if (status === 'solved' && length > incumbent.length * (1 - smallestGain)) break
+    if (status !== 'solved') {
+      if (cuts.length === 1) break
       // Together the cuts exclude the incumbent.
       cuts = [own]
       radius /= 4
@@ -106,17 +113,23 @@ function cutAt(displacement: Float64Array, { margin, gradient }: LinearisedMargi
   return { normal, offset: margin + dot(normal, displacement), idle: 0 }
 }
 
+/** With rows of unit length, and without those of cuts that do not slope, which say nothing. */
+function polyhedronOf(cuts: readonly Cut[], { lower, upper }: Float64Box): Polyhedron {
+  const sizes = cuts.map(({ normal }) => Math.sqrt(dot(normal, normal)))
+  const sloping = [...cuts.keys()].filter((index) => sizes[index] > 0)
+  return {
+    rows: sloping.map((index) => cuts[index].normal.map((weight) => weight / sizes[index])),
+    offsets: Float64Array.from(sloping, (index) => cuts[index].offset / sizes[index]),
+    lower,
+    upper,
+  }
+}
+
 function around(displacement: Float64Array, radius: number, { lower, upper }: Float64Box): Float64Box {
   return {
     lower: lower.map((low, feature) => Math.max(low, displacement[feature] - radius)),
     upper: upper.map((high, feature) => Math.min(high, displacement[feature] + radius)),
   }
-}
-
-function dot(left: ArrayLike<number>, right: ArrayLike<number>): number {
-  let sum = 0
-  for (let index = 0; index < left.length; index++) sum += left[index] * right[index]
-  return sum
 }
 
 function sizeOf(norm: 'linf' | 'l2', vector: ArrayLike<number>): number {

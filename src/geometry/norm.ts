@@ -1,6 +1,9 @@
 /** Norms that every attack and bound knows. */
 export type Norm = 'linf' | 'l2' | 'l1'
 
+/** Steepness is measured in the dual of the norm of the way. */
+export const dualNorms = { l1: 'linf', l2: 'l2', linf: 'l1' } as const satisfies Record<Norm, Norm>
+
 /** What a perturbation can be measured in: `linf`, `l` with any exponent of at least 1, or `l0`, which counts changed features. */
 export type AttackNorm = 'linf' | `l${number}`
 
@@ -28,6 +31,17 @@ export function distance(from: ArrayLike<number>, to: ArrayLike<number>, norm: A
   }
   const usual = { linf, l2: Math.sqrt(squares), l1, l0 }
   return norm in usual ? usual : { ...usual, [norm]: powerMean(from, to, exponent(norm), linf) }
+}
+
+/** Length of a vector in one norm, accumulated in float64. */
+export function lengthOf(norm: Norm, vector: ArrayLike<number>): number {
+  let [sum, largest] = [0, 0]
+  for (let index = 0; index < vector.length; index++) {
+    const size = Math.abs(vector[index])
+    sum += norm === 'l2' ? size * size : size
+    largest = Math.max(largest, size)
+  }
+  return norm === 'linf' ? largest : norm === 'l2' ? Math.sqrt(sum) : sum
 }
 
 /** p of the ℓp norm; Infinity for `linf`, NaN for what is no norm, or not written as one: `L2`, `l2.0`. */

@@ -1,4 +1,5 @@
 import { displacementToHyperplane } from '../geometry/hyperplane.js'
+import { lengthOf, type Norm } from '../geometry/norm.js'
 import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
 import { type Minimum, minimumInPolyhedron, type Polyhedron, roundingOf } from './dual-newton.js'
@@ -18,7 +19,7 @@ const mostSteps = 14
  * @param start Multipliers of an earlier, smaller set of the rows.
  */
 export function closestInPolyhedron(
-  norm: 'linf' | 'l2' | 'l1',
+  norm: Norm,
   polyhedron: Polyhedron,
   limit: number,
   start?: ArrayLike<number>,
@@ -90,14 +91,4 @@ function leastNorm(norm: 'linf' | 'l1', polyhedron: Polyhedron, multipliers: Flo
   const nearest = displacementToHyperplane(norm, new Float64Array(normal.length), { normal, offset }, polyhedron)
   const isReached = dot(normal, nearest) >= offset * (1 - tolerance)
   return isReached ? Math.max(least, lengthOf(norm, nearest)) : Number.POSITIVE_INFINITY
-}
-
-function lengthOf(norm: 'linf' | 'l1', d: Float64Array): number {
-  let [sum, largest] = [0, 0]
-  for (let feature = 0; feature < d.length; feature++) {
-    const size = Math.abs(d[feature])
-    sum += size
-    largest = Math.max(largest, size)
-  }
-  return norm === 'l1' ? sum : largest
 }

@@ -1,6 +1,6 @@
 import type { Attack, AttackContext } from '../attacks/attack.js'
 import type { Float64Box } from '../geometry/float64-box.js'
-import { distance, type Norm } from '../geometry/norm.js'
+import { lengthOf, type Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { range, rowOf } from '../sampling/rows.js'
 import { logitsInFloat64 } from './margin-functions.js'
@@ -39,7 +39,7 @@ export class NearestPoint {
   }
 
   lengthOf(displacement: Float64Array): number {
-    return distance(new Float64Array(displacement.length), displacement)[this.#norm]
+    return lengthOf(this.#norm, displacement)
   }
 
   /** The point at a displacement that stays in the domain. */

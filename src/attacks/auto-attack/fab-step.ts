@@ -1,6 +1,6 @@
 import type { Domain } from '../../geometry/domain.js'
 import { displacementToHyperplane } from '../../geometry/hyperplane.js'
-import type { Norm } from '../../geometry/norm.js'
+import { lengthOf, type Norm } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 
 export interface FabStepSettings {
@@ -34,22 +34,11 @@ export function fabStep(
   const [step, biased] = [point, origin].map((from) =>
     displacementToHyperplane(norm, from, { normal: gradient, offset }, domain),
   )
-  const [length, biasedLength] = [step, biased].map((each) => Math.max(lengthOf(each, norm), smallestLength))
+  const [length, biasedLength] = [step, biased].map((each) => Math.max(lengthOf(norm, each), smallestLength))
   const alpha = Math.min(length / (length + biasedLength), alphaMax)
   for (let feature = 0; feature < point.length; feature++) {
     const next = point[feature] + eta * step[feature]
     point[feature] = (1 - alpha) * next + alpha * (origin[feature] + eta * biased[feature])
   }
   clipToDomain(point, domain)
-}
-
-function lengthOf(displacement: Float64Array, norm: Norm): number {
-  let [largest, sum, squares] = [0, 0, 0]
-  for (let feature = 0; feature < displacement.length; feature++) {
-    const size = Math.abs(displacement[feature])
-    if (size > largest) largest = size
-    sum += size
-    squares += size * size
-  }
-  return { linf: largest, l2: Math.sqrt(squares), l1: sum }[norm]
 }

@@ -1,4 +1,5 @@
 import { displacementToHyperplane } from '../../geometry/hyperplane.js'
+import { lengthOf, type Norm } from '../../geometry/norm.js'
 import type { Face, LinearRegions, Question } from '../../regions/linear-regions.js'
 import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
 import { dot } from '../../solvers/dot.js'
@@ -36,7 +37,7 @@ export interface RegionProgram {
   readonly regions: LinearRegions
   /** Undefined where they are asked for in each region. */
   readonly firstRows: FirstRows | undefined
-  readonly norm: 'linf' | 'l2' | 'l1'
+  readonly norm: Norm
   readonly sample: Sample
 }
 
@@ -180,7 +181,7 @@ let origin = new Float64Array(0)
 
 /** The smallest displacement beyond one boundary, whatever region it leads to; undefined where the domain has none. */
 export function nearestBeyond(
-  norm: 'linf' | 'l2' | 'l1',
+  norm: Norm,
   { normal, offset }: Row,
   room: Pick<Sample, 'lower' | 'upper'>,
 ): Float64Array | undefined {
@@ -240,14 +241,4 @@ function rowOf(
 
 function differenceOf({ plus, minus }: Face, entries: Float32Array): number {
   return (plus < 0 ? 0 : entries[plus]) - (minus < 0 ? 0 : entries[minus])
-}
-
-export function lengthOf(norm: 'linf' | 'l2' | 'l1', displacement: Float64Array): number {
-  let [sum, largest] = [0, 0]
-  for (let feature = 0; feature < displacement.length; feature++) {
-    const size = Math.abs(displacement[feature])
-    sum += norm === 'l2' ? size * size : size
-    largest = Math.max(largest, size)
-  }
-  return norm === 'linf' ? largest : norm === 'l2' ? Math.sqrt(sum) : sum
 }

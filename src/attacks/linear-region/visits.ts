@@ -1,7 +1,8 @@
+import { lengthOf } from '../../geometry/norm.js'
 import type { Question } from '../../regions/linear-regions.js'
 import type { RandomSource } from '../../sampling/random.js'
 import { directionsTo } from './directions.js'
-import { lengthOf, type RegionProgram, type Solution, solveRegion } from './region-program.js'
+import { type RegionProgram, type Solution, solveRegion } from './region-program.js'
 import { type Search, sideBySide } from './side-by-side.js'
 import { displaced, plus, scaled } from './vectors.js'
 

@@ -1,5 +1,5 @@
 import type { Domain } from '../../geometry/domain.js'
-import type { AttackNorm, Norm } from '../../geometry/norm.js'
+import { type AttackNorm, dualNorms, type Norm } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import type { TypedGraph } from '../../graph/graph.js'
 import { classCount } from '../../passes/gradient-graph.js'
@@ -50,7 +50,6 @@ export interface Approach {
   distance(norm: Norm): string
 }
 
-export const dualNorms = { l1: 'linf', l2: 'l2', linf: 'l1' } as const satisfies Record<Norm, Norm>
 /** Keeps zeros from dividing. */
 export const smallest = 1e-30
 

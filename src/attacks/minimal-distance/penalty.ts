@@ -1,9 +1,9 @@
-import type { Norm } from '../../geometry/norm.js'
+import { dualNorms, type Norm } from '../../geometry/norm.js'
 import { classCount } from '../../passes/gradient-graph.js'
 import { emitLoss } from '../../passes/losses.js'
 import { emitNorm } from '../iteration/emit-norm.js'
 import type { Iteration } from '../iteration/loop-graph.js'
-import { type Aim, dualNorms, emitColumn, emitLead, smallest } from './approach.js'
+import { type Aim, emitColumn, emitLead, smallest } from './approach.js'
 
 /** c · max(confidence − lead, 0), what a sample pays for not being classified as wanted. */
 export interface Penalty {

@@ -1,4 +1,5 @@
 import type { Float64Box } from '../../geometry/float64-box.js'
+import { dualNorms, lengthOf } from '../../geometry/norm.js'
 import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
 import { dot } from '../../solvers/dot.js'
 import type { Polyhedron } from '../../solvers/dual-newton.js'
@@ -63,7 +64,7 @@ export function* projectionSearch(
   for (let used = 1; used < steps; ) {
     const within = polyhedronOf(cuts, around(incumbent.displacement, radius, room))
     const { status, d: trial } = closestInPolyhedron(norm, within, incumbent.length * (1 + 10 * smallestGain))
-    const length = sizeOf(norm, trial)
+    const length = lengthOf(norm, trial)
     if (status === 'solved' && length > incumbent.length * (1 - smallestGain)) break
     if (status !== 'solved') {
       if (cuts.length === 1) break
@@ -74,7 +75,7 @@ export function* projectionSearch(
     }
     margin = yield trial
     used++
-    const tolerance = rounding * dualSize(norm, margin.gradient) * incumbent.length
+    const tolerance = rounding * lengthOf(dualNorms[norm], margin.gradient) * incumbent.length
     const cut = cutAt(trial, margin)
     const valid = cuts.filter((each) => each.offset - dot(each.normal, trial) <= margin.margin + 10 * tolerance)
     if (margin.margin <= tolerance) {
@@ -96,7 +97,7 @@ export function* projectionSearch(
         )
         margin = yield outwards
         used++
-        if (margin.margin <= tolerance) adopt(outwards, sizeOf(norm, outwards))
+        if (margin.margin <= tolerance) adopt(outwards, lengthOf(norm, outwards))
       }
     }
     for (const each of cuts) {
@@ -115,7 +116,7 @@ function cutAt(displacement: Float64Array, { margin, gradient }: LinearisedMargi
 
 /** With rows of unit length, and without those of cuts that do not slope, which say nothing. */
 function polyhedronOf(cuts: readonly Cut[], { lower, upper }: Float64Box): Polyhedron {
-  const sizes = cuts.map(({ normal }) => Math.sqrt(dot(normal, normal)))
+  const sizes = cuts.map(({ normal }) => lengthOf('l2', normal))
   const sloping = [...cuts.keys()].filter((index) => sizes[index] > 0)
   return {
     rows: sloping.map((index) => cuts[index].normal.map((weight) => weight / sizes[index])),
@@ -130,20 +131,4 @@ function around(displacement: Float64Array, radius: number, { lower, upper }: Fl
     lower: lower.map((low, feature) => Math.max(low, displacement[feature] - radius)),
     upper: upper.map((high, feature) => Math.min(high, displacement[feature] + radius)),
   }
-}
-
-function sizeOf(norm: 'linf' | 'l2', vector: ArrayLike<number>): number {
-  let sum = 0
-  let largest = 0
-  for (let index = 0; index < vector.length; index++) {
-    sum += vector[index] ** 2
-    largest = Math.max(largest, Math.abs(vector[index]))
-  }
-  return norm === 'l2' ? Math.sqrt(sum) : largest
-}
-
-function dualSize(norm: 'linf' | 'l2', gradient: Float32Array): number {
-  let sum = 0
-  for (const derivative of gradient) sum += norm === 'l2' ? derivative ** 2 : Math.abs(derivative)
-  return norm === 'l2' ? Math.sqrt(sum) : sum
 }

@@ -1,3 +1,4 @@
+import { lengthOf } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
 import { largestBatch } from '../../model/predict-classes.js'
 import { batches, range, rowOf } from '../../sampling/rows.js'
@@ -37,7 +38,7 @@ export async function estimateNormals(
       const { sample, point, radius } = places[place]
       const probe = rowOf(probes, size, row)
       const noise = Float64Array.from({ length: size }, random[sample].normal)
-      const scale = radius / norm(noise)
+      const scale = radius / lengthOf('l2', noise)
       for (let feature = 0; feature < size; feature++) probe[feature] = point[feature] + scale * noise[feature]
       clipToDomain(probe, domain)
     })
@@ -59,11 +60,7 @@ export async function estimateNormals(
     const direction = adversarial.map(
       (sum, feature) => sum / (adversarialCount || 1) - other[feature] / (otherCount || 1),
     )
-    const length = norm(direction) || 1
+    const length = lengthOf('l2', direction) || 1
     return direction.map((entry) => entry / length)
   })
-}
-
-function norm(values: Float64Array): number {
-  return Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
 }

@@ -1,3 +1,4 @@
+import { lengthOf } from '../../geometry/norm.js'
 import { projectOntoBall } from '../../geometry/projection.js'
 import type { RandomSource } from '../../sampling/random.js'
 import { drawPatch, featuresOf, type Patch } from './square-grid.js'
@@ -14,7 +15,7 @@ export function l2Proposals({ grid, domain, center, radius, random }: SquareBall
 
   /** The point of length `radius` in the direction of the displacement. */
   function move(point: Float32Array): boolean {
-    const length = norm(displacement)
+    const length = lengthOf('l2', displacement)
     if (length === 0) return false
     const before = point.slice()
     for (let feature = 0; feature < displacement.length; feature++) {
@@ -45,20 +46,23 @@ export function l2Proposals({ grid, domain, center, radius, random }: SquareBall
 
     change(point, p) {
       for (let feature = 0; feature < center.length; feature++) displacement[feature] = point[feature] - center[feature]
-      const unspent = Math.max(0, radius ** 2 - norm(displacement) ** 2) / channels
+      const unspent = Math.max(0, radius ** 2 - lengthOf('l2', displacement) ** 2) / channels
       const [patch, donor] = [0, 1].map(() => drawPatch(grid, p, random, 3))
       const [bend, kept] = [random.uniform(), random.uniform()]
       const shape = drawShape(patch, random)
       for (let channel = 0; channel < channels; channel++) {
         const [features, donors] = [patch, donor].map((place) => featuresOf(grid, place, channel))
         const old = features.map((feature) => displacement[feature])
-        const oldLength = norm(old)
+        const oldLength = lengthOf('l2', old)
         for (const feature of features) displacement[feature] = 0
-        const donated = norm(donors.map((feature) => displacement[feature]))
+        const donated = lengthOf(
+          'l2',
+          donors.map((feature) => displacement[feature]),
+        )
         for (const feature of donors) displacement[feature] *= Math.sqrt(kept)
         const sign = drawSign(random)
         const bent = shape.map((value, index) => sign * bend * value + old[index] / (oldLength || 1))
-        const scale = Math.sqrt(unspent + oldLength ** 2 + (1 - kept) * donated ** 2) / (norm(bent) || 1)
+        const scale = Math.sqrt(unspent + oldLength ** 2 + (1 - kept) * donated ** 2) / (lengthOf('l2', bent) || 1)
         features.forEach((feature, index) => {
           displacement[feature] = bent[index] * scale
         })
@@ -81,7 +85,7 @@ function drawShape({ height, width }: Pick<Patch, 'height' | 'width'>, random: R
       values.push(along < half ? up(along, across) : -down(along - half, across))
     }
   }
-  const scale = norm(values)
+  const scale = lengthOf('l2', values)
   return values.map((value) => value / scale)
 }
 
@@ -99,10 +103,4 @@ function pyramid(height: number, width: number): (row: number, column: number) =
 
 function drawSign(random: RandomSource): number {
   return random.uniform() < 0.5 ? -1 : 1
-}
-
-function norm(values: ArrayLike<number>): number {
-  let squares = 0
-  for (let index = 0; index < values.length; index++) squares += values[index] ** 2
-  return Math.sqrt(squares)
 }

@@ -2,7 +2,7 @@ import type { BudgetSettings } from '../src/budget.js'
 import type { Evidence, ShardOfSamples } from '../src/checks/evidence.js'
 import { shardAlone } from '../src/checks/reasons.js'
 import { holds, passes } from '../src/checks/verdict.js'
-import { failureMessage, triedAgain } from './message.js'
+import { failureMessage, triedAgain } from './messages/failure-message.js'
 import type { BaselinePlace } from './to-match-robustness-baseline.js'
 
 /** The test that a matcher runs in, as far as matchers need to know it. */

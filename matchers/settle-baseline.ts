@@ -6,7 +6,7 @@ import { type Judgement, judgeBaseline, whyNoBaseline, whyNothingToLose } from '
 import * as reasons from '../src/checks/reasons.js'
 import { comparePaired, compareUnpaired, isRegression } from '../src/measures/compare-outcomes.js'
 import { type Shard, shardIndices } from '../src/sampling/shard.js'
-import { baselineReplaced, baselineWeakened } from './message.js'
+import { baselineReplaced, baselineWeakened } from './messages/baseline.js'
 
 interface Circumstances {
   readonly testFile: string

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { failureMessage } from '../matchers/message.js'
+import { failureMessage } from '../matchers/messages/failure-message.js'
 import { attackWarningRules } from '../src/attacks/warnings.js'
 import type { Evidence } from '../src/checks/evidence.js'
 import * as unfooled from '../src/index.js'

@@ -12,6 +12,12 @@ export function sampleShape(value: string, node: GraphNode, context: RuleContext
   return shape ?? refuse(node, 'the batch does not stay the first axis')
 }
 
+/** The same of any value, whichever node makes it. */
+export function valueShape(value: string, context: RuleContext): readonly number[] {
+  const producer = context.graph.nodes.find(({ outputs }) => outputs.includes(value)) ?? context.graph.nodes[0]
+  return sampleShape(value, producer, context)
+}
+
 /** Counts a negative axis from the end. The batch axis is refused: samples must not mix. */
 export function sampleAxis(axis: number, rank: number, node: GraphNode): number {
   const counted = axis < 0 ? axis + rank : axis

@@ -1,12 +1,7 @@
 import { lowestFloat32 } from '../geometry/float32.js'
-import { GraphBuilder } from '../graph/builder.js'
 import type { Graph, TypedGraph } from '../graph/graph.js'
-import { ruleContext } from './context.js'
-import { derivativeContext } from './derivative-context.js'
-import { declareInputs, emitForward } from './forward.js'
-import { emitGradient } from './gradient.js'
 import { classCount } from './gradient-graph.js'
-import { poolBeforeRelu } from './pool-before-relu.js'
+import { startFromModel } from './model-in-graph.js'
 
 /**
  * A graph from the model's input and two sets of classes of each sample, `wanted` and `unwanted` (bool [batch, classes],
@@ -16,15 +11,9 @@ import { poolBeforeRelu } from './pool-before-relu.js'
  * confident samples.
  */
 export function adversarialLossGraph(model: TypedGraph): Graph {
-  const graph = poolBeforeRelu(model)
-  const builder = new GraphBuilder(graph.opset)
-  declareInputs(graph, builder)
-  const forward = emitForward(graph, ruleContext(graph, builder))
-  const [{ name: output }] = graph.outputs
-  const logits = forward.get(output)!
-
+  const { builder, outputs: logits, gradient } = startFromModel(model)
   const logitsOf = (set: string) => {
-    const classes = builder.input(set, 'bool', ['batch', classCount(graph)])
+    const classes = builder.input(set, 'bool', ['batch', classCount(model)])
     return builder.add('Where', [classes, logits, builder.scalar(lowestFloat32)])
   }
   const [wanted, unwanted] = [logitsOf('wanted'), logitsOf('unwanted')]
@@ -36,7 +25,6 @@ export function adversarialLossGraph(model: TypedGraph): Graph {
   const seeds = builder.add('Mul', [rest, builder.add('Sub', [share(unwanted), share(wanted)])])
 
   builder.output('logits', logits)
-  const context = derivativeContext(graph, builder, forward)
-  builder.output('gradient', emitGradient(graph, new Map([[output, seeds]]), context))
+  builder.output('gradient', gradient(seeds))
   return builder.build()
 }

@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../graph/builder.js'
 import { featureShape, type Graph, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
+import { carryBack } from './carry-back.js'
 import { ruleContext } from './context.js'
 import { emitSeed } from './seed.js'
 
@@ -50,29 +51,18 @@ export function betweenUnitsGraph(graph: TypedGraph, target: string, unitNodes: 
   }
   builder.output('value', forward.get(target)!)
 
-  const gradients = new Map([[target, emitSeed(plus, minus, shapeOf(target), builder)]])
+  const seeds = new Map([[target, emitSeed(plus, minus, shapeOf(target), builder)]])
   const over = new Map<string, string>()
-  const add = (sums: Map<string, string>, value: string, gradient: string) => {
-    const known = sums.get(value)
-    sums.set(value, known === undefined ? gradient : builder.add('Add', [known, gradient]))
-  }
-  for (const node of graph.nodes.toReversed()) {
-    const outputs = node.outputs.map((output) => gradients.get(output))
-    if (outputs.every((gradient) => gradient === undefined)) continue
+  const coefficients = carryBack(graph, seeds, context, (node, outputs) => {
     const unit = units.get(node)
-    if (unit) {
-      add(over, node.inputs[0], builder.add('Mul', [outputs[0]!, unit.rise]))
-      add(gradients, node.inputs[0], builder.add('Mul', [outputs[0]!, unit.slope]))
-      continue
-    }
-    findOperator(node)!.linear!(node, context)!
-      .transpose(node, outputs, context)
-      .forEach((gradient, index) => {
-        if (gradient !== undefined && context.isActivation(node.inputs[index]))
-          add(gradients, node.inputs[index], gradient)
-      })
-  }
-  builder.output('coefficients', gradients.get(input)!)
-  for (const [value, coefficients] of over) builder.output(overName(value), coefficients)
+    if (!unit) return findOperator(node)!.linear!(node, context)!.transpose(node, outputs, context)
+    const [value] = node.inputs
+    const variable = builder.add('Mul', [outputs[0]!, unit.rise])
+    const known = over.get(value)
+    over.set(value, known === undefined ? variable : builder.add('Add', [known, variable]))
+    return [builder.add('Mul', [outputs[0]!, unit.slope])]
+  })
+  builder.output('coefficients', coefficients.get(input)!)
+  for (const [value, ofVariables] of over) builder.output(overName(value), ofVariables)
   return builder.build()
 }

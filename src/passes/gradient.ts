@@ -2,6 +2,7 @@ import { UnsupportedOperatorError, withoutGradients } from '../errors.js'
 import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import type { DerivativeContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
+import { carryBack } from './carry-back.js'
 
 /**
  * Reverse mode: emits the nodes that carry gradients from values of the forward pass back to the model's input.
@@ -14,19 +15,7 @@ export function emitGradient(
   context: DerivativeContext,
 ): string {
   const { builder } = context
-  const gradients = new Map(seeds)
-  const accumulate = (value: string, gradient: string) => {
-    const known = gradients.get(value)
-    gradients.set(value, known === undefined ? gradient : builder.add('Add', [known, gradient]))
-  }
-  for (const node of graph.nodes.toReversed()) {
-    const outputs = node.outputs.map((output) => gradients.get(output))
-    if (outputs.every((gradient) => gradient === undefined)) continue
-    vjp(node, outputs, context).forEach((gradient, index) => {
-      const input = node.inputs[index]
-      if (gradient !== undefined && context.isActivation(input)) accumulate(input, gradient)
-    })
-  }
+  const gradients = carryBack(graph, seeds, context, (node, outputs) => vjp(node, outputs, context))
   const [input] = graph.inputs
   const gradient = gradients.get(input.name)
   // An output that ignores the input has a gradient all the same: zero.

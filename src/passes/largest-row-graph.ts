@@ -1,12 +1,7 @@
-import { GraphBuilder } from '../graph/builder.js'
 import type { Graph, TypedGraph } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
-import { ruleContext } from './context.js'
-import { derivativeContext } from './derivative-context.js'
-import { declareInputs, emitForward } from './forward.js'
-import { emitGradient } from './gradient.js'
 import { classCount } from './gradient-graph.js'
-import { poolBeforeRelu } from './pool-before-relu.js'
+import { startFromModel } from './model-in-graph.js'
 
 /**
  * A graph from the model's input, and positions `plus` and `minus` (int32 [batch, rows]) of outputs y, to `values` of the
@@ -14,17 +9,12 @@ import { poolBeforeRelu } from './pool-before-relu.js'
  * sample's rows with respect to the input.
  */
 export function largestRowGraph(model: TypedGraph): Graph {
-  const graph = poolBeforeRelu(model)
-  const builder = new GraphBuilder(graph.opset)
-  declareInputs(graph, builder)
+  const { builder, outputs, gradient } = startFromModel(model)
   const [plus, minus] = ['plus', 'minus'].map((name) => builder.input(name, 'int32', ['batch', 'rows']))
-  const forward = emitForward(graph, ruleContext(graph, builder))
-  const [{ name: output }] = graph.outputs
-  const outputs = forward.get(output)!
   const positions = builder.constant({
     type: 'int32',
-    shape: [classCount(graph)],
-    data: Int32Array.from({ length: classCount(graph) }, (_, position) => position),
+    shape: [classCount(model)],
+    data: Int32Array.from({ length: classCount(model) }, (_, position) => position),
   })
   const oneHot = (position: string) => {
     const column = builder.add('Unsqueeze', [position, builder.ints([-1])])
@@ -36,7 +26,6 @@ export function largestRowGraph(model: TypedGraph): Graph {
   const largest = builder.add('ArgMax', [values], { axis: 1, keepdims: 1 })
   builder.output('values', values)
   const seeds = builder.add('GatherND', [signs, largest], { batch_dims: 1 })
-  const context = derivativeContext(graph, builder, forward)
-  builder.output('gradient', emitGradient(graph, new Map([[output, seeds]]), context))
+  builder.output('gradient', gradient(seeds))
   return builder.build()
 }

@@ -4,6 +4,7 @@ import { elementCount, featureShape, type Graph, type GraphNode, type TypedGraph
 import { perValue } from '../graph/per-graph.js'
 import type { Interval, IntervalContext, LinearRules, RuleContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
+import { carryBack } from './carry-back.js'
 import { ruleContext } from './context.js'
 import { cropAround } from './crop.js'
 import { emitMasks } from './emit-crop.js'
@@ -66,25 +67,18 @@ export function emitCoefficients(
   mask?: (value: string) => string | undefined,
 ): string {
   const { builder, graph } = context
-  const gradients = new Map([[value, seed]])
-  const accumulate = (name: string, gradient: string) => {
-    const known = gradients.get(name)
-    gradients.set(name, known === undefined ? gradient : builder.add('Add', [known, gradient]))
-  }
-  for (const node of graph.nodes.toReversed()) {
-    const outputs = node.outputs.map((output) => gradients.get(output))
-    if (outputs.every((gradient) => gradient === undefined)) continue
-    const arriving = linearRules(node, context).transpose(node, outputs, context)
-    arriving.forEach((gradient, index) => {
-      const input = node.inputs[index]
-      if (gradient === undefined || !context.isActivation(input)) return
-      const inside = mask?.(input)
-      accumulate(input, inside === undefined ? gradient : builder.add('Mul', [gradient, inside]))
-    })
-  }
+  const coefficients = carryBack(graph, new Map([[value, seed]]), context, (node, outputs) =>
+    linearRules(node, context)
+      .transpose(node, outputs, context)
+      .map((arriving, index) => {
+        const input = node.inputs[index]
+        const inside = context.isActivation(input) ? mask?.(input) : undefined
+        return arriving === undefined || inside === undefined ? arriving : builder.add('Mul', [arriving, inside])
+      }),
+  )
   const [{ name: input }] = graph.inputs
   const count = elementCount(featureShape(context.shape(input))!)
-  return builder.add('Reshape', [gradients.get(input)!, builder.ints([-1, count])])
+  return builder.add('Reshape', [coefficients.get(input)!, builder.ints([-1, count])])
 }
 
 function emitDualNorm(rows: string, count: number, norm: Norm, builder: GraphBuilder): string {

@@ -2,12 +2,10 @@ import { GraphBuilder } from '../graph/builder.js'
 import type { Graph, TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
 import { ruleContext } from './context.js'
-import { derivativeContext } from './derivative-context.js'
-import { declareInputs, emitForward } from './forward.js'
 import { emitGradient } from './gradient.js'
 import { classCount } from './gradient-graph.js'
 import { emitLoss } from './losses.js'
-import { poolBeforeRelu } from './pool-before-relu.js'
+import { startFromModel } from './model-in-graph.js'
 
 /** Whether some slope of the model can be infinite, as that of √x is at 0. */
 export function hasSteepOperators(graph: TypedGraph): boolean {
@@ -22,15 +20,11 @@ export function hasSteepOperators(graph: TypedGraph): boolean {
  * `gradient` infinite slopes count as 0, as they always do, in `steep` as 1. Where the two differ, there are some on the way.
  */
 export function steepGradientGraph(model: TypedGraph): Graph {
-  const graph = poolBeforeRelu(model)
-  const builder = new GraphBuilder(graph.opset)
-  declareInputs(graph, builder)
+  const { builder, graph, outputs, context, gradient } = startFromModel(model)
   const labels = builder.input('labels', 'int64', ['batch'])
-  const forward = emitForward(graph, ruleContext(graph, builder))
-  const [{ name: output }] = graph.outputs
-  const { gradient: seed } = emitLoss(builder, 'margin', forward.get(output)!, labels, classCount(graph))
-  const context = derivativeContext(graph, builder, forward)
-  builder.output('gradient', emitGradient(graph, new Map([[output, seed]]), context))
-  builder.output('steep', emitGradient(graph, new Map([[output, seed]]), { ...context, infiniteSlope: 1 }))
+  const margin = emitLoss(builder, 'margin', outputs, labels, classCount(graph))
+  builder.output('gradient', gradient(margin.gradient))
+  const seeds = new Map([[graph.outputs[0].name, margin.gradient]])
+  builder.output('steep', emitGradient(graph, seeds, { ...context, infiniteSlope: 1 }))
   return builder.build()
 }

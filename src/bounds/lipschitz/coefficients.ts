@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, featureShape, type Graph, type Tensor, type TypedGraph } from '../../graph/graph.js'
 import { findOperator } from '../../operators/registry.js'
+import { carryBack } from '../../passes/carry-back.js'
 import { ruleContext } from '../../passes/context.js'
 
 /**
@@ -15,22 +16,19 @@ export function coefficientGraph(
 ): Graph {
   const builder = new GraphBuilder(graph.opset, 'float64')
   const context = ruleContext(isAbsolute ? withAbsoluteConstants(graph) : graph, builder)
-  const gradients = new Map([[value, builder.input('seeds', 'float64', ['rows', ...shapeOf(value, graph)])]])
-  for (const node of graph.nodes.toReversed()) {
-    const arriving = node.outputs.map((output) => (frontier.includes(output) ? undefined : gradients.get(output)))
-    if (arriving.every((gradient) => gradient === undefined)) continue
-    const linear = findOperator(node)!.linear!(node, context)!
-    linear.transpose(node, arriving, context).forEach((gradient, index) => {
-      const input = node.inputs[index]
-      if (gradient === undefined || !context.isActivation(input)) return
-      const own = isAbsolute ? builder.add('Abs', [gradient]) : gradient
-      const known = gradients.get(input)
-      gradients.set(input, known === undefined ? own : builder.add('Add', [known, own]))
-    })
-  }
+  const seeds = builder.input('seeds', 'float64', ['rows', ...shapeOf(value, graph)])
+  const coefficients = carryBack(graph, new Map([[value, seeds]]), context, (node, outputs) => {
+    const passing = outputs.map((over, index) => (frontier.includes(node.outputs[index]) ? undefined : over))
+    if (passing.every((over) => over === undefined)) return []
+    const arriving = findOperator(node)!.linear!(node, context)!.transpose(node, passing, context)
+    if (!isAbsolute) return arriving
+    return arriving.map((over, index) =>
+      over === undefined || !context.isActivation(node.inputs[index]) ? undefined : builder.add('Abs', [over]),
+    )
+  })
   for (const start of frontier) {
     const width = elementCount(shapeOf(start, graph))
-    builder.output(start, builder.add('Reshape', [gradients.get(start)!, builder.ints([-1, width])]))
+    builder.output(start, builder.add('Reshape', [coefficients.get(start)!, builder.ints([-1, width])]))
   }
   return builder.build()
 }

@@ -1,20 +1,10 @@
 import type { Budget } from '../budget.js'
 import type { Precision } from '../graph/builder.js'
-import { featureShape, type Tensor } from '../graph/graph.js'
+import { featureShape } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import type { BallSettings } from '../passes/ball-settings.js'
-import {
-  dualNormsName,
-  found,
-  intervalGraph,
-  isBoundedByBall,
-  isExactInterval,
-  lowerName,
-  needsDualNorms,
-  upperName,
-} from '../passes/bound-graphs.js'
+import { isBoundedByBall, isExactInterval } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
-import { cropAround } from '../passes/crop.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
@@ -22,15 +12,11 @@ import type { RelaxationTask } from '../passes/relaxation-graph.js'
 import type { Inputs } from '../sampling/samples.js'
 import { Balls, type ValueBounds } from './balls.js'
 import type { BoundedModel } from './bounded-model.js'
-import { dualNormsOf } from './dual-norms.js'
 import type { FloatArray } from './input-ball.js'
+import { takeIntervals, tightenElements } from './intermediate-bounds.js'
 import { boundRows, type ExplainedRows, explainRows, functionsOfLogits } from './relaxed-rows.js'
 import type { LinearFunctions, RowBounds } from './row-bounds.js'
-import { marginRows, marginsOf, type Rows, sidesOf } from './rows.js'
-import { rowLimits } from './stage.js'
-
-/** Where there are this many coefficients to carry, leaving out some rows is worth another run. */
-const manyCoefficients = 2 ** 21
+import { marginRows, marginsOf, type Rows } from './rows.js'
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
 export class Refinement {
@@ -125,46 +111,24 @@ export class Refinement {
         exact.push(value)
         continue
       }
-      const loose = await this.#takeIntervals([...exact, value], isExact ? undefined : value)
+      const loose = await takeIntervals(this.#balls, [...exact, value], isExact ? undefined : value)
       exact = []
       const bounds = this.#balls.boundsOf(value)
       if (inherited) this.#balls.meet(value, inherited)
       if (!loose) continue
       const isOpen = (index: number) => !inherited || (bounds.lower[index] < 0 && bounds.upper[index] > 0)
       const elements = chosen(loose.data.length, (index) => Boolean(loose.data[index]) && isOpen(index))
-      await this.#tightenAll(value, elements, iterations)
+      await tightenElements(this.#balls, value, elements, iterations, this.#budget)
       if (inherited) this.#balls.meet(value, inherited)
     }
-    await this.#takeIntervals(exact)
-  }
-
-  /** Bounds elements from both sides, as far as both matter. */
-  async #tightenAll(value: string, elements: Int32Array, iterations: number): Promise<void> {
-    if (2 * elements.length * this.#widest(value) < manyCoefficients) {
-      await this.#tighten(value, elements, elements, iterations)
-      return
-    }
-    // Often the bound of one side, the likelier one, shows that a unit is on or off, and the other one does not matter.
-    const { lower, upper } = this.#balls.boundsOf(value)
-    const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
-    const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
-    await this.#tighten(value, likelyOn, likelyOff, iterations)
-    const loose = await this.#takeIntervals([], value)
-    const stillLoose = (these: Int32Array) => these.filter((index) => loose!.data[index])
-    await this.#tighten(value, stillLoose(likelyOff), stillLoose(likelyOn), iterations)
-  }
-
-  /** Most elements of a value that linear functions of `target` travel through. */
-  #widest(target: string): number {
-    const { graph } = this.#balls.model
-    return rowLimits(cropAround(graph, target)?.graph ?? graph).widest
+    await takeIntervals(this.#balls, exact)
   }
 
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
   async refineLinear(): Promise<void> {
     const { model, settings } = this.#balls
     const isBounded = (value: string) => isBoundedByBall(model.graph, value, settings)
-    await this.#takeIntervals(lastLinearValues(model.graph).filter(isBounded))
+    await takeIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))
   }
 
   /**
@@ -199,51 +163,6 @@ export class Refinement {
    */
   explain(target: string, rows: Rows, points: FloatArray): Promise<ExplainedRows | undefined> {
     return explainRows(this.#balls, target, rows, points, this.#budget)
-  }
-
-  /**
-   * Bounds those of the values that nothing is known of by intervals, and gives which elements of `selected` are worth bounding
-   * more tightly.
-   */
-  async #takeIntervals(of: readonly string[], selected?: string): Promise<Tensor | undefined> {
-    const { model, settings, known } = this.#balls
-    const { graph } = model
-    const values = of.filter((value) => !known.has(value))
-    if (values.length === 0 && selected === undefined) return undefined
-    for (const value of values.filter((value) => needsDualNorms(graph, value, settings))) {
-      const norms = await dualNormsOf(model, value, settings.norm, settings.precision)
-      this.#balls.feed(dualNormsName(value), norms)
-    }
-    const stage = await this.#balls.stage(`intervals ${values} loose ${selected}`, () =>
-      intervalGraph(graph, values, selected, known, settings),
-    )
-    const results = await stage.run(this.#balls.feeds)
-    for (const value of values) {
-      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
-      this.#balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
-    }
-    return results.loose
-  }
-
-  /** Bounds elements, counted over all samples, from below and others from above. */
-  async #tighten(value: string, below: Int32Array, above: Int32Array, iterations: number): Promise<void> {
-    const known = this.#balls.boundsOf(value)
-    const [lower, upper] = [known.lower.slice(), known.upper.slice()]
-    const rows = sidesOf(below, above, lower.length / this.#balls.count)
-    const { bounds } = await this.#bound(value, rows, { frontier: 'input', steps: iterations, givesFunctions: false })
-    // A bound that is NaN is not larger, so that the interval stays.
-    for (let row = 0; row < below.length; row++) {
-      if (bounds[row] > lower[below[row]]) lower[below[row]] = bounds[row]
-    }
-    for (let place = 0; place < above.length; place++) {
-      const bound = -bounds[below.length + place]
-      if (bound < upper[above[place]]) upper[above[place]] = bound
-    }
-    // Only where rounding is ignored can the two bounds pass each other.
-    for (let index = 0; index < lower.length; index++) {
-      if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]
-    }
-    this.#balls.know(value, { lower, upper }, this.#balls.feeds[lowerName(value)].shape)
   }
 
   #bound(target: string, rows: Rows, task: Omit<RelaxationTask, 'isCut'>): Promise<RowBounds> {

@@ -152,10 +152,7 @@ function emitUpperPlane({ lower, upper }: Interval, pools: Pools, context: Inter
   const exact = builder.add('Max', [atLower, atUpper])
   if (rounding.mode === 'ignored') return { slopes, intercept: exact }
   const sizes = [exact, rival, first, lowerOfWinner].map((value) => builder.add('Abs', [value]))
-  const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))
-  const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(windowsPerElement(pools) + 16))])
-  const outwards = builder.add('Add', [error, builder.scalar(rounding.underflow)])
-  return { slopes, intercept: builder.add('Add', [exact, outwards]) }
+  return { slopes, intercept: builder.add('Add', [exact, emitRounding(sizes, pools, context)]) }
 }
 
 /** A plane over y = σ(x) as one over x, with the line that bounds σ in the same direction. */
@@ -178,10 +175,15 @@ function throughLine(
   // The products of both slopes and of slope and intercept round, and so do the sums.
   const reached = overElements(builder.add('Mul', [builder.add('Abs', [slopes]), gathered(magnitude)]))
   const sizes = [reached, builder.add('Abs', [part]), builder.add('Abs', [intercept])]
+  const outwards = emitRounding(sizes, pools, context)
+  return { slopes, intercept: builder.add(direction === 1 ? 'Add' : 'Sub', [intercept, outwards]) }
+}
+
+/** What rounding may be in an intercept that is made of numbers of these sizes. */
+function emitRounding(sizes: readonly string[], pools: Pools, { builder, rounding }: IntervalContext): string {
   const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))
   const error = builder.add('Mul', [size, builder.scalar(rounding.gamma(windowsPerElement(pools) + 16))])
-  const outwards = builder.add('Add', [error, builder.scalar(rounding.underflow)])
-  return { slopes, intercept: builder.add(direction === 1 ? 'Add' : 'Sub', [intercept, outwards]) }
+  return builder.add('Add', [error, builder.scalar(rounding.underflow)])
 }
 
 /** Of neurons that a Relu cut off, the bounds before it tell which is the better lower bound. */

@@ -1,6 +1,7 @@
+import type { GraphNode } from '../graph/graph.js'
 import { broadcastFanOut, operand, reduceToShape, refuseMovedBatch } from './broadcast.js'
 import { coefficient } from './coefficient.js'
-import type { LinearRules, Operator } from './operator.js'
+import type { LinearRules, Operator, RuleContext } from './operator.js'
 import { sampleShape } from './samples.js'
 
 /** The condition does not depend on the input: it picks elements of its branches. */
@@ -19,21 +20,25 @@ const picking: LinearRules = {
   },
 
   transpose(node, [gradient], context) {
-    const { builder, shape } = context
-    const [condition, left, right] = node.inputs
-    const chosen = coefficient(condition, false, context)
-    const zero = builder.scalar(0)
-    const toBranch = (branch: string, masked: readonly string[]) => {
-      if (!context.isActivation(branch)) return undefined
-      const flowing = builder.add('Where', [chosen, ...masked])
-      return reduceToShape(flowing, shape(node.outputs[0]), shape(branch), context)
-    }
-    return [undefined, toBranch(left, [gradient!, zero]), toBranch(right, [zero, gradient!])]
+    return toBranches(node, coefficient(node.inputs[0], false, context), gradient!, context)
   },
 
   terms: () => 1,
   // One rounding less than a product has.
   fanOut: (node, context) => broadcastFanOut(node, context) - 1,
+}
+
+/** Each branch gets the gradient where it is chosen. */
+function toBranches(node: GraphNode, chosen: string, gradient: string, context: RuleContext): (string | undefined)[] {
+  const { builder, shape } = context
+  const [, left, right] = node.inputs
+  const zero = builder.scalar(0)
+  const toBranch = (branch: string, masked: readonly string[]) => {
+    if (!context.isActivation(branch)) return undefined
+    const flowing = builder.add('Where', [chosen, ...masked])
+    return reduceToShape(flowing, shape(node.outputs[0]), shape(branch), context)
+  }
+  return [undefined, toBranch(left, [gradient, zero]), toBranch(right, [zero, gradient])]
 }
 
 /** y = condition ? left : right. Nothing flows to the condition. */
@@ -47,16 +52,7 @@ export const where: Operator = {
   derivative: {
     vjp(node, [gradient], context) {
       refuseMovedBatch(node, context)
-      const { builder, shape } = context
-      const [condition, left, right] = node.inputs
-      const chosen = operand(condition, context)
-      const zero = builder.scalar(0)
-      const toBranch = (branch: string, masked: readonly string[]) => {
-        if (!context.isActivation(branch)) return undefined
-        const flowing = builder.add('Where', [chosen, ...masked])
-        return reduceToShape(flowing, shape(node.outputs[0]), shape(branch), context)
-      }
-      return [undefined, toBranch(left, [gradient!, zero]), toBranch(right, [zero, gradient!])]
+      return toBranches(node, operand(node.inputs[0], context), gradient!, context)
     },
 
     jvp(node, [, left, right], context) {

@@ -2,7 +2,8 @@ import { displacementToHyperplane } from '../geometry/hyperplane.js'
 import { lengthOf, type Norm } from '../geometry/norm.js'
 import { addScaled } from './add-scaled.js'
 import { dot } from './dot.js'
-import { type Minimum, minimumInPolyhedron, type Polyhedron, roundingOf } from './dual-newton.js'
+import { type Polyhedron, roundingOf } from './dual-function.js'
+import { type Minimum, minimumInPolyhedron } from './dual-newton.js'
 
 // Of the limit: by how much rows may be missed.
 const tolerance = 1e-9

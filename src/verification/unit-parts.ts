@@ -10,7 +10,7 @@ import { ruleContext } from '../passes/context.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import { atPointName, influenceName } from '../passes/row-functions.js'
 import { range } from '../sampling/rows.js'
-import type { Polyhedron } from '../solvers/dual-newton.js'
+import type { Polyhedron } from '../solvers/dual-function.js'
 import type { Row } from './question.js'
 
 /** A linear function of the input, coefficients · x + constant, that is at most zero for every input of interest. */

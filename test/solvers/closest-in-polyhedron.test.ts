@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type RandomSource, randomSource } from '../../src/sampling/random.js'
 import { range } from '../../src/sampling/rows.js'
 import { closestInPolyhedron } from '../../src/solvers/closest-in-polyhedron.js'
-import type { Polyhedron } from '../../src/solvers/dual-newton.js'
+import type { Polyhedron } from '../../src/solvers/dual-function.js'
 import { minimumOf } from '../exact/mixed-integer.mjs'
 import { seed } from '../seed.js'
 

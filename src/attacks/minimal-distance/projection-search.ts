@@ -2,7 +2,7 @@ import type { Float64Box } from '../../geometry/float64-box.js'
 import { dualNorms, lengthOf } from '../../geometry/norm.js'
 import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
 import { dot } from '../../solvers/dot.js'
-import type { Polyhedron } from '../../solvers/dual-newton.js'
+import type { Polyhedron } from '../../solvers/dual-function.js'
 
 /** How far a sample is from being fooled at some point, at most 0 where it is, and how that changes. */
 export interface LinearisedMargin {

@@ -2,17 +2,12 @@ import type { Domain } from '../../geometry/domain.js'
 import { displacementToHyperplane } from '../../geometry/hyperplane.js'
 import { lengthOf, type Norm } from '../../geometry/norm.js'
 import { clipToDomain } from '../../geometry/projection.js'
+import type { LinearisedMargin } from '../iteration/linearised-margin.js'
 
 export interface FabStepSettings {
   readonly norm: Norm
   readonly alphaMax: number
   readonly eta: number
-}
-
-/** A margin, replaced by its linearisation at some point. */
-export interface LinearisedMargin {
-  readonly margin: number
-  readonly gradient: Float32Array
 }
 
 // Two points that are both on the boundary are weighted evenly.

@@ -3,12 +3,7 @@ import { dualNorms, lengthOf } from '../../geometry/norm.js'
 import { closestInPolyhedron } from '../../solvers/closest-in-polyhedron.js'
 import { dot } from '../../solvers/dot.js'
 import type { Polyhedron } from '../../solvers/dual-function.js'
-
-/** How far a sample is from being fooled at some point, at most 0 where it is, and how that changes. */
-export interface LinearisedMargin {
-  readonly margin: number
-  readonly gradient: Float32Array
-}
+import type { LinearisedMargin } from '../iteration/linearised-margin.js'
 
 /** The closest adversarial displacement of a sample so far. */
 export interface Incumbent {

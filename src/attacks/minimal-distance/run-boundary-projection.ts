@@ -6,8 +6,9 @@ import { range, rowOf, takeSamples } from '../../sampling/rows.js'
 import { runTogether } from '../../solvers/run-together.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkGradients } from '../iteration/check-gradients.js'
+import type { LinearisedMargin } from '../iteration/linearised-margin.js'
 import { displacementOf, type ImprovementState, improveStarts, roomAround } from './improve-starts.js'
-import { type LinearisedMargin, projectionSearch } from './projection-search.js'
+import { projectionSearch } from './projection-search.js'
 
 export interface BoundaryProjectionRun {
   readonly norm: 'linf' | 'l2'

@@ -3,6 +3,7 @@ import { attack as runAttack } from '../src/attacks/run-attack.js'
 import type { Bound } from '../src/bounds/bound.js'
 import { bound as runBound } from '../src/bounds/run-bound.js'
 import type { BudgetRequest } from '../src/budget.js'
+import { type ClassifiedSample, classifiedSamples } from '../src/checks/classified-samples.js'
 import type { BaselineFinding } from '../src/checks/evidence.js'
 import { refuseEstimate } from '../src/checks/refuse-estimate.js'
 import type { Classifier } from '../src/model/classifier.js'
@@ -39,14 +40,12 @@ interface Measurable<Sample> extends Omit<MeasuredOutcomes, 'finding'> {
   readonly samples: readonly Sample[]
 }
 
-function measured<Sample extends { eligible: boolean; label: number; prediction: number }>(
+function measured<Sample extends ClassifiedSample>(
   { samples, eligible, cleanAccuracy, interrupted, warnings }: Measurable<Sample>,
   withstands: (sample: Sample) => number,
 ): MeasuredOutcomes {
   const perSample = {
-    eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
-    labels: Int32Array.from(samples, ({ label }) => label),
-    predictions: Int32Array.from(samples, ({ prediction }) => prediction),
+    ...classifiedSamples(samples),
     withstood: Float64Array.from(samples, (sample) => (sample.eligible ? withstands(sample) : 0)),
   }
   return { finding: { eligible, cleanAccuracy, perSample }, interrupted, warnings }

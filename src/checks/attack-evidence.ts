@@ -4,6 +4,7 @@ import type { BudgetRequest } from '../budget.js'
 import type { Classifier } from '../model/classifier.js'
 import type { Samples } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
+import { classifiedSamples } from './classified-samples.js'
 import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
 import { judgeAttack, withVerdict } from './judgement.js'
 import { mostPictures, takePictures } from './pictures.js'
@@ -60,9 +61,7 @@ function summarize({ attack, samples, ...result }: AttackResult): AttackFinding 
     gradientQueries: result.gradientQueries,
     ...(result.unproved > 0 && { unproved: result.unproved }),
     perSample: {
-      eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
-      labels: Int32Array.from(samples, (sample) => sample.label),
-      predictions: Int32Array.from(samples, (sample) => sample.prediction),
+      ...classifiedSamples(samples),
       fooled: Uint8Array.from(samples, (sample) => Number(sample.fooled)),
       adversarialPredictions: Int32Array.from(samples, (sample) => sample.adversarialPrediction),
       distances: Float64Array.from(samples, (sample) => sample.distance?.[attack.norm] ?? Number.NaN),

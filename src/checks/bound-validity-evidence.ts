@@ -8,6 +8,7 @@ import { now } from '../clock.js'
 import type { Classifier } from '../model/classifier.js'
 import { type Samples, takePart } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
+import { classifiedSamples } from './classified-samples.js'
 import { type BoundValidityEvidence, type BoundValidityFinding, describeBound, describeCheck } from './evidence.js'
 import { judgeBoundValidity, withVerdict } from './judgement.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
@@ -135,9 +136,7 @@ function summarize({ samples, ...result }: BoundResult) {
     minimum: result.minimum,
     median: result.median,
     perSample: {
-      eligible: Uint8Array.from(samples, ({ eligible }) => Number(eligible)),
-      labels: Int32Array.from(samples, ({ label }) => label),
-      predictions: Int32Array.from(samples, ({ prediction }) => prediction),
+      ...classifiedSamples(samples),
       radii: Float64Array.from(samples, ({ radius }) => radius),
       distances: new Float64Array(samples.length).fill(Number.NaN),
     },

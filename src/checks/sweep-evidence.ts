@@ -4,6 +4,7 @@ import type { Classifier } from '../model/classifier.js'
 import type { Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
+import { classifiedSamples } from './classified-samples.js'
 import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
 import { judgeAttack } from './judgement.js'
 
@@ -52,9 +53,7 @@ function findingAt(epsilon: number, { samples, eligible, gradientQueries, curve 
     medianDistance: median([...distances].filter((distance) => !Number.isNaN(distance))),
     gradientQueries: Math.round(gradientQueries / curve.length),
     perSample: {
-      eligible: Uint8Array.from(samples, (sample) => Number(sample.eligible)),
-      labels: Int32Array.from(samples, ({ label }) => label),
-      predictions: Int32Array.from(samples, ({ prediction }) => prediction),
+      ...classifiedSamples(samples),
       fooled: Uint8Array.from(isFooled, Number),
       adversarialPredictions: Int32Array.from(samples, ({ prediction, adversarialPrediction }, index) =>
         isFooled[index] ? adversarialPrediction : prediction,

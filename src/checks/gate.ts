@@ -1,4 +1,4 @@
-import { formatCount } from '../format.js'
+import { formatCount, formatNumber } from '../format.js'
 import type { Evidence, RecordedCheck } from './evidence.js'
 import { holds } from './verdict.js'
 
@@ -61,6 +61,14 @@ function modelsWithoutBaseline(checks: readonly RecordedCheck[]): string[] {
   return Array.from(models, (name) => `${name}: no check against a baseline passed.`)
 }
 
-function location({ file, test }: RecordedCheck): string {
-  return test === undefined ? file : `${file} > ${test}`
+/** An audit makes several checks of one model, and has no tests that they belong to. */
+function location({ file, test, evidence }: RecordedCheck): string {
+  return test === undefined ? `${file}, ${methodOf(evidence)}` : `${file} > ${test}`
+}
+
+function methodOf(evidence: Evidence): string {
+  if ('property' in evidence) return evidence.property.name
+  const method = 'attack' in evidence ? evidence.attack : 'bound' in evidence ? evidence.bound : evidence.method
+  const radius = 'epsilon' in method && typeof method.epsilon === 'number' ? ` ${formatNumber(method.epsilon)}` : ''
+  return `${method.name} ${method.norm}${radius}`
 }

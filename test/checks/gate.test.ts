@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Evidence } from '../../src/checks/evidence.js'
 import { gate } from '../../src/checks/gate.js'
-import { attackEvidence, baselineEvidence } from '../reporters/evidence.js'
+import { attackEvidence, baselineEvidence, lowerBoundEvidence, propertyEvidence } from '../reporters/evidence.js'
 
 const passed = { negated: false, passed: true }
 const good = attackEvidence({ verdict: 'resists', assertion: passed })
@@ -67,4 +67,27 @@ test('may require a baseline of every model', () => {
 
 test('gives every reason', () => {
   expect(gate({ ...run(attackEvidence(), attackEvidence()), complete: false }).reasons).toHaveLength(3)
+})
+
+test('checks of an audit, which has no tests, are told apart by their attacks and bounds', () => {
+  const unsure = { verdict: 'inconclusive', reason: 'No time.', assertion: undefined } as const
+  const checks = [
+    attackEvidence(unsure),
+    lowerBoundEvidence(unsure),
+    baselineEvidence(unsure),
+    propertyEvidence(unsure),
+  ]
+  const { reasons } = gate({
+    complete: true,
+    problems: [],
+    checks: checks.map((evidence) => ({ file: 'model.onnx', test: undefined, evidence })),
+  })
+  expect(reasons).toMatchInlineSnapshot(`
+    [
+      "model.onnx, pgd linf 0.1: inconclusive. No time.",
+      "model.onnx, crown linf: inconclusive. No time.",
+      "model.onnx, deepFool linf: inconclusive. No time.",
+      "model.onnx, prop_2.vnnlib: inconclusive. No time.",
+    ]
+  `)
 })

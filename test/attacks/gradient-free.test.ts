@@ -301,26 +301,26 @@ describe('transfer', () => {
   })
 
   test('what an attack misses on the surrogates, gradients or scores that change, transfer warns of', async () => {
-    const load = (scale: number, operator: string) =>
-      loadModel(
-        encodeModel(
-          graphOf([2], (builder, input) => builder.add(operator, [builder.add('Mul', [input, builder.scalar(scale)])])),
-        ),
-        { domain: [-1, 1] },
-      )
-    const [model, loud, steps] = [await load(1, 'Identity'), await load(1e6, 'Identity'), await load(1, 'Sign')]
-    const inputs = { data: Float32Array.of(0.5, 0.9, 0.8, 0.1), shape: [2, 2] }
+    const load = (emit: Parameters<typeof graphOf>[1]) =>
+      loadModel(encodeModel(graphOf([2], emit)), { domain: [-1, 1] })
+    const model = await load((builder, input) => builder.add('Identity', [input]))
+    // Flat but for a steep step at 0.
+    const steps = await load((builder, input) => {
+      const steep = builder.add('Mul', [input, builder.scalar(100)])
+      return builder.add('Clip', [steep, builder.scalar(-1), builder.scalar(1)])
+    })
+    const inputs = { data: Float32Array.of(-0.5, 0.9, 0.8, -0.4), shape: [2, 2] }
     const warningsOf = async (method: Attack, ...surrogates: Classifier[]) =>
       (await attack(model, transfer({ attack: method, surrogates }), { inputs, labels: [1, 0], seed })).warnings.join()
     const along = pgd({ epsilon: 0.1 })
-    expect(await warningsOf(along, loud)).toMatch(/gradient was exactly zero for 2 of 2/)
-    expect(await warningsOf(along, loud, model)).toBe('')
+    expect(await warningsOf(along, steps)).toMatch(/gradient was exactly zero for 2 of 2/)
+    expect(await warningsOf(along, steps, model)).toBe('')
     const patches = square({ epsilon: 0.01, queries: 20 })
     const ofSigns = { inputs: { data: Float32Array.of(0.5, -0.9), shape: [1, 2] }, labels: [0], seed }
     const { warnings } = await attack(model, transfer({ attack: patches, surrogates: [steps] }), ofSigns)
     expect(warnings.join()).toMatch(/scores of 1 of 1 eligible samples were the same/)
     expect(await warningsOf(patches, steps, model)).not.toMatch(/scores/)
-    for (const each of [model, loud, steps]) await each.close()
+    await Promise.all([model.close(), steps.close()])
   })
 
   test('of a minimal-distance attack the closest result counts', async () => {

@@ -1,9 +1,15 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import { loadFixture } from '../../fixtures/index.js'
+import { alma } from '../../src/attacks/minimal-distance/alma.js'
+import { attack } from '../../src/attacks/run-attack.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import type { Norm } from '../../src/geometry/norm.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { range } from '../../src/sampling/rows.js'
+import { firstSamples } from '../../src/sampling/samples.js'
 import { complete } from '../../src/verification/complete.js'
+import { seed } from '../seed.js'
 import { denseModel, squareUnits } from '../tiny-models.js'
 
 afterAll(() => engine.close())
@@ -84,6 +90,22 @@ test('of several classes each is decided for itself', async () => {
   const inputs = { data: Float32Array.of(1, 1), shape: [2, 1] }
   const margins = await marginBounds(model, complete({ norm: 'linf' }), { inputs, labels: [0, 0], epsilon: [0.9, 1.5] })
   expect(Array.from(margins, (margin) => margin > 0)).toEqual([false, true, true, false, false, false])
+  await model.close()
+})
+
+test.each(['l2', 'l1'] as const)('%s: a digit is either certified or fooled', async (norm) => {
+  const { modelPath, domain, samples } = await loadFixture('digits_mlp')
+  const model = await loadModel(modelPath, { domain })
+  const { inputs, labels } = firstSamples(samples, 20)
+  const epsilon = { l2: 0.4, l1: 1.25 }[norm]
+  const { samples: attacked } = await attack(model, alma({ norm }), { inputs, labels, seed })
+  const margins = await marginBounds(model, complete({ norm }), { inputs, labels, epsilon })
+  const certified = attacked.map(({ label }, sample) =>
+    range(10).every((other) => other === label || margins[10 * sample + other] > 0),
+  )
+  const fooled = attacked.map(({ distance }) => distance !== undefined && distance[norm] <= epsilon)
+  expect(certified).toEqual(fooled.map((isFooled) => !isFooled))
+  expect(new Set(fooled).size).toBe(2)
   await model.close()
 })
 

@@ -167,7 +167,7 @@ test.each([
   [linear, { ...settings, batchSize: 0 }, /batchSize/],
   [linear, { ...settings, domain: [1, 0] }, /domain/],
   [linear, { ...settings, batch: 1 }, /no setting "batch"/],
-  [linear, undefined, /name must be a string/],
+  [linear, undefined, /takes an object with its settings, such as fromFunctions/],
   [undefined, settings, /predict must be a function/],
 ])('refuses settings that make no sense', async (functions, given, message) => {
   const refused = fromFunctions(functions as ClassifierFunctions, given as FunctionSettings)

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { loadFixture } from '../../fixtures/index.js'
 import type { Attack } from '../../src/attacks/attack.js'
 import { apgd } from '../../src/attacks/auto-attack/apgd.js'
+import { fastGradientSignSearch } from '../../src/attacks/line-search/fast-gradient-sign-search.js'
+import { iterativePerturbation } from '../../src/attacks/line-search/iterative-perturbation.js'
 import { bim } from '../../src/attacks/perturbation-analysis/bim.js'
 import { ensemble } from '../../src/attacks/perturbation-analysis/ensemble.js'
 import { fgsm } from '../../src/attacks/perturbation-analysis/fgsm.js'
@@ -54,6 +56,8 @@ describe.each(scales)('logits times %s', (scale) => {
     ['pgd to a target', () => pgd({ epsilon: 0.1, steps: 10, target: 1 })],
     ['apgd', () => apgd({ epsilon: 0.08, steps: 10 })],
     ['ensemble', (model) => ensemble({ surrogates: [model], epsilon: 0.08, steps: 10 })],
+    ['fastGradientSignSearch', () => fastGradientSignSearch()],
+    ['iterativePerturbation', () => iterativePerturbation({ stepSize: 0.01, steps: 30 })],
     ['pgd with the margin', () => pgd({ epsilon: 0.08, steps: 10, loss: 'margin' })],
     ['apgd with the difference of logits ratio', () => apgd({ epsilon: 0.08, steps: 10, loss: 'dlr' })],
   ])('hide nothing from %s', async (_, method) => {
@@ -61,6 +65,7 @@ describe.each(scales)('logits times %s', (scale) => {
     const [whole, other] = await Promise.all(
       models.map((model) => attack(model, method(model), { ...firstSamples(samples, 100), seed })),
     )
+    expect(Math.abs(Math.log(other.medianDistance / whole.medianDistance))).toBeLessThan(0.03)
     // A loss that sees the same in other numbers takes other ways now and then.
     expect(Math.abs(other.fooled - whole.fooled)).toBeLessThanOrEqual(2)
     expect(whole.fooled).toBeGreaterThan(10)

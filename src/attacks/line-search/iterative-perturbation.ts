@@ -60,7 +60,9 @@ async function run(context: AttackContext, stepSize: number, most: number): Prom
     for (let step = 0; step < most && moving.length > 0; step++) {
       if (!(await budget.next())) return { ...candidates, interrupted: true }
       const points = takeSamples({ ...inputs, data: adversarial }, moving)
-      const loss = await (step === 0 ? lossAtSamples(context, moving) : adversarialLoss(context, points, moving))
+      const loss = await (step === 0
+        ? lossAtSamples(context, moving)
+        : adversarialLoss(context, points, moving, { scale: 'usual' }))
       moving = moving.filter((sample, row) => {
         gradientQueries[sample]++
         if (loss.adversarial[row]) return false

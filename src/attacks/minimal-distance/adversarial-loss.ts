@@ -25,15 +25,19 @@ const smallestMargin = 1e-5
 /** Runs of the graph hold all values of the model this often. */
 export const lossCopies = 2
 
-/**
- * Evaluates the loss at points of the given samples of the attack.
- * @param rivals Where it names a class, the loss looks at that class and the label alone.
- */
+export interface AdversarialLossSettings {
+  /** Where it names a class, the loss looks at that class and the label alone. Default: nowhere. */
+  readonly rivals?: readonly (number | undefined)[]
+  /** Of the logits that gradients are taken at: `usual` for directions. Values are always of their `own`, the default. */
+  readonly scale?: 'own' | 'usual'
+}
+
+/** Evaluates the loss at points of the given samples of the attack. */
 export async function adversarialLoss(
   { model, labels, targets }: AttackContext,
   { data, shape }: Inputs,
   samples: readonly number[],
-  rivals: readonly (number | undefined)[] = [],
+  { rivals = [], scale = 'own' }: AdversarialLossSettings = {},
 ): Promise<AdversarialLoss> {
   const { classes, graph } = model
   const isWanted = (row: number, label: number) =>
@@ -44,7 +48,9 @@ export async function adversarialLoss(
     if (!isWanted(row, label)) unwanted[index] = 1
     else if (rivals[row] === undefined || rivals[row] === label) wanted[index] = 1
   }
-  const compiled = await model.compile('adversarial loss', () => adversarialLossGraph(graph))
+  const compiled = await model.compile(scale === 'own' ? 'adversarial loss' : 'adversarial loss at a usual scale', () =>
+    adversarialLossGraph(graph, scale),
+  )
   const results = await compiled.run({
     [graph.inputs[0].name]: floatTensor(data, shape),
     wanted: { type: 'bool', shape: [samples.length, classes], data: wanted },
@@ -67,11 +73,11 @@ export async function adversarialLoss(
 }
 
 /**
- * The loss at samples as they are.
+ * The loss at samples as they are, with gradients for their direction.
  * @throws ModelError when a gradient is NaN or infinite.
  */
 export async function lossAtSamples(context: AttackContext, samples: readonly number[]): Promise<AdversarialLoss> {
-  const loss = await adversarialLoss(context, takeSamples(context.inputs, samples), samples)
+  const loss = await adversarialLoss(context, takeSamples(context.inputs, samples), samples, { scale: 'usual' })
   checkGradients(loss.gradients)
   return loss
 }

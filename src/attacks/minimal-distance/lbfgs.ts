@@ -112,7 +112,7 @@ async function answer(
   })
   const shape = [questions.length, ...inputs.shape.slice(1)]
   const rivals = questions.map(({ rival }) => rival)
-  const loss = await adversarialLoss(context, { data, shape }, samples, rivals)
+  const loss = await adversarialLoss(context, { data, shape }, samples, { rivals })
   return samples.map((sample, row) => {
     const [origin, point] = [rowOf(inputs.data, size, sample), rowOf(data, size, row)]
     const gradient = rowOf(loss.gradients, size, row)

@@ -14,7 +14,7 @@ import { emitUsualScale } from './usual-scale.js'
  */
 export function adversarialLossGraph(model: TypedGraph, scale: 'own' | 'usual' = 'own'): Graph {
   const { builder, outputs: logits, gradient } = startFromModel(model)
-  const factor = scale === 'usual' ? emitUsualScale(builder, logits) : builder.scalar(1)
+  const factor = scale === 'usual' ? emitUsualScale(builder, logits, classCount(model)) : builder.scalar(1)
   const scaled = builder.add('Mul', [logits, factor])
   const logitsOf = (set: string) => {
     const classes = builder.input(set, 'bool', ['batch', classCount(model)])

@@ -47,6 +47,14 @@ export function emitLoss(builder: GraphBuilder, loss: LossName, logits: string, 
   }
 }
 
+/** Emits how far the largest logit is ahead of the next one, [rows, 1]. */
+export function emitLead(builder: GraphBuilder, logits: string, classes: number): string {
+  const axes = builder.ints([1])
+  const isLargest = oneHot(builder, builder.add('ArgMax', [logits], { axis: 1 }), classes)
+  const next = builder.add('ReduceMax', [otherLogits(builder, logits, isLargest), axes])
+  return builder.add('Sub', [builder.add('ReduceMax', [logits, axes]), next])
+}
+
 /** Nothing here subtracts numbers that are nearly equal on confident samples, as softmax − onehot does. */
 function crossEntropy(builder: GraphBuilder, logits: string, logit: string, isLabel: string): Loss {
   // −log p = log(1 + e^d), d = log Σ e^(other logits) − logit

@@ -21,21 +21,28 @@ import { seed } from '../seed.js'
 
 afterAll(() => engine.close())
 
-/** A fixture whose logits are multiplied by a constant: it has the same adversarial examples. */
-async function scaled(name: 'digits_mlp' | 'spambase_tanh', scale: number): Promise<Classifier> {
+/** A fixture with something done to its logits. */
+async function changed(
+  name: 'digits_mlp' | 'spambase_tanh',
+  operator: 'Mul' | 'Add',
+  ...operand: number[]
+): Promise<Classifier> {
   const { modelPath, domain } = await loadFixture(name)
   const graph = decodeModel(readFileSync(modelPath), () => new Uint8Array())
   const [{ name: logits }] = graph.outputs
-  const factor = { data: Float32Array.of(scale), shape: [], type: 'float32' } as const
-  const multiply = { ...graph.nodes[0], name: 'scale', operator: 'Mul', inputs: [logits, 'scale'], outputs: ['scaled'] }
+  const constant = { data: Float32Array.from(operand), shape: [operand.length], type: 'float32' } as const
+  const change = { ...graph.nodes[0], name: 'change', operator, inputs: [logits, 'operand'], outputs: ['changed'] }
   const bytes = encodeModel({
     ...graph,
-    nodes: [...graph.nodes, { ...multiply, attributes: new Map() }],
-    constants: new Map([...graph.constants, ['scale', factor]]),
-    outputs: [{ ...graph.outputs[0], name: 'scaled' }],
+    nodes: [...graph.nodes, { ...change, attributes: new Map() }],
+    constants: new Map([...graph.constants, ['operand', constant]]),
+    outputs: [{ ...graph.outputs[0], name: 'changed' }],
   })
   return loadModel(bytes, { domain })
 }
+
+/** The same adversarial examples, whatever the scale. */
+const scaled = (name: 'digits_mlp' | 'spambase_tanh', scale: number) => changed(name, 'Mul', scale)
 
 // From all alike to far beyond where exponentials overflow: the logits of the fixture are 21 apart, in the median.
 const scales = [1e-6, 0.1, 0.25, 10, 1000]
@@ -81,6 +88,21 @@ test.each(scales)('two classes, and logits times %s', async (scale) => {
     )
     expect(other.fooled).toBe(whole.fooled)
     expect(whole.fooled).toBeGreaterThan(5)
+  }
+  await Promise.all(models.map((model) => model.close()))
+})
+
+test.each([-1e4, -1e9])('a class that is masked by %s does not count', async (mask) => {
+  const { samples } = await loadFixture('digits_mlp')
+  // Far below all others, but not by so much that it could set the scale.
+  const masks = [-60, mask].map((last) => changed('digits_mlp', 'Add', 0, 0, 0, 0, 0, 0, 0, 0, 0, last))
+  const models = await Promise.all(masks)
+  for (const method of [pgd({ epsilon: 0.08, steps: 10 }), apgd({ epsilon: 0.08, steps: 10 })]) {
+    const [whole, other] = await Promise.all(
+      models.map((model) => attack(model, method, { ...firstSamples(samples, 100), seed })),
+    )
+    expect(Math.abs(other.fooled - whole.fooled)).toBeLessThanOrEqual(1)
+    expect(whole.fooled).toBeGreaterThan(10)
   }
   await Promise.all(models.map((model) => model.close()))
 })

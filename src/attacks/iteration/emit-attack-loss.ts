@@ -18,7 +18,7 @@ export function emitAttackLoss(
     const margin = emitLoss(builder, 'margin', logits, labels, classes)
     return { value: builder.add('Neg', [margin.value]), gradient: builder.add('Neg', [margin.gradient]) }
   }
-  const scale = emitUsualScale(builder, logits)
+  const scale = emitUsualScale(builder, logits, classes)
   const { value, gradient } = emitLoss(builder, loss, builder.add('Mul', [logits, scale]), labels, classes)
   return { value, gradient: builder.add('Mul', [gradient, scale]) }
 }

@@ -18,17 +18,21 @@ const random = randomSource(seed)
 const weights = (outputs: number, inputs: number) =>
   Array.from({ length: outputs }, () => Array.from({ length: inputs }, () => random.normal() / Math.sqrt(inputs)))
 
-/** A network with one hidden layer over inputs of any shape. */
+/** A network with one hidden layer over inputs of any shape, with all logits equal in the middle of the unit cube. */
 function network(featureShape: readonly number[], classes: number, batch: number | string = 'batch') {
   const features = featureShape.reduce((product, size) => product * size, 1)
   const [first, second] = [weights(16, features), weights(classes, 16)]
+  const apply = (rows: number[][], values: number[]) =>
+    rows.map((row) => row.reduce((sum, weight, index) => sum + weight * values[index], 0))
+  const inTheMiddle = apply(first, Array<number>(features).fill(0.5)).map((value) => Math.max(value, 0))
+  const bias = apply(second, inTheMiddle).map((logit) => -logit)
   return graphOf(
     featureShape,
     (builder, input) => {
       const flat = builder.add('Flatten', [input])
       const matrix = (rows: number[][]) => builder.floats(rows.flat(), [rows.length, rows[0].length])
       const hidden = builder.add('Relu', [builder.add('Gemm', [flat, matrix(first)], { transB: 1 })])
-      return builder.add('Gemm', [hidden, matrix(second)], { transB: 1 })
+      return builder.add('Gemm', [hidden, matrix(second), builder.floats(bias)], { transB: 1 })
     },
     batch,
   )

@@ -279,18 +279,16 @@ function threadsPerTestWorker(): number {
  * rest of what they view; one that gives many pieces away takes longer than small graphs run.
  */
 function copied(feeds: Feeds): { sent: Feeds; memory: ArrayBuffer } {
-  const places = new Map<string, number>()
-  let size = 0
-  for (const [name, { data }] of Object.entries(feeds)) {
-    places.set(name, size)
-    size += Math.ceil(data.byteLength / alignment) * alignment
-  }
-  const memory = new ArrayBuffer(size)
-  const sent = Object.entries(feeds).map(([name, tensor]) => {
+  const entries = Object.entries(feeds)
+  const room = ({ data }: Tensor) => Math.ceil(data.byteLength / alignment) * alignment
+  const memory = new ArrayBuffer(entries.reduce((size, [, tensor]) => size + room(tensor), 0))
+  let place = 0
+  const sent = entries.map(([name, tensor]) => {
     const { type, data } = tensor
-    const place = places.get(name)!
+    const copy = new typedArrays[type](memory, place, data.length)
     new Uint8Array(memory, place).set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    return [name, { ...tensor, data: new typedArrays[type](memory, place, data.length) }] as const
+    place += room(tensor)
+    return [name, { ...tensor, data: copy }] as const
   })
   return { sent: Object.fromEntries(sent), memory }
 }

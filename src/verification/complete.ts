@@ -26,9 +26,8 @@ const seed = 0
  * Verification of each class at the radius that is asked for, within the domain: linear relaxation, then a search that may
  * find the sample fooled (in ℓ2 and ℓ1 by `pgd`), then optimised slopes and cuts, then splitting of units (Relu, LeakyRelu, PRelu);
  * with at most 16 features, in ℓ∞ and of models with other kinks, halving of the box around the ball until all is decided (see
- * {@link branchAndBound}). Meant for one
- * radius, as in `toHaveLowerBoundAbove`: it tells whether a margin is positive, not how large it is, and gives the least positive
- * number where it is.
+ * {@link branchAndBound}). Meant for one radius, as in `toHaveLowerBoundAbove`: it tells whether a margin is positive, not how
+ * large it is, and gives the least positive number where it is.
  * @throws SettingsError for settings that do not exist; when it runs, UnsupportedOperatorError for operators that have no
  * relaxation.
  */

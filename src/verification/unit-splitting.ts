@@ -60,7 +60,8 @@ export async function splitUnits(
       return { part: { ...part, open: [position] }, rows, ofSplits: new Map(), ofRows: [], point, views: [] }
     }),
   )
-  while (canSplitUnits(model.graph) && stack.length > 0 && (await budget.next())) {
+  const canSplit = canSplitUnits(model.graph)
+  while (canSplit && stack.length > 0 && (await budget.next())) {
     const taken = stack.splice(-most)
     for (const { part } of taken) counts.set(part.question, (counts.get(part.question) ?? 0) + 1)
     for (const group of wholeAndSplit(taken, ({ units }) => units)) {

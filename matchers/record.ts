@@ -1,7 +1,8 @@
 import { appendFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { threadId } from 'node:worker_threads'
-import { type Evidence, encodeEvidence } from '../src/checks/evidence.js'
+import { encodeEvidence } from '../src/checks/encoded-evidence.js'
+import type { Evidence } from '../src/checks/evidence.js'
 
 interface Task {
   readonly meta: object

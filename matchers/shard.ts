@@ -1,5 +1,6 @@
 import type { Attack } from '../src/attacks/attack.js'
-import { describeSamples, type ShardOfSamples } from '../src/checks/evidence.js'
+import { describeSamples } from '../src/checks/describe.js'
+import type { ShardOfSamples } from '../src/checks/evidence.js'
 import type { PerSample } from '../src/sampling/per-sample.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { parseShard, shardIndices, takeShard } from '../src/sampling/shard.js'

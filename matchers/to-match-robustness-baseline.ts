@@ -6,7 +6,8 @@ import { baselineFile } from '../src/baseline/store.js'
 import type { Bound } from '../src/bounds/bound.js'
 import type { BudgetRequest } from '../src/budget.js'
 import { analyse } from '../src/checks/analysis.js'
-import { type BaselineEvidence, describeCheck, describeSamples, type Method } from '../src/checks/evidence.js'
+import { describeModelAndSamples, describeSamples } from '../src/checks/describe.js'
+import type { BaselineEvidence, Method } from '../src/checks/evidence.js'
 import { SettingsError } from '../src/errors.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
@@ -90,7 +91,7 @@ export async function checkBaseline(
   const seedOfAttack = 'run' in method ? { seed } : {}
   const asked = {
     kind: 'baseline',
-    ...describeCheck(model.description, checked),
+    ...describeModelAndSamples(model.description, checked),
     method: describeMethod(checkedMethod),
     confidence,
     ...seedOfAttack,

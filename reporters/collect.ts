@@ -1,4 +1,5 @@
-import { decodeEvidence, type RecordedCheck } from '../src/checks/evidence.js'
+import { decodeEvidence } from '../src/checks/encoded-evidence.js'
+import type { RecordedCheck } from '../src/checks/evidence.js'
 import type { JsonSafe } from '../src/checks/json-safe.js'
 import type { ModelDescription } from '../src/model/model.js'
 import { location } from './location.js'

@@ -1,4 +1,4 @@
-import { encodeEvidence } from '../src/checks/evidence.js'
+import { encodeEvidence } from '../src/checks/encoded-evidence.js'
 import { encodeJson } from '../src/checks/json-safe.js'
 import type { Report } from './report.js'
 

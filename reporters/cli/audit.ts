@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { encodeEvidence } from '../../src/checks/evidence.js'
+import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'
 import { checkInputs, checkLabels } from '../../src/model/check-inputs.js'

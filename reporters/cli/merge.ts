@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { decodeEvidence, encodeEvidence } from '../../src/checks/evidence.js'
+import { decodeEvidence, encodeEvidence } from '../../src/checks/encoded-evidence.js'
 import { SettingsError } from '../../src/errors.js'
 import { mergeShards } from '../../src/merge/merge-shards.js'
 import { createReport } from '../report.js'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { EvidenceError } from '../../src/checks/evidence.js'
+import { EvidenceError } from '../../src/checks/encoded-evidence.js'
 import type { EncodedCheck } from '../collect.js'
 import { readUnfinished } from '../unfinished.js'
 

@@ -5,7 +5,8 @@ import type { Classifier } from '../model/classifier.js'
 import type { Samples } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
 import { classifiedSamples } from './classified-samples.js'
-import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
+import { describeAttack, describeModelAndSamples } from './describe.js'
+import type { AttackEvidence, AttackFinding } from './evidence.js'
 import { judgeAttack, withVerdict } from './judgement.js'
 import { mostPictures, takePictures } from './pictures.js'
 import { amongClosestOfClass, closestOfEachClass } from './telling-samples.js'
@@ -37,7 +38,7 @@ export async function attackEvidence(
   const finding = result && withPictures(summarize(result), result, model, samples)
   const evidence = {
     kind: 'attack' as const,
-    ...describeCheck(model.description, samples),
+    ...describeModelAndSamples(model.description, samples),
     attack: describeAttack(attack),
     maxFoolingRatio,
     confidence,

@@ -9,7 +9,8 @@ import type { Classifier } from '../model/classifier.js'
 import { type Samples, takePart } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
 import { classifiedSamples } from './classified-samples.js'
-import { type BoundValidityEvidence, type BoundValidityFinding, describeBound, describeCheck } from './evidence.js'
+import { describeBound, describeModelAndSamples } from './describe.js'
+import type { BoundValidityEvidence, BoundValidityFinding } from './evidence.js'
 import { judgeBoundValidity, withVerdict } from './judgement.js'
 import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
 
@@ -37,7 +38,7 @@ export async function boundValidityEvidence(
   const { finding, reason, milliseconds } = await analyse(() => search.run())
   const evidence = {
     kind: 'bound-validity' as const,
-    ...describeCheck(model.description, samples),
+    ...describeModelAndSamples(model.description, samples),
     bound: describeBound(bound),
     attacks: search.attacks.map(({ name, norm, settings }) => ({ name, norm, settings })),
     seed: settings.seed,

@@ -1,20 +1,17 @@
-import { createHash } from 'node:crypto'
 import type { Attack } from '../attacks/attack.js'
 import type { RegressionAttack } from '../attacks/regression/regression-attack.js'
 import type { Bound } from '../bounds/bound.js'
-import { UnfooledError } from '../errors.js'
 import type { Comparison } from '../measures/compare-outcomes.js'
 import type { ModelDescription } from '../model/model.js'
-import type { Samples } from '../sampling/samples.js'
 import type { Shard } from '../sampling/shard.js'
 import type { Interval } from '../statistics/binomial.js'
 import type { Property } from '../vnnlib/property.js'
-import { decodeJson, encodeJson, type JsonSafe } from './json-safe.js'
 import type { Picture } from './pictures.js'
 import type { Violation } from './refutation.js'
 import type { Verdict } from './verdict.js'
 
-const schemaVersion = 1
+/** Of {@link Evidence} in files and messages. */
+export const schemaVersion = 1
 
 /** What one check was asked and what it found: the only thing that matchers and reporters share. */
 export type Evidence =
@@ -279,64 +276,4 @@ export interface RecordedCheck {
   /** What to type to make the check again, in the folder of the project. */
   readonly command?: string
   readonly evidence: Evidence
-}
-
-/** What every check records about its circumstances, before anything is run. */
-export function describeCheck(model: ModelDescription, samples: Samples) {
-  return { ...describeModel(model), samples: describeSamples(samples) }
-}
-
-/** The same, where there are no samples. */
-export function describeModel(model: ModelDescription) {
-  return { schemaVersion, model } as const
-}
-
-/** An attack as evidence keeps it. */
-export function describeAttack<Described extends Attack | RegressionAttack>(attack: Described) {
-  const { name, kind, norm, settings, epsilon } = attack
-  const copied = typeof epsilon === 'object' ? Float64Array.from(epsilon) : epsilon
-  return { name, kind, norm, settings, epsilon: copied } as Pick<Described, 'name' | 'kind' | 'norm' | 'settings'> & {
-    readonly epsilon: number | Float64Array | Extract<Described['epsilon'], undefined>
-  }
-}
-
-/** A bound as evidence keeps it. */
-export function describeBound({ name, norm, sound, settings }: Bound): LowerBoundEvidence['bound'] {
-  return { name, norm, sound, settings }
-}
-
-export function describeSamples({ inputs, labels, targets }: Samples): SampleSet {
-  const sha256 = createHash('sha256').update(JSON.stringify(inputs.shape)).update(inputs.data).digest('hex')
-  return { count: inputs.shape[0], sha256, labels: labels || targets ? 'given' : 'predicted' }
-}
-
-export function encodeEvidence(evidence: Evidence): JsonSafe {
-  return encodeJson(evidence)
-}
-
-/** @throws EvidenceError when the record was written by another version, or is none. */
-export function decodeEvidence(encoded: JsonSafe): Evidence {
-  const evidence = decodeJson(encoded) as Partial<Evidence> | null
-  if (evidence === null || typeof evidence !== 'object' || evidence.schemaVersion === undefined) {
-    throw new EvidenceError('This is no evidence of a check.')
-  }
-  if (evidence.schemaVersion !== schemaVersion || !isKind(evidence.kind)) {
-    throw new EvidenceError(
-      `The evidence has version ${evidence.schemaVersion} and kind "${evidence.kind}"; this version of unfooled reads version ${schemaVersion}. Use the same version for tests and reports.`,
-    )
-  }
-  return evidence as Evidence
-}
-
-/** A record that cannot be read. */
-export class EvidenceError extends UnfooledError {
-  constructor(message: string) {
-    super('EVIDENCE', message)
-  }
-}
-
-function isKind(kind: unknown): kind is Evidence['kind'] {
-  return ['attack', 'regression-attack', 'lower-bound', 'bound-validity', 'baseline', 'property'].includes(
-    kind as string,
-  )
 }

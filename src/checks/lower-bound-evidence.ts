@@ -7,7 +7,8 @@ import { predictClasses } from '../model/predict-classes.js'
 import { takeSamples } from '../sampling/rows.js'
 import type { Samples } from '../sampling/samples.js'
 import { analyse } from './analysis.js'
-import { describeBound, describeCheck, type LowerBoundEvidence, type LowerBoundFinding } from './evidence.js'
+import { describeBound, describeModelAndSamples } from './describe.js'
+import type { LowerBoundEvidence, LowerBoundFinding } from './evidence.js'
 import { judgeLowerBound, withVerdict } from './judgement.js'
 import { refuseEstimate } from './refuse-estimate.js'
 
@@ -33,7 +34,7 @@ export async function lowerBoundEvidence(
   } = await analyse(() => certify(model, bound, samples, radius, budget))
   const evidence = {
     kind: 'lower-bound' as const,
-    ...describeCheck(model.description, samples),
+    ...describeModelAndSamples(model.description, samples),
     bound: describeBound(bound),
     radius,
     fraction,

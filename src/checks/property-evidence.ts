@@ -3,7 +3,8 @@ import type { Model } from '../model/model.js'
 import { type VerificationResult, verifyProperty } from '../verification/verify-property.js'
 import type { Property } from '../vnnlib/property.js'
 import { analyse } from './analysis.js'
-import { describeModel, type PropertyEvidence, type PropertyFinding } from './evidence.js'
+import { describeModel } from './describe.js'
+import type { PropertyEvidence, PropertyFinding } from './evidence.js'
 import { judgeProperty, withVerdict } from './judgement.js'
 
 /** Proves a property, or finds an input that violates it. A verification that cannot run is inconclusive. */

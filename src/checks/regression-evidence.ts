@@ -12,13 +12,8 @@ import type { Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import { analyse } from './analysis.js'
-import {
-  describeAttack,
-  describeCheck,
-  type ErrorLimit,
-  type RegressionAttackEvidence,
-  type RegressionFinding,
-} from './evidence.js'
+import { describeAttack, describeModelAndSamples } from './describe.js'
+import type { ErrorLimit, RegressionAttackEvidence, RegressionFinding } from './evidence.js'
 import { judgeRegression, withVerdict } from './judgement.js'
 import { takePictures } from './pictures.js'
 import { largestErrors } from './telling-samples.js'
@@ -45,7 +40,7 @@ export async function regressionEvidence(
   const finding = result && withPictures(summarize(result, limit), result, model, samples, limit)
   const evidence = {
     kind: 'regression-attack' as const,
-    ...describeCheck(model.description, samples),
+    ...describeModelAndSamples(model.description, samples),
     attack: describeAttack(attack),
     limit,
     maxFoolingRatio,

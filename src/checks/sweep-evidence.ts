@@ -5,7 +5,8 @@ import type { Samples } from '../sampling/samples.js'
 import { binomialInterval } from '../statistics/binomial.js'
 import { median } from '../statistics/median.js'
 import { classifiedSamples } from './classified-samples.js'
-import { type AttackEvidence, type AttackFinding, describeAttack, describeCheck } from './evidence.js'
+import { describeAttack, describeModelAndSamples } from './describe.js'
+import type { AttackEvidence, AttackFinding } from './evidence.js'
 import { judgeAttack } from './judgement.js'
 
 /**
@@ -24,7 +25,7 @@ export function sweepEvidence(
     const finding = findingAt(epsilon, sweep)
     const evidence = {
       kind: 'attack',
-      ...describeCheck(model.description, samples),
+      ...describeModelAndSamples(model.description, samples),
       attack: describeAttack(method(epsilon)),
       maxFoolingRatio,
       seed: sweep.seed,

@@ -1,11 +1,7 @@
 import { expect, test } from 'vitest'
-import {
-  decodeEvidence,
-  describeCheck,
-  type Evidence,
-  EvidenceError,
-  encodeEvidence,
-} from '../../src/checks/evidence.js'
+import { describeModelAndSamples } from '../../src/checks/describe.js'
+import { decodeEvidence, EvidenceError, encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 import type { JsonSafe } from '../../src/checks/json-safe.js'
 import { attackEvidence, lowerBoundEvidence, regressionEvidence, validityEvidence } from '../reporters/evidence.js'
 
@@ -23,7 +19,7 @@ test.each([
 test('the same samples have the same fingerprint, others have another', () => {
   const { model } = attackEvidence()
   const fingerprint = (values: number[], shape: number[]) =>
-    describeCheck(model, { inputs: { data: Float32Array.from(values), shape } }).samples.sha256
+    describeModelAndSamples(model, { inputs: { data: Float32Array.from(values), shape } }).samples.sha256
   const one = fingerprint([0, 1, 2, 3], [2, 2])
   expect(fingerprint([0, 1, 2, 3], [2, 2])).toBe(one)
   expect(fingerprint([0, 1, 2, 4], [2, 2])).not.toBe(one)
@@ -33,7 +29,8 @@ test('the same samples have the same fingerprint, others have another', () => {
 test('part of a larger buffer is fingerprinted alone', () => {
   const { model } = attackEvidence()
   const buffer = Float32Array.of(9, 0, 1)
-  const fingerprint = (data: Float32Array) => describeCheck(model, { inputs: { data, shape: [2] } }).samples.sha256
+  const fingerprint = (data: Float32Array) =>
+    describeModelAndSamples(model, { inputs: { data, shape: [2] } }).samples.sha256
   expect(fingerprint(buffer.subarray(1))).toBe(fingerprint(Float32Array.of(0, 1)))
 })
 
@@ -47,6 +44,6 @@ test('other versions and other things are refused', () => {
 test('targets count as labels that were given', () => {
   const inputs = { data: Float32Array.of(1), shape: [1, 1] }
   const labels = (targets?: typeof inputs) =>
-    describeCheck(regressionEvidence().model, { inputs, targets }).samples.labels
+    describeModelAndSamples(regressionEvidence().model, { inputs, targets }).samples.labels
   expect([labels(), labels(inputs)]).toEqual(['predicted', 'given'])
 })

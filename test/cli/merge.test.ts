@@ -5,7 +5,9 @@ import { renderJson } from '../../reporters/json.js'
 import { createReport } from '../../reporters/report.js'
 import { fgsm } from '../../src/attacks/perturbation-analysis/fgsm.js'
 import { attackEvidence } from '../../src/checks/attack-evidence.js'
-import { describeCheck, type Evidence, encodeEvidence } from '../../src/checks/evidence.js'
+import { describeModelAndSamples } from '../../src/checks/describe.js'
+import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { takeSamples } from '../../src/sampling/rows.js'
 import { samplesFrom } from '../../src/sampling/samples-from.js'
@@ -49,7 +51,7 @@ async function evidenceOfShard(index: number): Promise<Evidence> {
     inputs: takeSamples(whole.inputs, indices),
     labels: Int32Array.from(indices, (sample) => whole.labels![sample]),
   }
-  const { samples: of } = describeCheck(model.description, whole)
+  const { samples: of } = describeModelAndSamples(model.description, whole)
   return { ...(await attackEvidence(model, attack, part, settings)), shard: { ...shard, of } }
 }
 

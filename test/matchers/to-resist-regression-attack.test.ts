@@ -7,7 +7,7 @@ import type {
   RegressionAttack,
   RegressionCandidates,
 } from '../../src/attacks/regression/regression-attack.js'
-import { decodeEvidence, encodeEvidence } from '../../src/checks/evidence.js'
+import { decodeEvidence, encodeEvidence } from '../../src/checks/encoded-evidence.js'
 import { UnsupportedOperatorError } from '../../src/errors.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadRegressor } from '../../src/model/load-regressor.js'

@@ -1,13 +1,13 @@
 import type { EncodedCheck } from '../../reporters/collect.js'
-import {
-  type AttackEvidence,
-  type BaselineEvidence,
-  type BoundValidityEvidence,
-  type Evidence,
-  encodeEvidence,
-  type LowerBoundEvidence,
-  type PropertyEvidence,
-  type RegressionAttackEvidence,
+import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type {
+  AttackEvidence,
+  BaselineEvidence,
+  BoundValidityEvidence,
+  Evidence,
+  LowerBoundEvidence,
+  PropertyEvidence,
+  RegressionAttackEvidence,
 } from '../../src/checks/evidence.js'
 import type { ModelDescription } from '../../src/model/model.js'
 import { binomialInterval } from '../../src/statistics/binomial.js'

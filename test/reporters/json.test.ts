@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { renderJson } from '../../reporters/json.js'
 import { createReport } from '../../reporters/report.js'
-import { decodeEvidence } from '../../src/checks/evidence.js'
+import { decodeEvidence } from '../../src/checks/encoded-evidence.js'
 import {
   attackEvidence,
   baselineEvidence,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { createReport } from '../../reporters/report.js'
-import { type Evidence, encodeEvidence } from '../../src/checks/evidence.js'
+import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 import { attackEvidence, lowerBoundEvidence, validityEvidence } from './evidence.js'
 
 function record(evidence: Evidence, file = 'a.test.ts', test = 'a test') {

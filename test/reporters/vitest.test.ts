@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { TestModule, TestSpecification, Vitest } from 'vitest/node'
 import UnfooledReporter from '../../reporters/vitest.js'
-import { type Evidence, encodeEvidence } from '../../src/checks/evidence.js'
+import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type { Evidence } from '../../src/checks/evidence.js'
 import { attackEvidence, lowerBoundEvidence } from './evidence.js'
 
 const root = mkdtempSync(join(tmpdir(), 'unfooled-'))

@@ -2,7 +2,7 @@ import { elementCount, type Graph, type Tensor, type TensorData } from '../graph
 import type { Device } from './device.js'
 import { DeviceLoop, outermostLoop } from './device-loop.js'
 import { engine, type Feeds, type Results, type Session } from './engine.js'
-import { callsHost, HostedGraph } from './hosted-graph.js'
+import { callsHost, HostedSession } from './hosted-session.js'
 
 /** A graph ready to run. Inputs whose first axis is the batch are split where the model takes one sample at a time. */
 export interface CompiledGraph {
@@ -16,7 +16,7 @@ export async function compileGraph(graph: Graph, oneAtATime: boolean, device: De
   const isHosted = callsHost(graph)
   const loop = isHosted || device !== 'webgpu' ? undefined : outermostLoop(graph)
   const session = isHosted
-    ? new HostedGraph(graph, device)
+    ? new HostedSession(graph, device)
     : loop
       ? await DeviceLoop.load(graph, loop, device)
       : await engine.createSession(graph, { device })

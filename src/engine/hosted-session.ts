@@ -18,7 +18,7 @@ export function callsHost(graph: Graph): boolean {
 }
 
 /** A graph of which the runtime runs only a part: nodes with a `run` attribute call that function instead. */
-export class HostedGraph implements Pick<Session, 'run' | 'release'> {
+export class HostedSession implements Pick<Session, 'run' | 'release'> {
   readonly #plan: Plan
   readonly #outputs: readonly string[]
 

@@ -187,12 +187,24 @@ function gather(node: GraphNode, mover: MovedValues): readonly Moved[] | undefin
   const { name, layout } = mover.moved(input)!
   const rank = mover.shape(input).length
   const axis = axisOf(node, 0, rank, layout)
-  if (axis === undefined) return undefined
+  if (axis === undefined) return gatherBesideBatch(node, mover)
   const counted = intAttribute(node, 'axis', 0)
   const isBefore = (counted < 0 ? counted + rank : counted) < layout.axis
   const shift = isBefore ? mover.shape(indices).length - 1 : 0
   const gathered = mover.builder.add('Gather', [name, indices], { axis })
   return [{ name: gathered, layout: { ...layout, axis: layout.axis + shift } }]
+}
+
+/** Along an axis that a batch of 1 is joined with, as views of a flattened value are written; the batch gets an axis of 1. */
+function gatherBesideBatch({ inputs: [input, indices] }: GraphNode, mover: MovedValues): readonly Moved[] | undefined {
+  const { builder } = mover
+  const { name, layout } = mover.moved(input)!
+  const shape = mover.shape(indices) as readonly number[]
+  const alone = shape.indexOf(1)
+  if (!mover.oneAtATime || isAlone(layout) || alone < 0) return undefined
+  const others = builder.add('Squeeze', [indices, builder.ints([alone])])
+  const gathered = builder.add('Gather', [name, others], { axis: layout.axis + 1 })
+  return [{ name: gathered, layout: { axis: layout.axis + alone, outer: 1, inner: 1 } }]
 }
 
 function slice(node: GraphNode, mover: MovedValues): readonly Moved[] | undefined {

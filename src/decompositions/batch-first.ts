@@ -13,6 +13,8 @@ import { isBatchFirst, type Layout, layoutOf, sizesOfOne } from './layout.js'
  */
 export function moveBatchFirst(graph: TypedGraph, oneAtATime: boolean): Graph | undefined {
   const activations = findActivations(graph)
+  // Sequences have no shape that would tell where the batch is.
+  if (![...activations].every((value) => graph.values.has(value))) return undefined
   const isMoved = (value: string) => {
     const layout = layoutOf(graph.values.get(value)!.shape)
     return layout === undefined || !isBatchFirst(layout)

@@ -34,7 +34,7 @@ interface Parts {
 
 /**
  * The same function with operators that have rules in place of those that have none: each {@link decompositions} once,
- * an If whose condition is constant by its branch, and a {@link finiteMask}. Undefined where there is nothing to replace.
+ * an If by its branches, a Clip between values that depend on the input, and a {@link finiteMask}. Undefined where there is nothing to replace.
  */
 export function rewriteGraph(graph: TypedGraph): Graph | undefined {
   const activations = findActivations(graph)
@@ -44,8 +44,8 @@ export function rewriteGraph(graph: TypedGraph): Graph | undefined {
   for (const node of graph.nodes) {
     const parts =
       node.operator === 'If'
-        ? chosenBranch(node, graph)
-        : (decomposed(node, graph, activations) ?? finiteMask(node, graph))
+        ? withoutIf(node, graph)
+        : (decomposed(node, graph, activations) ?? clipByValues(node, graph, activations) ?? finiteMask(node, graph))
     if (!parts) {
       nodes.push(node)
       continue
@@ -73,36 +73,75 @@ function decomposed(node: GraphNode, graph: TypedGraph, activations: ReadonlySet
   outputs.forEach((output, index) => {
     if (node.outputs[index]) builder.output(node.outputs[index], output)
   })
-  const parts = builder.build()
-  // Messages about a part name the node of the file.
-  const name = node.name || nameOf(node).replace(/^model\//, '')
+  const parts = named(builder.build(), node)
   const { coversRounding } = decomposition
   const isCovered = typeof coversRounding === 'boolean' ? coversRounding : coversRounding(node, context)
   const partOf = node.partOf ?? (isCovered ? undefined : node)
+  return { ...parts, nodes: parts.nodes.map((part) => ({ ...part, partOf })) }
+}
+
+/**
+ * An If without its condition, where that is constant: exporters write "if this axis has size 1" where the size is known.
+ * Where the condition depends on the input, both branches and what chooses between them.
+ */
+function withoutIf(node: GraphNode, graph: TypedGraph): Parts | undefined {
+  const [condition] = node.inputs
+  const fixed = graph.constants.get(condition)
+  if (fixed) return inlined(node, Number(fixed.data[0]) === 1 ? 'then_branch' : 'else_branch', node.outputs)
+  const [chosen, otherwise] = ['then', 'else'].map((side) => node.outputs.map((output) => `${output}:${side}`))
+  const branches = [inlined(node, 'then_branch', chosen), inlined(node, 'else_branch', otherwise)]
+  const ranks = [condition, ...node.outputs].map((value) => graph.values.get(value)?.shape.length)
+  const isCovered = ranks.every((rank) => rank !== undefined && rank >= ranks[0]!)
+  if (!isCovered || branches.some((branch) => branch === undefined)) return undefined
+  const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
+  node.outputs.forEach((output, index) => {
+    const missing = Array.from({ length: ranks[index + 1]! - ranks[0]! }, (_, axis) => ranks[0]! + axis)
+    const aligned = missing.length > 0 ? builder.add('Unsqueeze', [condition, builder.ints(missing)]) : condition
+    builder.output(output, builder.add('Where', [aligned, chosen[index], otherwise[index]]))
+  })
+  const choice = named(builder.build(), node)
   return {
-    ...parts,
-    nodes: parts.nodes.map((part, index) => ({ ...part, name: `${name} (part ${index + 1})`, partOf })),
+    nodes: [...branches.flatMap((branch) => branch!.nodes), ...choice.nodes],
+    constants: new Map([...branches.flatMap((branch) => [...branch!.constants]), ...choice.constants]),
   }
 }
 
-/** Exporters write "if this axis has size 1" where the size is known. */
-function chosenBranch(node: GraphNode, graph: TypedGraph): Parts | undefined {
-  const condition = graph.constants.get(node.inputs[0])
-  const branch = condition && node.attributes.get(Number(condition.data[0]) === 1 ? 'then_branch' : 'else_branch')
+/** The nodes of a branch, with its results under the given names. */
+function inlined(node: GraphNode, side: string, outputs: readonly string[]): Parts | undefined {
+  const branch = node.attributes.get(side)
   if (branch?.kind !== 'graph') return undefined
   const own = new Set([...branch.value.constants.keys(), ...branch.value.nodes.flatMap(({ outputs }) => outputs)])
-  const renamed = mapNames(branch.value, (name) => (own.has(name) ? `${nameOf(node)}:branch ${name}` : name))
+  const renamed = mapNames(branch.value, (name) => (own.has(name) ? `${nameOf(node)}:${side} ${name}` : name))
   const results = renamed.outputs.map(
     ({ name }, index): GraphNode => ({
       operator: 'Identity',
       name: '',
       domain: '',
       inputs: [name],
-      outputs: [node.outputs[index]],
+      outputs: [outputs[index]],
       attributes: new Map(),
     }),
   )
   return { nodes: [...renamed.nodes, ...results], constants: renamed.constants }
+}
+
+/** A Clip whose bounds depend on the input: they are scalars, which get the axes of what they are compared with. */
+function clipByValues(node: GraphNode, graph: TypedGraph, activations: ReadonlySet<string>): Parts | undefined {
+  const [value, lowest = '', highest = ''] = node.inputs
+  if (node.operator !== 'Clip' || !(activations.has(lowest) || activations.has(highest))) return undefined
+  const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
+  const rank = graph.values.get(value)!.shape.length
+  const sizes = builder.ints(Array.from({ length: rank }, () => 1))
+  const bound = (operator: string, clipped: string, limit: string) =>
+    limit ? builder.add(operator, [clipped, builder.add('Reshape', [limit, sizes])]) : clipped
+  builder.output(node.outputs[0], bound('Min', bound('Max', value, lowest), highest))
+  return named(builder.build(), node)
+}
+
+/** Messages about a part name the node of the file. */
+function named(parts: Parts, node: GraphNode): Parts {
+  const name = node.name || nameOf(node).replace(/^model\//, '')
+  return { ...parts, nodes: parts.nodes.map((part, index) => ({ ...part, name: `${name} (part ${index + 1})` })) }
 }
 
 /** A name that no other node has: a value is made once. */

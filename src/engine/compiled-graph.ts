@@ -29,7 +29,8 @@ export async function compileGraph(graph: Graph, oneAtATime: boolean, device: De
   }
 }
 
-async function runOneAtATime(
+/** Runs each sample of the inputs named `batched` by itself, and joins the outputs along their first axis. */
+export async function runOneAtATime(
   session: Pick<Session, 'run'>,
   feeds: Feeds,
   batched: readonly string[],

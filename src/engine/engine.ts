@@ -62,7 +62,8 @@ export interface Iterations {
 export interface SessionPort {
   readonly name: string
   readonly type: string
-  readonly shape: readonly (number | string)[]
+  /** Undefined of what is no tensor: a sequence, a map. */
+  readonly shape: readonly (number | string)[] | undefined
 }
 
 export interface RunOptions {

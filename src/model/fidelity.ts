@@ -1,6 +1,6 @@
-import { compileGraph } from '../engine/compiled-graph.js'
+import { compileGraph, runOneAtATime } from '../engine/compiled-graph.js'
 import type { Device } from '../engine/device.js'
-import { engine } from '../engine/engine.js'
+import { engine, type Feeds } from '../engine/engine.js'
 import { ModelError } from '../errors.js'
 import type { Domain } from '../geometry/domain.js'
 import { floatTensor } from '../graph/builder.js'
@@ -15,35 +15,41 @@ import { hasSteps } from './straight-through.js'
 const tolerance = 1e-4
 const count = 3
 
+/** The graph that was read computes something else than its file. */
+export class MisreadError extends ModelError {}
+
 /**
  * Runs the untouched file and the graphs that were made from it on the same random inputs: of the domain or, where the file
  * overflows there, as it may in a domain that is meant to have no bounds, of [0, 1].
  * @returns the largest differences of both graphs relative to the largest output, and what the deployed one gave.
- * @throws ModelError when they disagree, or when an output is not finite.
+ * @throws MisreadError when they disagree, ModelError when an output is not finite.
  */
 export async function checkFidelity(
   file: ModelFile,
   output: string,
-  { softmax, fixedBatch }: PreparedGraph,
+  { softmax, fixedBatch, oneAtATime }: Pick<PreparedGraph, 'softmax' | 'fixedBatch'> & { oneAtATime: boolean },
   { deployed, analysed }: { deployed: TypedGraph; analysed: TypedGraph },
   { domain, preprocessing, device }: { domain: Domain; preprocessing: Preprocessing | undefined; device: Device },
 ): Promise<{ fidelity: number; analysedFidelity: number; outputs: Float32Array }> {
   const features = deployed.inputs[0].shape!.slice(1) as number[]
+  // A sample by itself, unless the file insists on more: what others do to it in a batch would be seen.
+  const together = fixedBatch ?? 1
+  const samples = together === 1 ? count : together
   const unit = { lower: domain.lower.map(() => 0), upper: domain.upper.map(() => 1) }
   const feedFrom = (box: Domain): Tensor => {
-    const { data, shape } = probes(box, features, fixedBatch ?? count)
+    const { data, shape } = probes(box, features, samples)
     return floatTensor(preprocessing ? preprocess(data, shape, preprocessing) : data, shape)
   }
   let feed = feedFrom(domain)
-  let expected = await runFile(file, output, feed, device)
+  let expected = await runFile(file, output, feed, together, device)
   if (!expected.every(Number.isFinite)) {
     feed = feedFrom(unit)
-    expected = await runFile(file, output, feed, device)
+    expected = await runFile(file, output, feed, together, device)
   }
   const { shape } = feed
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), Number.MIN_VALUE)
   const compare = async (graph: TypedGraph, accepted: number) => {
-    const outputs = await runGraph(graph, fixedBatch === 1, feed, device)
+    const outputs = await runGraph(graph, oneAtATime, feed, device)
     const actual = softmax ? applySoftmax(outputs, outputs.length / shape[0], softmax) : outputs
     const difference = actual.reduce(
       (largest, value, index) => Math.max(largest, Math.abs(value - expected[index]) / scale),
@@ -54,7 +60,7 @@ export async function checkFidelity(
         'The model gives outputs that are not finite (NaN or Infinity) on random inputs of its domain and of [0, 1]: the domain is not what the model takes, or its weights are damaged.',
       )
     if (!(difference <= accepted)) {
-      throw new ModelError(
+      throw new MisreadError(
         `The graph read from the file disagrees with onnxruntime's run of the untouched file by ${difference} (relative). Please report this model.`,
       )
     }
@@ -67,10 +73,18 @@ export async function checkFidelity(
   return { fidelity, outputs, analysedFidelity: (await compare(analysed, accepted)).fidelity }
 }
 
-async function runFile(file: ModelFile, output: string, feed: Tensor, device: Device): Promise<Float32Array> {
+async function runFile(
+  file: ModelFile,
+  output: string,
+  feed: Tensor,
+  together: number,
+  device: Device,
+): Promise<Float32Array> {
   const session = await engine.createSession(file.source, { device })
+  const [{ name: input }] = file.graph.inputs
+  const run = (feeds: Feeds) => session.run(feeds, { fetches: [output] })
   try {
-    const results = await session.run({ [file.graph.inputs[0].name]: feed }, { fetches: [output] })
+    const results = await (together === 1 ? runOneAtATime({ run }, { [input]: feed }, [input]) : run({ [input]: feed }))
     return results[output].data as Float32Array
   } finally {
     await session.release()

@@ -1,4 +1,4 @@
-import { engine, type Results, type SessionPort } from '../engine/engine.js'
+import { engine, type Results } from '../engine/engine.js'
 import { ModelError } from '../errors.js'
 import {
   type Dimension,
@@ -32,22 +32,25 @@ export async function inferTypes(graph: Graph, oneAtATime = false): Promise<Type
   const features = (input.shape ?? []).slice(1) as number[]
   const inputShape = [oneAtATime ? 1 : 'batch', ...features]
   const activations = findActivations(graph)
-  const names = [...new Set(graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))]
+  const made = [...new Set(graph.nodes.flatMap(({ outputs }) => outputs).filter((name) => name !== ''))]
   const session = await engine.createSession(
     {
       ...graph,
       inputs: [{ name: input.name, type: 'float32', shape: inputShape }],
-      outputs: names.map((name) => ({ name })),
+      outputs: made.map((name) => ({ name })),
     },
     { optimization: 'none' },
   )
+  // The runtime does not hand over sequences. Where they come from constants, so do the tensors made of them.
+  const tensors = session.outputs.flatMap(({ name, shape }) => (shape ? [{ name, shape }] : []))
+  const names = tensors.map(({ name }) => name)
   const runs: Results[] = []
   try {
-    refuseAbsurdSizes(session.outputs)
+    refuseAbsurdSizes(tensors)
     for (const batch of oneAtATime ? [1] : probeBatches) {
       const shape = [batch, ...features]
       const feed: Tensor = { type: 'float32', shape, data: new Float32Array(elementCount(shape)).fill(0.5) }
-      runs.push(await session.run({ [input.name]: feed }, { shapesOnly: activations }))
+      runs.push(await session.run({ [input.name]: feed }, { fetches: names, shapesOnly: activations }))
     }
   } finally {
     await session.release()
@@ -111,7 +114,9 @@ function sameData(left: Tensor, right: Tensor): boolean {
   )
 }
 
-function refuseAbsurdSizes(outputs: readonly SessionPort[]): void {
+function refuseAbsurdSizes(
+  outputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[],
+): void {
   let total = 0
   for (const { name, shape } of outputs) {
     total += elementCount(shape.filter((size) => typeof size === 'number'))

@@ -5,8 +5,9 @@ import { chooseDevice } from '../engine/choose-device.js'
 import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
-import { featureShape, type Graph, isBatch, type TypedGraph } from '../graph/graph.js'
-import { checkFidelity } from './fidelity.js'
+import { featureShape, type Graph, type GraphNode, isBatch, type TypedGraph } from '../graph/graph.js'
+import { findActivations } from '../passes/context.js'
+import { checkFidelity, MisreadError } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
 import type { ModelDescription } from './model.js'
 import type { ModelSettings } from './model-settings.js'
@@ -62,23 +63,36 @@ export async function loadGraph(
   const { device, warning } = await chooseDevice(on)
   const file = withoutZipMap(await readModel(pathOrBytes))
   const prepared = prepareGraph(file.graph, { featureShape, output: wanted, cutSoftmax })
-  const { source, graph: folded, oneAtATime } = await typeGraph(prepared)
   const { output } = prepared
-  checkOutput(folded, output)
-  const features = folded.inputs[0].shape!.slice(1) as number[]
-  const domain = createDomain(box, features)
-  const graph = await analysedGraph(folded, oneAtATime)
-  // The runtime fuses quantised layers only where their weights are still quantised, not folded into constants.
-  const deployed = graph === folded ? folded : { ...folded, nodes: source.nodes, constants: source.constants }
-  const graphs = { deployed, analysed: graph }
-  const complete = (bare: TypedGraph) => (preprocessing ? prependPreprocessing(bare, preprocessing) : bare)
-  const completed = { graph: complete(graph), deployed: complete(deployed) }
-  const where = { domain, preprocessing, device }
-  const { fidelity, analysedFidelity, outputs } = await checkFidelity(file, output, prepared, graphs, where).catch(
-    (error) => {
+  const read = async ({ source, graph: folded, oneAtATime }: Typed) => {
+    checkOutput(folded, output)
+    const features = folded.inputs[0].shape!.slice(1) as number[]
+    const domain = createDomain(box, features)
+    const graph = await analysedGraph(folded, oneAtATime)
+    // The runtime fuses quantised layers only where their weights are still quantised, not folded into constants.
+    const deployed = graph === folded ? folded : { ...folded, nodes: source.nodes, constants: source.constants }
+    const complete = (bare: TypedGraph) => (preprocessing ? prependPreprocessing(bare, preprocessing) : bare)
+    const completed = { graph: complete(graph), deployed: complete(deployed) }
+    const compared = await checkFidelity(
+      file,
+      output,
+      { ...prepared, oneAtATime },
+      { deployed, analysed: graph },
+      { domain, preprocessing, device },
+    )
+    return { bare: { graph, deployed }, completed, features, domain, oneAtATime, ...compared }
+  }
+  const typed = await typeGraph(prepared)
+  const reading = await read(typed)
+    .catch((error) => {
+      // Samples that run together may change each other, as in a normalisation over the batch.
+      if (!(error instanceof MisreadError) || typed.oneAtATime || (prepared.fixedBatch ?? 1) !== 1) throw error
+      return typeAlone(typed.source).then(read)
+    })
+    .catch((error) => {
       throw asModelError(error)
-    },
-  )
+    })
+  const { bare, completed, features, domain, oneAtATime, fidelity, analysedFidelity, outputs } = reading
   return {
     ...completed,
     domain,
@@ -86,13 +100,13 @@ export async function loadGraph(
       name: name ?? file.name,
       sha256: file.sha256,
       input: { name: file.graph.inputs[0].name, featureShape: features },
-      operators: countOperators(deployed),
-      parameters: countParameters(deployed),
+      operators: countOperators(bare.deployed),
+      parameters: countParameters(bare.deployed),
       opset: file.graph.opset,
       device,
       fidelity,
       batching: oneAtATime ? 'one at a time' : 'dynamic',
-      warnings: [...(warning === undefined ? [] : [warning]), ...straightThroughWarnings(graph, analysedFidelity)],
+      warnings: [...(warning === undefined ? [] : [warning]), ...straightThroughWarnings(bare.graph, analysedFidelity)],
     },
     device,
     output,
@@ -107,7 +121,7 @@ export function outputType(graph: TypedGraph): {
   shape: readonly number[] | undefined
 } {
   const { type, shape } = graph.values.get(graph.outputs[0].name)!
-  const printed = shape.map((size) => (isBatch(size) ? 'n' : size)).join(', ')
+  const printed = shape.map((size) => (isBatch(size) ? `${size.batch === 1 ? '' : size.batch}n` : size)).join(', ')
   return { printed: `${type} of shape [${printed}]`, isFloat: type === 'float32', shape: featureShape(shape) }
 }
 
@@ -118,31 +132,69 @@ interface Typed {
   readonly oneAtATime: boolean
 }
 
-/** A batch size fixed in the file is released; where the graph insists on it, samples run one at a time. */
+/**
+ * A batch size fixed in the file is released. Where the graph insists on it, or samples that run together are not told
+ * apart, they run one at a time.
+ */
 async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
-  try {
-    return { source: graph, graph: await inferTypes(graph), oneAtATime: false }
-  } catch (cause) {
-    if (fixedBatch === undefined) throw asModelError(cause)
+  const sources = fixedBatch === undefined ? [graph] : [graph, releaseReshapes(graph, fixedBatch)]
+  let alone = graph
+  let refusal: unknown
+  for (const source of sources) {
     try {
-      const source = releaseReshapes(graph, fixedBatch)
-      return { source, graph: await inferTypes(source), oneAtATime: false }
-    } catch {
-      if (fixedBatch !== 1) {
-        throw new ModelError(
-          `The model is fixed to batches of ${fixedBatch}, and its graph does not run with others. Export it with a dynamic batch axis, or with a batch of 1.`,
-          { cause },
-        )
-      }
-      return {
-        source: graph,
-        graph: await inferTypes(graph, true).catch((error) => {
-          throw asModelError(error)
-        }),
-        oneAtATime: true,
-      }
+      const typed = batchFirstOutput(source, await inferTypes(source))
+      if (tellsSamplesApart(typed.graph)) return { ...typed, oneAtATime: false }
+      alone = typed.source
+    } catch (cause) {
+      refusal ??= cause
     }
   }
+  if (fixedBatch !== undefined && fixedBatch !== 1) {
+    throw new ModelError(
+      `The model is fixed to batches of ${fixedBatch}, and its graph does not run with others. Export it with a dynamic batch axis, or with a batch of 1.`,
+      { cause: refusal },
+    )
+  }
+  return typeAlone(alone).catch((error) => {
+    throw asModelError(refusal ?? error)
+  })
+}
+
+async function typeAlone(source: Graph): Promise<Typed> {
+  return { source, graph: await inferTypes(source, true), oneAtATime: true }
+}
+
+/** Whether everything that depends on the input has the batch among its axes, and the output a part for each sample. */
+function tellsSamplesApart(graph: TypedGraph): boolean {
+  const [{ name: output }] = graph.outputs
+  const axes = graph.values.get(output)!.shape.filter(isBatch)
+  if (axes.length !== 1 || axes[0].batch !== 1) return false
+  return [...findActivations(graph)].every((value) => graph.values.get(value)?.shape.some(isBatch) ?? true)
+}
+
+/** Recurrent networks may give the time first, and the batch second. */
+function batchFirstOutput(source: Graph, graph: TypedGraph): Omit<Typed, 'oneAtATime'> {
+  const [{ name: output }] = graph.outputs
+  const { type, shape } = graph.values.get(output)!
+  const batch = shape.findIndex((size) => isBatch(size) && size.batch === 1)
+  if (batch < 1 || shape.filter(isBatch).length > 1) return { source, graph }
+  const perm = [batch, ...[...shape.keys()].filter((axis) => axis !== batch)]
+  const moved = `${output}:batch first`
+  const transpose: GraphNode = {
+    operator: 'Transpose',
+    name: '',
+    domain: '',
+    inputs: [output],
+    outputs: [moved],
+    attributes: new Map([['perm', { kind: 'ints', value: perm }]]),
+  }
+  const extended = <G extends Graph>(bare: G): G => ({
+    ...bare,
+    nodes: [...bare.nodes, transpose],
+    outputs: [{ name: moved }],
+  })
+  const values = new Map(graph.values).set(moved, { type, shape: perm.map((axis) => shape[axis]) })
+  return { source: extended(source), graph: { ...extended(graph), values } }
 }
 
 /** The same function in operators that have rules, with the batch as the first axis of every value, where that is possible. */

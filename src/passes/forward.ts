@@ -1,5 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import type { GraphNode, TypedGraph } from '../graph/graph.js'
+import { bodiesOf, type GraphNode, type TypedGraph, usedBy } from '../graph/graph.js'
 import { asNumber } from '../operators/element-type.js'
 import type { RuleContext } from '../operators/operator.js'
 import { findOperator } from '../operators/registry.js'
@@ -26,6 +26,9 @@ export function emitForward(graph: TypedGraph, context: RuleContext): Map<string
       outputs.forEach((output, index) => names.set(node.outputs[index], output))
       continue
     }
+    // Bodies take constants from around them.
+    for (const value of bodiesOf(node).length > 0 ? usedBy(node) : [])
+      if (context.constant(value)) context.weight(value)
     builder.node({ ...node, inputs })
     for (const output of node.outputs) names.set(output, output)
   }

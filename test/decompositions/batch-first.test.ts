@@ -137,13 +137,14 @@ test.for(Object.entries(cases))('%s: samples are told apart', async ([, { featur
   }
 })
 
-test('what is not covered is refused by the node that mixes the axes', async () => {
+test('what is not covered is refused by the node that takes it', async () => {
   const builder = new GraphBuilder(18)
   const input = builder.input('input', 'float32', ['batch', 3, 4])
   const moved = builder.add('Transpose', [input], { perm: [1, 0, 2] })
-  // Along the batch, which mixes samples.
-  const pooled = builder.add('LpNormalization', [moved], { axis: 1 })
-  builder.output('output', builder.add('Transpose', [pooled], { perm: [1, 0, 2] }))
+  // Has no rule for a batch that is not the first axis.
+  const normalised = builder.add('LRN', [builder.add('Unsqueeze', [moved, builder.ints([3])])], { size: 3 })
+  const squeezed = builder.add('Squeeze', [normalised, builder.ints([3])])
+  builder.output('output', builder.add('Transpose', [squeezed], { perm: [1, 0, 2] }))
   const model = await loadRegressor(encodeModel(builder.build()), { domain: [-9, 9] })
   const inputs = { data: new Float32Array(24).fill(0.5), shape: [2, 3, 4] }
   await expect(model.vjp(inputs, new Float32Array(24))).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR' })

@@ -114,6 +114,7 @@ export {
 export { type LinearisedDistance, linearisedDistance } from './measures/linearised-distance.js'
 export { relativePerturbation } from './measures/relative-perturbation.js'
 export type { Classifier } from './model/classifier.js'
+export type { FixedInput } from './model/fixed-inputs.js'
 export { type ClassifierFunctions, type FunctionSettings, fromFunctions } from './model/from-functions.js'
 export { loadModel } from './model/load-model.js'
 export { loadRegressor, type RegressorSettings } from './model/load-regressor.js'

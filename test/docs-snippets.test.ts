@@ -9,6 +9,8 @@ import { PNG } from 'pngjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import '../matchers/vitest.js'
 import { loadFixture } from '../fixtures/index.js'
+import { GraphBuilder } from '../src/graph/builder.js'
+import { encodeModel } from '../src/graph/encode.js'
 import * as unfooled from '../src/index.js'
 import { denseModel } from './tiny-models.js'
 
@@ -179,9 +181,25 @@ function writeFiles(): void {
       ],
     }),
   )
+  writeFileSync(at('silero_vad.onnx'), statefulModel())
   writeFileSync(at('acas.onnx'), denseModel({ weights: [[1, 1]] }))
   writeFileSync(
     at('prop_3.vnnlib'),
     '(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)(assert (>= X_0 0))(assert (>= Y_0 3))',
   )
+}
+
+/** One score from a piece of sound, a state and a sampling rate. */
+function statefulModel(): Uint8Array {
+  const builder = new GraphBuilder(18)
+  const sound = builder.input('input', 'float32', ['batch', 'samples'])
+  const state = builder.input('state', 'float32', [2, 'batch', 128])
+  const rate = builder.add('Cast', [builder.input('sr', 'int64', [])], { to: 1 })
+  const loudness = builder.add('ReduceMean', [sound, builder.ints([1])], { keepdims: 1 })
+  const memory = builder.add('Unsqueeze', [
+    builder.add('ReduceMean', [state, builder.ints([0, 2])], { keepdims: 0 }),
+    builder.ints([1]),
+  ])
+  builder.output('output', builder.add('Mul', [builder.add('Add', [loudness, memory]), rate]))
+  return encodeModel(builder.build())
 }

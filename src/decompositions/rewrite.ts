@@ -44,7 +44,7 @@ export function rewriteGraph(graph: TypedGraph): Graph | undefined {
   for (const node of graph.nodes) {
     const parts =
       node.operator === 'If'
-        ? withoutIf(node, graph)
+        ? bothBranches(node, graph)
         : (decomposed(node, graph, activations) ?? clipByValues(node, graph, activations) ?? finiteMask(node, graph))
     if (!parts) {
       nodes.push(node)
@@ -81,13 +81,27 @@ function decomposed(node: GraphNode, graph: TypedGraph, activations: ReadonlySet
 }
 
 /**
- * An If without its condition, where that is constant: exporters write "if this axis has size 1" where the size is known.
- * Where the condition depends on the input, both branches and what chooses between them.
+ * The same graph with each If by its branch whose condition is among the given constants: exporters write "if this axis
+ * has size 1" where the size is known. Undefined where there is none.
  */
-function withoutIf(node: GraphNode, graph: TypedGraph): Parts | undefined {
+export function chooseBranches(graph: Graph, known: ReadonlyMap<string, Tensor>): Graph | undefined {
+  const constants = new Map(graph.constants)
+  let isChosen = false
+  const nodes = graph.nodes.flatMap((node) => {
+    const condition = node.operator === 'If' ? known.get(node.inputs[0]) : undefined
+    const side = Number(condition?.data[0]) === 1 ? 'then_branch' : 'else_branch'
+    const branch = condition && inlined(node, side, node.outputs)
+    if (!branch) return [node]
+    isChosen = true
+    for (const [name, tensor] of branch.constants) constants.set(name, tensor)
+    return branch.nodes
+  })
+  return isChosen ? { ...graph, nodes, constants } : undefined
+}
+
+/** An If whose condition depends on the input: both branches, and what chooses between them. */
+function bothBranches(node: GraphNode, graph: TypedGraph): Parts | undefined {
   const [condition] = node.inputs
-  const fixed = graph.constants.get(condition)
-  if (fixed) return inlined(node, Number(fixed.data[0]) === 1 ? 'then_branch' : 'else_branch', node.outputs)
   const [chosen, otherwise] = ['then', 'else'].map((side) => node.outputs.map((output) => `${output}:${side}`))
   const branches = [inlined(node, 'then_branch', chosen), inlined(node, 'else_branch', otherwise)]
   const ranks = [condition, ...node.outputs].map((value) => graph.values.get(value)?.shape.length)

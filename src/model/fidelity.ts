@@ -27,7 +27,7 @@ export class MisreadError extends ModelError {}
 export async function checkFidelity(
   file: ModelFile,
   output: string,
-  { softmax, fixedBatch, oneAtATime }: Pick<PreparedGraph, 'softmax' | 'fixedBatch'> & { oneAtATime: boolean },
+  { input, fixedInputs, softmax, fixedBatch, oneAtATime }: PreparedGraph & { readonly oneAtATime: boolean },
   { deployed, analysed }: { deployed: TypedGraph; analysed: TypedGraph },
   { domain, preprocessing, device }: { domain: Domain; preprocessing: Preprocessing | undefined; device: Device },
 ): Promise<{ fidelity: number; analysedFidelity: number; outputs: Float32Array }> {
@@ -41,10 +41,12 @@ export async function checkFidelity(
     return floatTensor(preprocessing ? preprocess(data, shape, preprocessing) : data, shape)
   }
   let feed = feedFrom(domain)
-  let expected = await runFile(file, output, feed, together, device)
+  const runFile = () =>
+    runOriginal(file, { ...Object.fromEntries(fixedInputs), [input]: feed }, { input, output, together, device })
+  let expected = await runFile()
   if (!expected.every(Number.isFinite)) {
     feed = feedFrom(unit)
-    expected = await runFile(file, output, feed, together, device)
+    expected = await runFile()
   }
   const { shape } = feed
   const scale = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), Number.MIN_VALUE)
@@ -73,18 +75,20 @@ export async function checkFidelity(
   return { fidelity, outputs, analysedFidelity: (await compare(analysed, accepted)).fidelity }
 }
 
-async function runFile(
+async function runOriginal(
   file: ModelFile,
-  output: string,
-  feed: Tensor,
-  together: number,
-  device: Device,
+  feeds: Feeds,
+  {
+    input,
+    output,
+    together,
+    device,
+  }: { readonly input: string; readonly output: string; readonly together: number; readonly device: Device },
 ): Promise<Float32Array> {
   const session = await engine.createSession(file.source, { device })
-  const [{ name: input }] = file.graph.inputs
-  const run = (feeds: Feeds) => session.run(feeds, { fetches: [output] })
+  const run = (some: Feeds) => session.run(some, { fetches: [output] })
   try {
-    const results = await (together === 1 ? runOneAtATime({ run }, { [input]: feed }, [input]) : run({ [input]: feed }))
+    const results = await (together === 1 ? runOneAtATime({ run }, feeds, [input]) : run(feeds))
     return results[output].data as Float32Array
   } finally {
     await session.release()

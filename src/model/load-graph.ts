@@ -1,6 +1,6 @@
 import { refuseUnknown, settingsOf } from '../arguments.js'
 import { moveBatchFirst } from '../decompositions/batch-first.js'
-import { rewriteGraph } from '../decompositions/rewrite.js'
+import { chooseBranches, rewriteGraph } from '../decompositions/rewrite.js'
 import { chooseDevice } from '../engine/choose-device.js'
 import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
@@ -54,6 +54,7 @@ export async function loadGraph(
     domain: box,
     preprocessing,
     featureShape,
+    fixedInputs,
     output: wanted,
     device: on = 'cpu',
     name,
@@ -62,7 +63,7 @@ export async function loadGraph(
   refuseUnknown(loader, others)
   const { device, warning } = await chooseDevice(on)
   const file = withoutZipMap(await readModel(pathOrBytes))
-  const prepared = prepareGraph(file.graph, { featureShape, output: wanted, cutSoftmax })
+  const prepared = prepareGraph(file.graph, { featureShape, fixedInputs, output: wanted, cutSoftmax })
   const { output } = prepared
   const read = async ({ source, graph: folded, oneAtATime }: Typed) => {
     checkOutput(folded, output)
@@ -99,7 +100,7 @@ export async function loadGraph(
     description: {
       name: name ?? file.name,
       sha256: file.sha256,
-      input: { name: file.graph.inputs[0].name, featureShape: features },
+      input: { name: prepared.input, featureShape: features },
       operators: countOperators(bare.deployed),
       parameters: countParameters(bare.deployed),
       opset: file.graph.opset,
@@ -142,7 +143,7 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
   let refusal: unknown
   for (const source of sources) {
     try {
-      const typed = batchFirstOutput(source, await inferTypes(source))
+      const typed = batchFirstOutput(await typeBranches(source, false))
       if (tellsSamplesApart(typed.graph)) return { ...typed, oneAtATime: false }
       alone = typed.source
     } catch (cause) {
@@ -161,7 +162,14 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
 }
 
 async function typeAlone(source: Graph): Promise<Typed> {
-  return { source, graph: await inferTypes(source, true), oneAtATime: true }
+  return { ...(await typeBranches(source, true)), oneAtATime: true }
+}
+
+/** Of an If on sizes or fixed inputs, only the branch that is taken is left. */
+async function typeBranches(source: Graph, oneAtATime: boolean): Promise<Omit<Typed, 'oneAtATime'>> {
+  const graph = await inferTypes(source, oneAtATime)
+  const chosen = chooseBranches(source, graph.constants)
+  return chosen ? typeBranches(chosen, oneAtATime) : { source, graph }
 }
 
 /** Whether everything that depends on the input has the batch among its axes, and the output a part for each sample. */
@@ -173,7 +181,7 @@ function tellsSamplesApart(graph: TypedGraph): boolean {
 }
 
 /** Recurrent networks may give the time first, and the batch second. */
-function batchFirstOutput(source: Graph, graph: TypedGraph): Omit<Typed, 'oneAtATime'> {
+function batchFirstOutput({ source, graph }: Omit<Typed, 'oneAtATime'>): Omit<Typed, 'oneAtATime'> {
   const [{ name: output }] = graph.outputs
   const { type, shape } = graph.values.get(output)!
   const batch = shape.findIndex((size) => isBatch(size) && size.batch === 1)

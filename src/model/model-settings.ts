@@ -1,5 +1,6 @@
 import type { Device } from '../engine/device.js'
 import type { DomainSettings } from '../geometry/domain.js'
+import type { FixedInput } from './fixed-inputs.js'
 import type { Preprocessing } from './preprocessing.js'
 
 /** What loading a model needs to know besides the file. */
@@ -12,6 +13,8 @@ export interface ModelSettings {
   readonly featureShape?: readonly number[]
   /** Output to test, where the model has several. Default: the first one of float32 numbers. */
   readonly output?: string
+  /** What the other inputs always get, by their names, where the model has several. Default: none. */
+  readonly fixedInputs?: Readonly<Record<string, FixedInput>>
   /**
    * What the model and the attacks on it run on. `auto`: the first accelerator that this build of onnxruntime has and that
    * works, else the CPU with a warning. Default `cpu`: the same seed gives the same result there, and only there do bounds

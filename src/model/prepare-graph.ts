@@ -12,10 +12,15 @@ import {
 import { mapNames } from '../graph/map-names.js'
 import { prune } from '../graph/prune.js'
 import { upgradeGraph } from '../graph/upgrade.js'
+import { fixInputs, withFixedInputs } from './fixed-inputs.js'
 import { expandMlOperators } from './ml-operators.js'
 import type { ModelSettings } from './model-settings.js'
 
 export interface PreparedGraph {
+  /** Name of the input in the file. */
+  readonly input: string
+  /** What the other inputs of the file get, by their names there. */
+  readonly fixedInputs: ReadonlyMap<string, Tensor>
   /** One float32 input with known features, one output; a classifier's are the logits. */
   readonly graph: Graph
   /** Name of the output in the file. */
@@ -30,16 +35,19 @@ export interface PreparedGraph {
 const mostFeatures = 2 ** 24
 const mostSamples = 1024
 
-export interface PrepareSettings extends Pick<ModelSettings, 'featureShape' | 'output'> {
+export interface PrepareSettings extends Pick<ModelSettings, 'featureShape' | 'fixedInputs' | 'output'> {
   /** Takes a Softmax over the classes off the end. */
   readonly cutSoftmax: boolean
 }
 
 /** Finds the input and the output of a parsed model. */
 export function prepareGraph(parsed: Graph, settings: PrepareSettings): PreparedGraph {
-  const graph = upgradeGraph(parsed)
-  refuseOtherPrecisions(graph)
-  const { input, fixedBatch } = findInput(graph, settings.featureShape)
+  const upgraded = upgradeGraph(parsed)
+  refuseOtherPrecisions(upgraded)
+  const fixedInputs = fixInputs(upgraded, settings.fixedInputs)
+  const inputs = upgraded.inputs.filter(({ name }) => !fixedInputs.has(name))
+  const { input, fixedBatch } = findInput({ ...upgraded, inputs }, settings.featureShape)
+  const graph = withFixedInputs({ ...upgraded, inputs }, upgraded.inputs, fixedInputs)
   const output = findOutput(graph, settings.output)
   const whole = expandMlOperators(prune({ ...graph, inputs: [input], outputs: [{ name: output.name }] }))
   refuseRandom(whole)
@@ -50,7 +58,10 @@ export function prepareGraph(parsed: Graph, settings: PrepareSettings): Prepared
     graph: renameValues({ ...whole, outputs: [{ name: logits }] }),
     output: output.name,
     softmax: logits === output.name ? undefined : softmax,
-    fixedBatch,
+    input: input.name,
+    fixedInputs,
+    // What the others are given for one sample may not do for several.
+    fixedBatch: fixedInputs.size > 0 ? (fixedBatch ?? 1) : fixedBatch,
   }
 }
 
@@ -77,14 +88,20 @@ function findInput(
   given: readonly number[] | undefined,
 ): { input: Port; fixedBatch: number | undefined } {
   if (graph.inputs.length !== 1) {
-    const names = graph.inputs.map(({ name }) => `"${name}"`).join(', ')
+    const printed = graph.inputs.map(({ name, type, shape }) => `"${name}", ${type} of shape [${shape?.join(', ')}]`)
+    const tested = graph.inputs.find(({ type }) => type === 'float32')
+    const others = graph.inputs.filter((port) => port !== tested).map(({ name }) => `${JSON.stringify(name)}: 0`)
     throw new ModelError(
-      `The model has ${graph.inputs.length} inputs (${names}); models with exactly one input can be tested.`,
+      graph.inputs.length === 0
+        ? 'The model has no input that is left to test.'
+        : `The model has ${graph.inputs.length} inputs (${printed.join('; ')}); one of them is tested. Say what the others get, as in { fixedInputs: { ${others.join(', ')} } }.`,
     )
   }
   const [{ name, type, shape }] = graph.inputs
   if (type !== 'float32')
-    throw new ModelError(`The input "${name}" is ${type ?? 'of an unknown type'}; attacks need a float32 input.`)
+    throw new ModelError(
+      `The input "${name}" is ${type ?? 'of an unknown type'}; attacks need a float32 input. A text model can be exported from its embeddings on.`,
+    )
   if (!shape || shape.length === 0)
     throw new ModelError(`The input "${name}" has no shape in the file; export the model with input shapes.`)
   const [batch, ...declared] = shape

@@ -10,7 +10,7 @@ const check = (epsilon: number, steps: number) => `
 const runners = {
   Vitest: {
     command: vitest,
-    config: 'vitest.config.ts',
+    config: 'vitest.config.mts',
     file: 'robustness.test.ts',
     // Vitest has no option for it: the environment variable CI, which all runs here have, is enough.
     ci: [],

@@ -3,7 +3,7 @@ import { BoundViolationError } from '../../src/properties/bound-violation-error.
 import { counterexample } from '../properties/counterexample.js'
 import { linkedProject, readmeFiles, vitest } from './project.js'
 
-const config = { 'vitest.config.ts': readmeFiles('Vitest')['vitest.config.ts']! }
+const config = { 'vitest.config.mts': readmeFiles('Vitest')['vitest.config.mts']! }
 
 test('the test that a counterexample comes with fails as long as the bound does, and passes when it is put right', async () => {
   const { message } = new BoundViolationError(counterexample)

@@ -34,7 +34,7 @@ test('Jest, and the TensorFlow.js that is found', async () => {
 test('Vitest, with the types of TensorFlow.js checked', async () => {
   const project = linkedProject({
     'package.json': '{ "private": true, "type": "module" }',
-    'vitest.config.ts': readmeFiles('Vitest')['vitest.config.ts']!,
+    'vitest.config.mts': readmeFiles('Vitest')['vitest.config.mts']!,
     'tsconfig.json': JSON.stringify({
       compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: ['node'] },
       include: ['*.test.ts'],

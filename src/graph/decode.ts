@@ -1,3 +1,4 @@
+import './text-encoding.js'
 import { fromBinary } from '@bufbuild/protobuf'
 import { ModelError } from '../errors.js'
 import { elementTypeNumbers, typedArrays } from './element-types.js'

@@ -1,3 +1,4 @@
+import './text-encoding.js'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { elementTypeNumbers } from './element-types.js'
 import type { Attribute, Graph, GraphNode, Port, Tensor } from './graph.js'

@@ -76,7 +76,8 @@ export async function readBytes(path: string): Promise<Uint8Array> {
     const { size } = await readingOf(path, file.stat())
     const bytes = new Uint8Array(size)
     for (let filled = 0; filled < size; ) {
-      const { bytesRead } = await readingOf(path, file.read(bytes, filled))
+      // Without the length Yarn's Plug'n'Play, which stands in for node:fs, reads nothing.
+      const { bytesRead } = await readingOf(path, file.read(bytes, filled, size - filled))
       if (bytesRead === 0) throw new SampleError(`${path}: cannot be read: it became shorter meanwhile`)
       filled += bytesRead
     }

@@ -3,6 +3,7 @@ import type { Evidence } from '../src/checks/evidence.js'
 import { now } from '../src/clock.js'
 import { engine } from '../src/engine/engine.js'
 import type { RunningTest } from './assertion.js'
+import { AwaitedChecks } from './awaited-checks.js'
 import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
 import { keepRecords, recordInFile, recordInTask, recordsOf } from './record.js'
 import { testBudget } from './test-budget.js'
@@ -18,8 +19,7 @@ type Task = TestContext['task']
 
 /** Tests that are under way, with the time they began. */
 const running = new Map<Task, number>()
-/** Of the tests that are under way, the checks that have not ended: each with the error of a test that does not await it. */
-const unended = new Map<Task, Set<Error>>()
+const checks = new AwaitedChecks<Task>()
 /** How often a test was tried again, and what it had recorded before the first of these attempts. */
 const attempts = new WeakMap<Task, { readonly retries: number; readonly recorded: number }>()
 
@@ -34,8 +34,7 @@ beforeEach(({ task }) => {
 })
 afterEach(({ task }) => {
   running.delete(task)
-  const [notAwaited] = unended.get(task) ?? []
-  unended.delete(task)
+  const notAwaited = checks.end(task)
   // A test that failed, or whose time was up, leaves its other checks alone.
   if (notAwaited && task.result?.state === 'pass') throw notAwaited
 })
@@ -46,32 +45,7 @@ interface VitestContext extends MatcherContext {
   readonly task?: Task
 }
 
-type Matchers = Parameters<typeof expect.extend>[0]
-type Matcher = Matchers[string]
-
-const matchers: Matchers = createMatchers(runningTest)
-expect.extend(
-  Object.fromEntries(Object.entries(matchers).map(([name, matcher]) => [name, requireAwaited(name, matcher)])),
-)
-
-/** Vitest takes a test for passed that ends before its asynchronous assertions do. */
-function requireAwaited(name: string, matcher: Matcher): Matcher {
-  return async function awaited(...given) {
-    const task = taskOf(this)
-    if (!task) return matcher.apply(this, given)
-    const notAwaited = new Error(
-      `expect(model).${name}() was not awaited: the test ended before the check did, so that it decided nothing. Write \`await expect(model).${name}(…)\`.`,
-    )
-    Error.captureStackTrace(notAwaited, awaited)
-    const checks = unended.get(task) ?? new Set()
-    unended.set(task, checks.add(notAwaited))
-    try {
-      return await matcher.apply(this, given)
-    } finally {
-      checks.delete(notAwaited)
-    }
-  }
-}
+expect.extend(checks.watch(createMatchers(runningTest), taskOf))
 
 /** Vitest 3 does not say which test it is; of several concurrent ones it could be any. */
 function taskOf({ task }: VitestContext): Task | undefined {
@@ -99,7 +73,8 @@ function runningTest(context: VitestContext): RunningTest {
 function record(task: Task | Task['file'], evidence: Evidence): void {
   recordInTask(task, evidence)
   const attempt = task.type === 'test' ? attemptOf(task) : undefined
-  recordInFile({ file: task.file.filepath, name: fullName(task), attempt }, evidence)
+  const { filepath, projectName } = task.file
+  recordInFile({ file: filepath, name: fullName(task), project: projectName || undefined, attempt }, evidence)
 }
 
 function attemptOf(task: Task): number {

@@ -17,7 +17,7 @@ test('what the README shows runs as it stands', async () => {
   ])
 })
 
-test('a failing check fails the run and says why', async () => {
+test('a failing check fails the run and says why, and so does one that is not awaited', async () => {
   const project = linkedProject({
     ...config,
     'robustness.test.js': `
@@ -26,11 +26,22 @@ test('a failing check fails the run and says why', async () => {
         const model = await loadModel('model.onnx', { domain: [0, 1] })
         const samples = await loadSamples('test-images.npz')
         await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.5 }), { samples, seed: 7 })
+      })
+      test('forgets to await', async () => {
+        const model = await loadModel('model.onnx', { domain: [0, 1] })
+        const samples = await loadSamples('test-images.npz')
+        expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+      })
+      test('is part of another assertion', () => {
+        expect({}).not.toEqual({ model: expect.toResistAttack(pgd({ epsilon: 0.02 }), {}) })
+        expect({ model: 1 }).not.toEqual({ model: expect.toResistAttack(pgd({ epsilon: 0.02 }), {}) })
       })`,
   })
   const { code, output } = await project.run(...jest)
   expect(code).toBe(1)
-  expect(output).toMatch(/Tests: +1 failed/)
+  expect(output).toMatch(/Tests: +3 failed/)
+  expect(output).toContain('expect(model).toResistAttack() was not awaited')
+  expect(output).toContain('expect.toResistAttack() decides nothing inside another assertion')
   expect(output).toContain('expect(model).toResistAttack(pgd)')
   expect(output).toContain('model.onnx is fooled on')
   expect(output).toContain('Replay with { seed: 7 }')

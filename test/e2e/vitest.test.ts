@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { linkedProject, readmeFiles, vitest } from './project.js'
 
 const readme = readmeFiles('Vitest')
-const config = { 'vitest.config.ts': readme['vitest.config.ts']! }
+const config = { 'vitest.config.mts': readme['vitest.config.mts']! }
 const head = `
   import { crown, loadModel, loadSamples, pgd } from 'unfooled'
   import { expect, test } from 'vitest'
@@ -102,6 +102,9 @@ test('a check that is not awaited fails its test', async () => {
       test('forgets to await', () => {
         expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
       })
+      test('is part of another assertion', () => {
+        expect({ model }).not.toEqual({ model: expect.toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples }) })
+      })
       test('has two at once', async () => {
         const check = () => expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
         await Promise.all([check(), check()])
@@ -109,7 +112,8 @@ test('a check that is not awaited fails its test', async () => {
   })
   const { code, output } = await project.run(...vitest)
   expect(code).toBe(1)
-  expect(output).toMatch(/Tests +1 failed \| 1 passed/)
+  expect(output).toMatch(/Tests +2 failed \| 1 passed/)
   expect(output).toContain('expect(model).toResistAttack() was not awaited')
   expect(output).toMatch(/robustness\.test\.ts:\d+:\d+/)
+  expect(output).toContain('expect.toResistAttack() decides nothing inside another assertion')
 })

@@ -11,7 +11,7 @@ export interface LinearFunctions {
 export interface RowBounds {
   readonly bounds: FloatArray
   /** Functions that the rows are nowhere below, whose minimum is the bound. */
-  readonly functions?: LinearFunctions
+  readonly functions?: LinearFunctions | undefined
 }
 
 /** The best bound of each row so far. */

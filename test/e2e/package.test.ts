@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { expect, inject, test } from 'vitest'
 import { linkedProject, tsc } from './project.js'
 
-const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+const { exports, types, typesVersions } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 test('the tarball has what it needs and nothing else', () => {
   const tarball = inject('tarball')
@@ -39,6 +39,11 @@ test('the tarball has what it needs and nothing else', () => {
     'package.json',
     'reporters/report.schema.json',
   ])
+  // TypeScript's old way of resolution, which knows no "exports".
+  for (const [entry, { require }] of Object.entries<{ require?: { types: string } }>(exports)) {
+    const subpath = entry.replace('./', '')
+    if (require) expect(subpath === '.' ? [types] : typesVersions['*'][subpath]).toEqual([require.types])
+  }
   // Two thirds are the weights and samples of the fixtures.
   expect(statSync(tarball).size).toBeLessThan(2_000_000)
 })
@@ -119,7 +124,14 @@ test.each([
   const project = linkedProject({
     'package.json': JSON.stringify({ private: true, type }),
     'tsconfig.json': JSON.stringify({
-      compilerOptions: { target: 'es2022', module, strict: true, noEmit: true, types },
+      compilerOptions: {
+        target: 'es2022',
+        module,
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        noEmit: true,
+        types,
+      },
       include: ['*.test.ts'],
     }),
     'robustness.test.ts': `

@@ -6,7 +6,7 @@ import { unchanged } from '../iteration/run-loop.js'
 import { type ApgdSettings, checkApgd } from './apgd.js'
 import { runApgd } from './run-apgd.js'
 
-export interface ApgdTargetedSettings extends Omit<ApgdSettings, 'target'> {
+export interface ApgdTargetedSettings extends Omit<ApgdSettings, 'target' | 'loss'> {
   /**
    * `dlr` is the margin of the target relative to how far the largest logit lies above the third and fourth; with fewer
    * than four classes the margin itself. Default `dlr`.

@@ -1,3 +1,4 @@
+import { testName } from '../src/checks/place.js'
 import { attention } from './attention.js'
 import { describeCheck } from './columns.js'
 import { inRepository } from './location.js'
@@ -10,7 +11,7 @@ import type { Report } from './report.js'
 export function renderAnnotations(report: Report, folder: string): string[] {
   return attention(report).map(({ subject, text, check }) => {
     if (!check) return command('warning', { title: subject ?? 'unfooled' }, text)
-    const title = `${check.test ?? check.file} (${describeCheck(check)})`
+    const title = `${testName(check)} (${describeCheck(check)})`
     const file = inRepository(check.file, folder)
     const line: Record<string, string> = check.line === undefined ? {} : { line: String(check.line) }
     return command(check.passed === false ? 'error' : 'warning', { file, ...line, title }, text)

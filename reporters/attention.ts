@@ -1,7 +1,7 @@
+import { placeName } from '../src/checks/place.js'
 import { formatCount, formatNumber, formatPercent } from '../src/format.js'
 import { describeCheck, formatBaseline, formatRadius, mark } from './columns.js'
 import type { Contradiction } from './gap.js'
-import { location } from './location.js'
 import type { Report } from './report.js'
 import type { CheckSummary, ModelSummary } from './summary.js'
 
@@ -94,22 +94,29 @@ function compare({ baseline, eligible }: CheckSummary): string {
 
 function attentionTo({ model, checks, contradictions }: ModelSummary): Attention[] {
   // Where nothing was eligible, warnings about the samples only repeat the reason.
-  const warnings = new Set([
-    ...model.warnings,
-    ...checks.flatMap((check) => (check.eligible === 0 ? [] : check.warnings)),
-  ])
+  const warned = checks.filter(({ eligible }) => eligible !== 0)
+  const warnings = new Set([...model.warnings, ...warned.flatMap((check) => check.warnings)])
+  const subjectOf = (warning: string) =>
+    model.warnings.includes(warning) ? model.name : placesOf(warned.filter((check) => check.warnings.includes(warning)))
   const refuted = Object.values(groupBy(contradictions, ({ certifiedBy, norm }) => `${certifiedBy} ${norm}`))
   return [
     ...checks
       .filter((check) => check.passed === false || check.verdict === 'inconclusive')
       .map((check) => ({
         mark: mark(check) as '✗' | '?',
-        subject: location(check),
+        subject: placeName(check),
         text: `${outcome(check)}${check.seed === undefined ? '' : ` Seed ${check.seed}.`}`,
         check,
       })),
-    ...[...refuted.map(contradiction), ...warnings].map((text) => ({ mark: '!', subject: model.name, text }) as const),
+    ...refuted.map((group) => ({ mark: '!', subject: model.name, text: contradiction(group) }) as const),
+    ...Array.from(warnings, (text) => ({ mark: '!', subject: subjectOf(text), text }) as const),
   ]
+}
+
+/** The first test of several, and how many there are. */
+function placesOf(checks: readonly CheckSummary[]): string {
+  const [first, ...others] = new Set(checks.map(placeName))
+  return others.length === 0 ? first : `${first} and ${others.length} more`
 }
 
 function contradiction(group: readonly Contradiction[]): string {

@@ -1,13 +1,11 @@
 import { decodeEvidence } from '../src/checks/encoded-evidence.js'
 import type { RecordedCheck } from '../src/checks/evidence.js'
 import type { JsonSafe } from '../src/checks/json-safe.js'
+import { type Place, placeName } from '../src/checks/place.js'
 import type { ModelDescription } from '../src/model/model.js'
-import { location } from './location.js'
 
 /** A record as a runner hands it over. */
-export interface EncodedCheck {
-  readonly file: string
-  readonly test: string | undefined
+export interface EncodedCheck extends Place {
   readonly line?: number
   readonly command?: string
   readonly evidence: JsonSafe
@@ -40,7 +38,7 @@ export function collect(records: readonly EncodedCheck[]): Collection {
       known.checks.push({ ...place, evidence })
       models.set(key, known)
     } catch (error) {
-      problems.push(`${location(place)}: ${(error as Error).message}`)
+      problems.push(`${placeName(place)}: ${(error as Error).message}`)
     }
   }
   return { models: [...models.values()], problems }

@@ -1,4 +1,5 @@
 import fastXmlBuilder from 'fast-xml-builder'
+import { testName } from '../src/checks/place.js'
 import { outcome } from './attention.js'
 import { describeCheck } from './columns.js'
 import type { Report } from './report.js'
@@ -63,11 +64,11 @@ function totals(cases: readonly TestCase[]) {
 }
 
 function testCase({ model, check }: { readonly model: string; readonly check: CheckSummary }): TestCase {
-  const { file, test, verdict, passed, seed, warnings, milliseconds } = check
+  const { file, test, project, verdict, passed, seed, warnings, milliseconds } = check
   const fault: Fault = { '@type': verdict, '@message': outcome(check) }
   const output = [`Model ${model}.`, ...(seed === undefined ? [] : [`Seed ${seed}.`]), ...warnings]
   return {
-    '@name': `${test === undefined ? '' : `${test} · `}${describeCheck(check)}`,
+    '@name': `${test === undefined && project === undefined ? '' : `${testName(check)} · `}${describeCheck(check)}`,
     '@classname': file,
     '@time': seconds(milliseconds / 1000),
     ...(verdict === 'inconclusive' ? { error: fault } : passed === false ? { failure: fault } : {}),

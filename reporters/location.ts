@@ -11,8 +11,3 @@ export function folderInRepository(root: string): string {
 export function inRepository(file: string, folder: string): string {
   return posix.join(folder.replaceAll('\\', '/'), file.replaceAll('\\', '/'))
 }
-
-/** The file and the full name of the test. */
-export function location({ file, test }: { readonly file: string; readonly test: string | undefined }): string {
-  return `${file}${test === undefined ? '' : ` > ${test}`}`
-}

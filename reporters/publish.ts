@@ -72,40 +72,44 @@ export async function publish(
   print: (text: string) => void,
 ): Promise<void> {
   let gatePassed = false
-  await attempt('report', print, async () => {
+  const texts: string[] = []
+  const say = (text: string) => texts.push(text)
+  await attempt('report', say, async () => {
     const { records, complete, root } = readRun()
     const report = createReport(records, complete)
-    print(`\n${renderTerminal(report)}`)
+    say(`\n${renderTerminal(report)}`)
     if (gate) {
       const { passed, text } = decide(report, gate)
-      print(`\n${text}`)
+      say(`\n${text}`)
       gatePassed = passed
     }
     if (records.length === 0) return
     const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
     const folder = folderInRepository(root)
-    print('')
+    say('')
     for (const [format, file] of Object.entries(formats) as [Format, string][]) {
-      await attempt(`${format} report`, print, async () => {
+      await attempt(`${format} report`, say, async () => {
         const path = resolve(root, file)
         mkdirSync(dirname(path), { recursive: true })
         writeFileSync(path, await renderers[format](report, folder))
-        print(`Report: ${relative(root, path)}`)
+        say(`Report: ${relative(root, path)}`)
       })
     }
     if (GITHUB_STEP_SUMMARY) {
-      await attempt('job summary', print, () => appendFileSync(GITHUB_STEP_SUMMARY, renderMarkdown(report)))
+      await attempt('job summary', say, () => appendFileSync(GITHUB_STEP_SUMMARY, renderMarkdown(report)))
     }
-    if (GITHUB_ACTIONS) for (const line of renderAnnotations(report, folder)) print(line)
+    if (GITHUB_ACTIONS) for (const line of renderAnnotations(report, folder)) say(line)
   })
+  // At once: other reporters print, too, while this one writes.
+  print(texts.join('\n'))
   // A gate that could not be asked is no gate that passed.
   if (gate && !gatePassed) process.exitCode = 1
 }
 
-async function attempt(what: string, print: (text: string) => void, work: () => void | Promise<void>): Promise<void> {
+async function attempt(what: string, say: (text: string) => void, work: () => void | Promise<void>): Promise<void> {
   try {
     await work()
   } catch (error) {
-    print(`unfooled: the ${what} failed, the tests did not: ${(error as Error).stack}`)
+    say(`unfooled: the ${what} failed, the tests did not: ${(error as Error).stack}`)
   }
 }

@@ -1,4 +1,5 @@
 import type { BaselineEvidence, Evidence, RecordedCheck, StoredBaseline } from '../src/checks/evidence.js'
+import type { Place } from '../src/checks/place.js'
 import type { Verdict } from '../src/checks/verdict.js'
 import type { AttackNorm } from '../src/geometry/norm.js'
 import type { ModelDescription } from '../src/model/model.js'
@@ -8,9 +9,7 @@ import { type Contradiction, contradictions, gap } from './gap.js'
 import { outdone } from './outdone.js'
 
 /** The numbers of one check that a reader compares. */
-export interface CheckSummary {
-  readonly file: string
-  readonly test: string | undefined
+export interface CheckSummary extends Place {
   /** Line of the test in the file, where the runner says it. */
   readonly line?: number
   /** What to type to make the check again, in the folder of the project. */

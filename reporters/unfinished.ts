@@ -71,7 +71,7 @@ function readFolder(folder: string, root: string): EncodedCheck[] {
     .map((line) => ({ ...line, file: relative(root, resolve(folder, line.file)) }))
   // Of a test that was tried again, the last attempt counts.
   const last = new Map<string, number>()
-  const nameOf = ({ file, test }: EncodedCheck) => JSON.stringify([file, test])
+  const nameOf = ({ project, file, test }: EncodedCheck) => JSON.stringify([project, file, test])
   for (const line of lines) last.set(nameOf(line), Math.max(line.attempt ?? 0, last.get(nameOf(line)) ?? 0))
   return lines.flatMap(({ attempt, ...check }) =>
     attempt === undefined || attempt === last.get(nameOf(check)) ? [check] : [],

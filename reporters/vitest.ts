@@ -67,21 +67,26 @@ function runnerOf({ config: { root }, vite }: Vitest): string {
 }
 
 function readModule(testModule: TestModule, root: string, runner: string): EncodedCheck[] {
+  const project = testModule.project.name || undefined
   const file = relative(root, testModule.moduleId)
+  const command = (test: string | undefined) =>
+    testCommand(project === undefined ? runner : `${runner} --project ${quote(project)}`, file, test)
   return [
     ...evidenceOf(testModule).map((evidence) => ({
+      project,
       file,
       test: undefined,
-      command: testCommand(runner, file, undefined),
+      command: command(undefined),
       evidence,
     })),
     ...[...testModule.children.allTests()].flatMap((testCase) =>
       evidenceOf(testCase).map((evidence) => ({
+        project,
         file,
         test: testCase.fullName,
         // Only with Vitest's option `includeTaskLocation`.
         line: testCase.location?.line,
-        command: testCommand(runner, file, nameForFilter(testCase)),
+        command: command(nameForFilter(testCase)),
         evidence,
       })),
     ),

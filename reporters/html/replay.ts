@@ -1,7 +1,7 @@
+import { placeName } from '../../src/checks/place.js'
 import { formatDuration } from '../../src/format.js'
 import { outcome } from '../attention.js'
 import { describeCheck, formatRadius, mark } from '../columns.js'
-import { location } from '../location.js'
 import { methodOf } from '../method.js'
 import type { ModelReport } from '../report.js'
 import { element, type HtmlElement } from './element.js'
@@ -14,7 +14,7 @@ export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
     const attacks = evidence.kind === 'bound-validity' ? evidence.attacks : []
     const facts: [term: string, fact: string | undefined][] = [
       ['Result', outcome(check)],
-      ['Test', location(check)],
+      ['Test', placeName(check)],
       ['Command', check.command],
       ['Seed', check.seed === undefined ? undefined : `${check.seed}: given to the same check, it repeats it`],
       ['Norm', check.norm],
@@ -28,7 +28,7 @@ export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
     return element(
       'details',
       { class: 'replay' },
-      element('summary', {}, `${mark(check)} ${describeCheck(check)} · ${location(check)}`),
+      element('summary', {}, `${mark(check)} ${describeCheck(check)} · ${placeName(check)}`),
       element(
         'dl',
         {},

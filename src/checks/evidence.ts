@@ -7,6 +7,7 @@ import type { Shard } from '../sampling/shard.js'
 import type { Interval } from '../statistics/binomial.js'
 import type { Property } from '../vnnlib/property.js'
 import type { Picture } from './pictures.js'
+import type { Place } from './place.js'
 import type { Violation } from './refutation.js'
 import type { Verdict } from './verdict.js'
 
@@ -266,11 +267,7 @@ export interface PropertyFinding {
 }
 
 /** A check and the test that made it. */
-export interface RecordedCheck {
-  /** Path relative to the project. */
-  readonly file: string
-  /** Full name; undefined where the runner could not tell which of several concurrent tests it was. */
-  readonly test: string | undefined
+export interface RecordedCheck extends Place {
   /** Line of the test in the file, where the runner says it. */
   readonly line?: number
   /** What to type to make the check again, in the folder of the project. */

@@ -1,5 +1,6 @@
 import { formatCount, formatNumber } from '../format.js'
 import type { Evidence, RecordedCheck } from './evidence.js'
+import { placeName } from './place.js'
 import { holds } from './verdict.js'
 
 /** What a run recorded. */
@@ -62,8 +63,8 @@ function modelsWithoutBaseline(checks: readonly RecordedCheck[]): string[] {
 }
 
 /** An audit makes several checks of one model, and has no tests that they belong to. */
-function location({ file, test, evidence }: RecordedCheck): string {
-  return test === undefined ? `${file}, ${methodOf(evidence)}` : `${file} > ${test}`
+function location(check: RecordedCheck): string {
+  return check.test === undefined ? `${placeName(check)}, ${methodOf(check.evidence)}` : placeName(check)
 }
 
 function methodOf(evidence: Evidence): string {

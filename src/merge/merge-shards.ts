@@ -1,5 +1,6 @@
 import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../checks/evidence.js'
 import { encodeJson } from '../checks/json-safe.js'
+import { placeName } from '../checks/place.js'
 import { passes } from '../checks/verdict.js'
 import { UnfooledError } from '../errors.js'
 import { shardIndices } from '../sampling/shard.js'
@@ -43,7 +44,7 @@ function rulesOf({ kind }: ShardEvidence): MergeRules<Evidence> {
 }
 
 /** What shards of one check have in common: what was asked, of which model, on which samples. */
-function identity({ file, test, evidence }: ShardCheck): string {
+function identity({ project, file, test, evidence }: ShardCheck): string {
   const { kind, model, shard, assertion } = evidence
   const asked = [
     kind,
@@ -54,13 +55,13 @@ function identity({ file, test, evidence }: ShardCheck): string {
     assertion?.negated,
     rulesOf(evidence).asked(evidence),
   ]
-  return JSON.stringify(encodeJson([file, test, ...asked]))
+  return JSON.stringify(encodeJson([project, file, test, ...asked]))
 }
 
 function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
-  const [{ file, test }] = group
+  const [{ evidence: _, ...place }] = group
   const shards = inOrder(group)
-  const { shard, assertion, reason: _, ...first } = shards[0]
+  const { shard, assertion, reason, ...first } = shards[0]
   const rules = rulesOf(shards[0])
   const merged = {
     ...first,
@@ -82,16 +83,16 @@ function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
         merged,
       )
   const whole = { ...merged, ...judged } as Evidence
-  if (!assertion) return { file, test, evidence: whole }
+  if (!assertion) return { ...place, evidence: whole }
   const { negated } = assertion
-  return { file, test, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
+  return { ...place, evidence: { ...whole, assertion: { negated, passed: passes(whole.verdict, negated) } } }
 }
 
 /** @throws MergeError unless every shard is there once, with as many samples as its part has. */
 function inOrder(group: readonly ShardCheck[]): ShardEvidence[] {
   const { evidence } = group[0]
   const { count, of } = evidence.shard
-  const where = `${group[0].file}${group[0].test === undefined ? '' : ` > ${group[0].test}`} (${rulesOf(evidence).method(evidence)})`
+  const where = `${placeName(group[0])} (${rulesOf(evidence).method(evidence)})`
   return Array.from({ length: count }, (_, position) => {
     const candidates = group.filter((check) => check.evidence.shard.index === position + 1)
     const name = describe({ index: position + 1, count })

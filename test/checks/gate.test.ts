@@ -69,6 +69,11 @@ test('gives every reason', () => {
   expect(gate({ ...run(attackEvidence(), attackEvidence()), complete: false }).reasons).toHaveLength(3)
 })
 
+test('names the project of several that run the same file', () => {
+  const checks = [{ file: 'a.test.ts', test: 'resists', project: 'one', evidence: attackEvidence() }]
+  expect(gate({ complete: true, problems: [], checks }).reasons).toEqual(['|one| a.test.ts > resists: fooled.'])
+})
+
 test('checks of an audit, which has no tests, are told apart by their attacks and bounds', () => {
   const unsure = { verdict: 'inconclusive', reason: 'No time.', assertion: undefined } as const
   const checks = [

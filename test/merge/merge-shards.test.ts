@@ -167,6 +167,18 @@ describe('merging', () => {
     expect(merged[0]).toBe(record)
   })
 
+  test('keeps the place of a check, and tells apart the projects that run the same file', () => {
+    const place = { file: 'a.test.ts', test: 'a test', line: 3, command: 'npx vitest run a.test.ts' }
+    const [one, two] = ['one', 'two'].map((project) => records.map((check) => ({ ...check, ...place, project })))
+    expect(mergeShards([...one, ...two])).toMatchObject([
+      { ...place, project: 'one' },
+      { ...place, project: 'two' },
+    ])
+    expect(() => mergeShards([...one, ...two.slice(1)])).toThrow(
+      '|two| a.test.ts > a test (fgsm): shard 1/16 is missing',
+    )
+  })
+
   test('refuses gaps', () => {
     expect(() => mergeShards(records.toSpliced(4, 1))).toThrow(
       new MergeError('a.test.ts > a test (fgsm): shard 5/16 is missing.'),

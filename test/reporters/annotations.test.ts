@@ -12,7 +12,7 @@ test('an error per failed check, a warning for the rest', () => {
       "::error file=packages/model/test/robustness.test.ts,title=check 0 (pgd linf 0.1)::pgd within linf 0.1 fooled 2 of 3 samples (66.7 %25); accepted at most 10 %25. Seed 1.",
       "::warning file=packages/model/test/robustness.test.ts,title=check 2 (fgsm linf 0.1)::fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1). Seed 1.",
       "::error file=packages/model/test/robustness.test.ts,title=check 3 (fgsm linf 0.1)::fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1). Seed 1.",
-      "::warning title=digits_mlp.onnx::A warning.",
+      "::warning title=test/robustness.test.ts > check 0::A warning.",
     ]
   `)
 })
@@ -21,6 +21,12 @@ test('the line of the test, where the runner says it', () => {
   const [record] = records([attackEvidence()])
   const [line] = renderAnnotations(createReport([{ ...record, line: 17 }], true), '')
   expect(line).toContain('::error file=test/robustness.test.ts,line=17,title=check 0 ')
+})
+
+test('the project of several that run the same file', () => {
+  const [record] = records([attackEvidence()])
+  const [line] = renderAnnotations(createReport([{ ...record, project: 'one' }], true), '')
+  expect(line).toContain(',title=|one| check 0 ')
 })
 
 test('names of users cannot end a command or begin another', () => {

@@ -59,7 +59,7 @@ test('is what its schema says, with every kind of evidence and every property', 
   ]
   const report = createReport(
     [
-      ...records(everything).map((record) => ({ ...record, line: 3 })),
+      ...records(everything).map((record) => ({ ...record, line: 3, command: 'npx jest', project: 'one' })),
       { file: 'b.test.ts', test: undefined, evidence: {} },
     ],
     true,

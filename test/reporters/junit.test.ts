@@ -61,6 +61,14 @@ test('names of users are escaped, and what XML cannot say is replaced', () => {
   expect(xml).toContain('message="&lt;img src=x onerror=&quot;document.title=1&quot;&gt; &amp; |`*[x](y)*`|')
 })
 
+test('cases of the same test in several projects have names of their own', () => {
+  const [record] = records([lowerBoundEvidence()])
+  const inProject = { ...record, project: 'one' }
+  const xml = renderJunit(createReport([inProject, { ...inProject, test: undefined }], true))
+  expect(xml).toContain('<testcase name="|one| check 0 · crown linf 0.05" classname="test/robustness.test.ts"')
+  expect(xml).toContain('<testcase name="|one| test/robustness.test.ts · crown linf 0.05"')
+})
+
 test('a test named true keeps its name', () => {
   const [record] = records([lowerBoundEvidence()])
   expect(renderJunit(createReport([{ ...record, file: 'true' }], true))).toContain('classname="true"')

@@ -23,6 +23,12 @@ async function printed(...[readRun, options]: [Parameters<typeof publish>[0], Pa
   return lines.join('\n')
 }
 
+test('prints all at once, so that nothing of other reporters gets between', async () => {
+  const print = vi.fn()
+  await publish(run, {}, print)
+  expect(print).toHaveBeenCalledOnce()
+})
+
 test('prints the report and writes JSON and HTML to the default places', async () => {
   const text = await printed(run, {})
   expect(text).toContain('unfooled: 1 check of 1 model, 1 failed')

@@ -72,7 +72,7 @@ test('a table per model, then what needs attention', () => {
         crown certifies 2 of 3 samples (66.7 %) above linf 0.05; required 90 %.
     ? test/robustness.test.ts > check 5
         fgsm linf 0.05–0.1 is inconclusive. No gradient rule for operator Round (node round_1). randomNoise needs no gradients. Seed 1.
-    ! digits_mlp.onnx: The gradient was exactly zero for 1 of 3 eligible samples.
+    ! test/robustness.test.ts > check 0: The gradient was exactly zero for 1 of 3 eligible samples.
     ! digits_cnn.onnx: The output looks like probabilities."
   `)
 })

@@ -38,6 +38,7 @@ const meta =
 
 const testModule = {
   moduleId: join(root, 'test', 'a.test.ts'),
+  project: { name: '' },
   meta: () => ({}),
   children: {
     *allTests() {
@@ -74,6 +75,22 @@ test.each([
   await startReporter(4, configFile).reporter.onTestRunEnd([testModule], [], 'passed')
   const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
   expect(checks[0].command).toBe(String.raw`npx vitest run${option} test/a.test.ts -t 'suite attacked \(ε 0\.1\)$'`)
+})
+
+test('says in which project of several it was', async () => {
+  const inProject = { ...testModule, project: { name: 'on a GPU' } } as unknown as TestModule
+  const { reporter, printed } = startReporter()
+  await reporter.onTestRunEnd([testModule, inProject], [], 'passed')
+  const { checks } = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(checks.map(({ project }: { project?: string }) => project)).toEqual([
+    undefined,
+    undefined,
+    'on a GPU',
+    'on a GPU',
+  ])
+  expect(checks[0].command).not.toContain('--project')
+  expect(checks[2].command).toContain("npx vitest run --project 'on a GPU' test/a.test.ts -t ")
+  expect(printed.join('\n')).toContain(`✗ |on a GPU| ${join('test', 'a.test.ts')} > suite`)
 })
 
 test('reads what could not be told apart from the test file', async () => {

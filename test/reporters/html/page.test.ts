@@ -39,7 +39,7 @@ test('counts, what needs attention, and a table of checks', () => {
   expect(texts('.attention li')).toEqual([
     '✗ failedtest/robustness.test.ts > check 0pgd within linf 0.1 fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Seed 1.',
     '? inconclusivetest/robustness.test.ts > check 3fgsm linf 0.1 is inconclusive. No gradient rule for operator Round (node round_1). Seed 1.',
-    '! warningdigits_mlp.onnxA warning.',
+    '! warningtest/robustness.test.ts > check 0A warning.',
   ])
   expect(texts('h2')).toEqual(['Overview', 'digits_mlp.onnx'])
   const [, ...rows] = texts('section:nth-of-type(2) > .scroll tr')

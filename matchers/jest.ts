@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, expect } from '@jest/globals'
 import { engine } from '../src/engine/engine.js'
 import type { RunningTest } from './assertion.js'
@@ -18,6 +19,9 @@ declare global {
     interface Matchers<R, T = {}> extends RobustnessMatchers {}
   }
 }
+
+/** This module is evaluated for every test file anew. */
+const fileRun = randomUUID()
 
 // Fake timers put another Date in place of this one.
 const { now } = Date
@@ -47,7 +51,7 @@ function runningTest(context: MatcherContext): RunningTest {
     budget: testBudget(time),
     baselines: baselinePlace(context),
     attempt,
-    record: (evidence) => recordInFile({ file: testPath, name: currentTestName, attempt }, evidence),
+    record: (evidence) => recordInFile({ file: testPath, name: currentTestName, fileRun, attempt }, evidence),
   }
 }
 

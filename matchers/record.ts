@@ -36,6 +36,8 @@ export interface RecordingTest {
   readonly name: string | undefined
   /** Of Vitest, where it has a name. */
   readonly project?: string | undefined
+  /** Of Jest: tells apart the runs of one file by several projects, whose names it does not say. */
+  readonly fileRun?: string
   /** From 1; more where the runner tries again what failed. Undefined where it does not say. */
   readonly attempt: number | undefined
 }
@@ -44,9 +46,16 @@ export interface RecordingTest {
  * Adds evidence to this worker's file in the folder that the reporter made. It is what a run that is killed leaves, and for
  * Jest, which has no channel for the data of passing tests, the only way. Without the reporter there is nobody to read it.
  */
-export function recordInFile({ file, name, project, attempt }: RecordingTest, evidence: Evidence): void {
+export function recordInFile({ file, name, project, fileRun, attempt }: RecordingTest, evidence: Evidence): void {
   const folder = process.env.UNFOOLED_EVIDENCE_DIR
   if (!folder) return
-  const line = { file: relative(folder, file), test: name, project, attempt, evidence: encodeEvidence(evidence) }
+  const line = {
+    file: relative(folder, file),
+    test: name,
+    project,
+    fileRun,
+    attempt,
+    evidence: encodeEvidence(evidence),
+  }
   appendFileSync(join(folder, `${process.pid}-${threadId}.jsonl`), `${JSON.stringify(line)}\n`)
 }

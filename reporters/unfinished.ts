@@ -62,7 +62,7 @@ export function readUnfinished(report: string): EncodedCheck[] | undefined {
   return readdirSync(parent).flatMap((run) => readFolder(join(parent, run), process.cwd()))
 }
 
-type Line = EncodedCheck & { readonly attempt?: number }
+type Line = EncodedCheck & { readonly fileRun?: string; readonly attempt?: number }
 
 function readFolder(folder: string, root: string): EncodedCheck[] {
   const lines = readdirSync(folder)
@@ -71,11 +71,12 @@ function readFolder(folder: string, root: string): EncodedCheck[] {
     .map((line) => ({ ...line, file: relative(root, resolve(folder, line.file)) }))
   // Of a test that was tried again, the last attempt counts.
   const last = new Map<string, number>()
-  const nameOf = ({ project, file, test }: EncodedCheck) => JSON.stringify([project, file, test])
+  const nameOf = ({ project, fileRun, file, test }: Line) => JSON.stringify([project, fileRun, file, test])
   for (const line of lines) last.set(nameOf(line), Math.max(line.attempt ?? 0, last.get(nameOf(line)) ?? 0))
-  return lines.flatMap(({ attempt, ...check }) =>
-    attempt === undefined || attempt === last.get(nameOf(check)) ? [check] : [],
-  )
+  return lines.flatMap((line) => {
+    const { attempt, fileRun: _, ...check } = line
+    return attempt === undefined || attempt === last.get(nameOf(line)) ? [check] : []
+  })
 }
 
 /** A worker that was killed while it wrote leaves half a line at the end. */

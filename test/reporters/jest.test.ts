@@ -58,6 +58,17 @@ test('half a line of a killed worker does not hide the others', async () => {
   expect(printed).toContain('The run was interrupted')
 })
 
+test('what one project tried again is not taken for what another one, which runs the same file, did at once', async () => {
+  const reporter = startReporter()
+  recordInFile({ file, name: 'flaky', fileRun: 'a', attempt: 1 }, attackEvidence({ seed: 1 }))
+  recordInFile({ file, name: 'flaky', fileRun: 'b', attempt: 1 }, attackEvidence({ seed: 2 }))
+  recordInFile({ file, name: 'flaky', fileRun: 'b', attempt: 2 }, attackEvidence({ seed: 3 }))
+  await reporter.onRunComplete(new Set(), {})
+  const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(checks.map(({ evidence }: { evidence: { seed?: number } }) => evidence.seed)).toEqual([1, 3])
+  expect(Object.keys(checks[0])).not.toContain('fileRun')
+})
+
 test('of a test that was tried again the last attempt counts', async () => {
   const reporter = startReporter()
   for (const attempt of [1, 2]) {

@@ -1,5 +1,14 @@
 import type { GraphBuilder } from '../graph/builder.js'
-import { elementCount, featureShape, floatAttribute, type GraphNode, intAttribute, type Shape } from '../graph/graph.js'
+import {
+  elementCount,
+  featureShape,
+  floatAttribute,
+  type GraphNode,
+  intAttribute,
+  type Shape,
+  type TypedGraph,
+  usedBy,
+} from '../graph/graph.js'
 import { axesFrom, type Decomposition, type DecompositionContext } from './decomposition.js'
 
 /** x less its mean over the axes, divided by its standard deviation there. */
@@ -21,15 +30,17 @@ function emitAffine(value: string, scale: string | undefined, bias: string | und
   return bias ? builder.add('Add', [scaled, bias]) : scaled
 }
 
-function hasOneOutput({ outputs }: GraphNode): boolean {
-  return outputs.filter(Boolean).length === 1
+/** Whether nothing needs the statistics, which exporters may name all the same. */
+function isAboutFirstOutput({ outputs: [, ...others] }: GraphNode, { nodes, outputs }: TypedGraph): boolean {
+  const needed = new Set([...nodes.flatMap(usedBy), ...outputs.map(({ name }) => name)])
+  return !others.some((output) => output !== '' && needed.has(output))
 }
 
 const layerNormalization: Decomposition = {
   operator: 'LayerNormalization',
   coversRounding: true,
-  decompose(node, { builder, shape }) {
-    if (!hasOneOutput(node)) return undefined
+  decompose(node, { builder, shape, graph }) {
+    if (!isAboutFirstOutput(node, graph)) return undefined
     const [input, scale, bias] = node.inputs
     const axes = axesFrom(intAttribute(node, 'axis', -1), shape(input).length)
     const standardized = emitStandardized(input, axes, floatAttribute(node, 'epsilon', 1e-5), builder)
@@ -41,8 +52,8 @@ const layerNormalization: Decomposition = {
 const rootMeanSquare = (operator: string): Decomposition => ({
   operator,
   coversRounding: true,
-  decompose(node, { builder, shape }) {
-    if (!hasOneOutput(node)) return undefined
+  decompose(node, { builder, shape, graph }) {
+    if (!isAboutFirstOutput(node, graph)) return undefined
     const [input, scale] = node.inputs
     const axes = axesFrom(intAttribute(node, 'axis', -1), shape(input).length)
     const root = emitRoot(input, axes, floatAttribute(node, 'epsilon', 1e-5), builder)

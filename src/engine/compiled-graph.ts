@@ -1,3 +1,4 @@
+import { ModelError } from '../errors.js'
 import { elementCount, type Graph, type Tensor, type TensorData } from '../graph/graph.js'
 import type { Device } from './device.js'
 import { DeviceLoop, outermostLoop } from './device-loop.js'
@@ -52,6 +53,12 @@ function slice({ type, shape, data }: Tensor, sample: number): Tensor {
 
 function concatenate(parts: readonly Tensor[]): Tensor {
   const [{ type, shape, data: first }] = parts
+  const other = parts.find((part) => String(part.shape) !== String(shape))
+  if (other) {
+    throw new ModelError(
+      `What the model gives has another shape from sample to sample: [${shape.join(', ')}] for one, [${other.shape.join(', ')}] for another. Samples need outputs of one shape; name one that has it.`,
+    )
+  }
   const data = new (first.constructor as new (length: number) => TensorData)(first.length * parts.length)
   parts.forEach((part, index) => data.set(part.data as never, index * first.length))
   return { type, shape: [parts.length * shape[0], ...shape.slice(1)], data }

@@ -211,11 +211,13 @@ async function analysedGraph(deployed: TypedGraph, oneAtATime: boolean): Promise
   for (let next = rewriteGraph(graph); next; next = rewriteGraph(graph)) graph = await inferTypes(next, oneAtATime)
   const moved = moveBatchFirst(graph, oneAtATime)
   if (!moved) return graph
-  // A batch that was fixed is free where all of it could be followed.
-  return inferTypes(moved).catch((error) => {
+  const typed = await inferTypes(moved).catch((error) => {
     if (oneAtATime && (error instanceof GraphRefusedError || error instanceof ModelError)) return graph
     throw error
   })
+  // A batch that was fixed is free where all of it could be followed.
+  const isFollowed = featureShape(typed.values.get(typed.outputs[0].name)!.shape) !== undefined
+  return oneAtATime && !isFollowed ? graph : typed
 }
 
 /** What the runtime refuses is a fault of the model; a runtime that is missing or died is not. */

@@ -92,6 +92,10 @@ const cases: Record<string, Case> = {
     build: weighted('GroupNormalization', [[2], [2]], { num_groups: 2 }),
   },
   RMSNormalization: { features: [3, 4], opset: 23, build: weighted('RMSNormalization', [[4]]) },
+  'LayerNormalization that names its statistics': {
+    features: [3, 4],
+    build: (builder, input) => builder.addMany('LayerNormalization', [input, builder.floats([1, 2, 3, 4])], 3)[0],
+  },
   SimplifiedLayerNormalization: { features: [3, 4], build: weighted('SimplifiedLayerNormalization', [[4]]) },
   MeanVarianceNormalization: { features: [2, 3, 2], build: node('MeanVarianceNormalization', { axes: [2, 3] }) },
   'LpNormalization of p = 1': { features: [3, 4], build: node('LpNormalization', { p: 1, axis: 1 }) },

@@ -16,6 +16,7 @@ import {
   TensorProto_DataLocation,
 } from '../../src/graph/onnx/onnx_pb.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { loadRegressor } from '../../src/model/load-regressor.js'
 import { denseModel, graphOf, operatorModel } from '../tiny-models.js'
 
 const domain = [0, 1] as const
@@ -323,6 +324,74 @@ describe('batch size', () => {
     )
     await expect(loadModel(broken, { domain })).rejects.toThrow('fixed to batches of 2')
   })
+})
+
+describe('what a sample gets that depends on the others of its batch', () => {
+  const mixtures: Record<string, [readonly number[], (builder: GraphBuilder, input: string) => string]> = {
+    'a Reshape that joins the samples': [
+      [3, 2],
+      (builder, input) =>
+        builder.add('Reshape', [builder.add('Transpose', [input], { perm: [1, 0, 2] }), builder.ints([-1, 6])]),
+    ],
+    'statistics of the batch': [
+      [3],
+      (builder, input) =>
+        builder.add('Sub', [input, builder.add('ReduceMean', [input, builder.ints([0])], { keepdims: 1 })]),
+    ],
+    'sums over the batch': [[3], (builder, input) => builder.add('CumSum', [input, builder.int(0)])],
+    'a scale that is found at run time': [
+      [3],
+      (builder, input) => builder.add('DequantizeLinear', builder.addMany('DynamicQuantizeLinear', [input], 3)),
+    ],
+  }
+
+  test.for(Object.entries(mixtures))('%s: samples are run one at a time', async ([, [features, build]]) => {
+    const size = features.reduce((product, length) => product * length)
+    const data = Float32Array.from({ length: 3 * size }, (_, index) => ((index * 5) % 17) / 17)
+    for (const batch of [1, 'batch']) {
+      const model = await loadModel(encodeModel(graphOf(features, build, batch)), { domain })
+      expect(model.description.batching).toBe('one at a time')
+      const alone: number[] = []
+      for (let start = 0; start < data.length; start += size) {
+        alone.push(...(await model.predict({ data: data.slice(start, start + size), shape: [1, ...features] })))
+      }
+      expect(Array.from(await model.predict({ data, shape: [3, ...features] }))).toEqual(alone)
+      await model.close()
+    }
+    const pair = loadModel(encodeModel(graphOf(features, build, 2)), { domain })
+    await expect(pair).rejects.toThrow('with a batch of 1')
+  })
+})
+
+test('a batch of 1 that is lost on the way to the output is no gradient, and says so', async () => {
+  const graph = graphOf(
+    [36],
+    (builder, input) => {
+      const pair = builder.add('Reshape', [input, builder.ints([2, 3, 6])])
+      return builder.add('Reshape', [builder.add('LpPool', [pair], { kernel_shape: [2] }), builder.ints([1, -1])])
+    },
+    1,
+  )
+  const model = await loadModel(encodeModel(graph), { domain })
+  const inputs = { data: new Float32Array(36).fill(0.5), shape: [1, 36] }
+  await expect(model.inputGradient(inputs, [0], 'margin')).rejects.toThrow('the batch does not stay the first axis')
+  await model.close()
+})
+
+test('outputs whose shape changes from sample to sample are refused', async () => {
+  const graph = graphOf(
+    [4],
+    (builder, input) => {
+      const numbers = builder.add('Reshape', [input, builder.ints([4])])
+      const isLarge = builder.add('Greater', [numbers, builder.scalar(0.4)])
+      return builder.add('Unsqueeze', [builder.add('Compress', [numbers, isLarge]), builder.ints([0])])
+    },
+    1,
+  )
+  const inputs = { data: Float32Array.of(0, 1, 0, 1, 0.5, 0.5, 1, 1), shape: [2, 4] }
+  const loading = loadRegressor(encodeModel(graph), { domain }).then((model) => model.predict(inputs))
+  await expect(loading).rejects.toThrow(ModelError)
+  await expect(loading).rejects.toThrow('has another shape from sample to sample')
 })
 
 test('a model of one sample at a time may drop the batch axis on the way', async () => {

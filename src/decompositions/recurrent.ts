@@ -42,6 +42,8 @@ function recurrent(
       const functions = names?.kind === 'strings' ? names.value : sequence.directions.flatMap(() => defaults)
       // Lists of parameters belong to activations that no exporter writes.
       if (['activation_alpha', 'activation_beta', 'clip'].some((name) => node.attributes.has(name))) return undefined
+      // Coupled gates.
+      if (intAttribute(node, 'input_forget', 0) !== 0) return undefined
       if (!functions.every((name) => ['Sigmoid', 'Tanh', 'Relu'].includes(name))) return undefined
       const { builder } = context
       const ran = sequence.directions.map((isReversed, index) => {

@@ -1,4 +1,5 @@
 import { type GraphNode, intsAttribute, stringAttribute } from '../graph/graph.js'
+import { refuse } from './refuse.js'
 
 /** How a window slides over the spatial axes. `pads` lists all starts, then all ends. */
 export interface WindowGeometry {
@@ -27,6 +28,10 @@ export function windowGeometry(
   const strides = intsAttribute(node, 'strides') ?? kernel.map(() => 1)
   const dilations = intsAttribute(node, 'dilations') ?? kernel.map(() => 1)
   const pads = resolvePads(node, inputSizes, kernel, strides, dilations)
+  const isTooLarge = inputSizes.some(
+    (size, axis) => extent(kernel[axis], dilations[axis]) > size + pads[axis] + pads[axis + kernel.length],
+  )
+  if (isTooLarge) refuse(node, 'its windows are larger than the padded input')
   return { inputSizes, kernel, strides, pads, dilations, ceilMode }
 }
 
@@ -40,11 +45,17 @@ function resolvePads(
   const mode = stringAttribute(node, 'auto_pad', 'NOTSET')
   if (mode === 'NOTSET') return intsAttribute(node, 'pads') ?? kernel.flatMap(() => [0, 0])
   if (mode === 'VALID') return kernel.flatMap(() => [0, 0])
+  // Here the runtime's kernels are at odds with its own shape inference.
+  if (dilations.some((dilation) => dilation !== 1)) refuse(node, 'it has both auto_pad and dilations')
   const totals = kernel.map((size, axis) => {
     const outputs = Math.ceil(inputSizes[axis] / strides[axis])
-    return Math.max(0, (outputs - 1) * strides[axis] + extent(size, dilations[axis]) - inputSizes[axis])
+    return (outputs - 1) * strides[axis] + size - inputSizes[axis]
   })
-  return splitPads(totals, mode)
+  if (totals.some((total) => total < -1)) refuse(node, 'auto_pad crops its input, as strides exceed its windows')
+  return splitPads(
+    totals.map((total) => Math.max(0, total)),
+    mode,
+  )
 }
 
 /** Distributes padding over both ends; the odd one goes to the end for SAME_UPPER and to the start otherwise. */

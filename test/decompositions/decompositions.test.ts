@@ -296,3 +296,13 @@ test('a Celu with a negative alpha has no parts: the model predicts, and is anal
   await expect(marginBounds(model, crown({ norm: 'linf' }), { inputs, epsilon: 0.1 })).rejects.toMatchObject(refusal)
   await model.close()
 })
+
+test('an LSTM whose input and forget gates are coupled has no parts', async () => {
+  const builder = new GraphBuilder(18)
+  const build = recurrent('LSTM', 4, 1, { input_forget: 1 })
+  builder.output('logits', build(builder, builder.input('input', 'float32', ['batch', 2, 2]), randomSource(seed)))
+  const model = await loadModel(encodeModel(builder.build()), { domain: [-1, 1] })
+  const gradient = model.inputGradient({ data: new Float32Array(4), shape: [1, 2, 2] }, [1], 'margin')
+  await expect(gradient).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR' })
+  await model.close()
+})

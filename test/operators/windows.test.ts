@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { invertTaps, type WindowGeometry, windows } from '../../src/operators/windows.js'
+import { type AttributeValue, GraphBuilder } from '../../src/graph/builder.js'
+import { invertTaps, type WindowGeometry, windowGeometry, windows } from '../../src/operators/windows.js'
 
 const geometry = (overrides: Partial<WindowGeometry>): WindowGeometry => ({
   inputSizes: [5],
@@ -40,6 +41,24 @@ test('ceil mode adds a window that reaches beyond the input, but none that start
   expect(
     windows(geometry({ inputSizes: [3], kernel: [1], strides: [3], pads: [0, 1], ceilMode: true })).outputSizes,
   ).toEqual([1])
+})
+
+test.for<[string, Record<string, AttributeValue>]>([
+  ['auto_pad crops its input', { kernel_shape: [1], strides: [3], auto_pad: 'SAME_UPPER' }],
+  ['it has both auto_pad and dilations', { kernel_shape: [2], dilations: [2], auto_pad: 'SAME_LOWER' }],
+  ['its windows are larger than the padded input', { kernel_shape: [3], dilations: [5] }],
+])('windows that runtimes disagree about are refused: %s', ([reason, attributes]) => {
+  const builder = new GraphBuilder(18)
+  builder.output('output', builder.add('MaxPool', [builder.input('input')], attributes))
+  const [node] = builder.build().nodes
+  expect(() => windowGeometry(node, [9], attributes.kernel_shape as number[])).toThrow(reason)
+})
+
+test('a stride that is one larger than the window needs no padding', () => {
+  const builder = new GraphBuilder(18)
+  const attributes = { kernel_shape: [1], strides: [2], auto_pad: 'SAME_UPPER' }
+  builder.output('output', builder.add('MaxPool', [builder.input('input')], attributes))
+  expect(windowGeometry(builder.build().nodes[0], [8], [1]).pads).toEqual([0, 0])
 })
 
 test('inverted taps name every tap of each input', () => {

@@ -22,7 +22,8 @@ export function emitConvolution(
   const { geometry, inputChannels, outputChannels, group } = convolution
   if (builder.precision === 'float32') {
     const inputs = bias === undefined ? [input, weight] : [input, weight, bias]
-    return builder.add('Conv', inputs, { ...windowAttributes(geometry), group })
+    const { pads } = exactFit(geometry)
+    return builder.add('Conv', inputs, { ...windowAttributes({ ...geometry, pads }), group })
   }
   const { outputSizes, taps } = windows(geometry)
   const [outputs, elements] = [elementCount(outputSizes), elementCount(geometry.kernel)]

@@ -8,6 +8,7 @@ const cases: Record<string, Record<string, AttributeValue>> = {
   'overlapping windows': { kernel_shape: [3, 2], strides: [2, 1] },
   'asymmetric pads': { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 0, 0, 2] },
   'ceil mode': { kernel_shape: [3, 2], strides: [2, 2], ceil_mode: 1 },
+  'ceil mode whose last windows reach beyond the padding': { kernel_shape: [2, 3], strides: [2, 2], ceil_mode: 1 },
   'dilated windows': { kernel_shape: [2, 2], dilations: [2, 3] },
   'order 3': { kernel_shape: [2, 3], p: 3 },
 }

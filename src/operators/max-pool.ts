@@ -1,8 +1,9 @@
 import { type GraphNode, intAttribute, intsAttribute } from '../graph/graph.js'
 import { type FirstMaxima, firstMaxima, firstMaximaOfTiles } from './first-maxima.js'
+import { emitKeepingNaN } from './keeping-nan.js'
 import { maximumRelaxation } from './maximum-relaxation.js'
 import { itself, monotone } from './monotone.js'
-import type { DerivativeContext, Operator, RuleContext } from './operator.js'
+import type { DerivativeContext, IntervalContext, IntervalRule, Operator, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
 import { sampleShape } from './samples.js'
 import { areTiles, type WindowGeometry, windowGeometry } from './windows.js'
@@ -14,8 +15,14 @@ export const maxPool: Operator = {
     vjp: (node, [gradient], context) => [selectMaxima(node, context).toInput(gradient!)],
     jvp: (node, [tangent], context) => [selectMaxima(node, context).toOutput(tangent!)],
   },
-  interval: monotone(itself),
+  interval: keepingNaN(itself),
   relaxation: maximumRelaxation(describe),
+}
+
+function keepingNaN(pick: (input: string, node: GraphNode, context: IntervalContext) => string): IntervalRule {
+  return monotone((input, node, context) =>
+    emitKeepingNaN(input, 'largest', (elements) => pick(elements, node, context), context),
+  )
 }
 
 function describe(node: GraphNode, context: RuleContext): { channels: number; geometry: WindowGeometry } {
@@ -51,7 +58,7 @@ export const globalMaxPool: Operator = {
     jvp: (node, [tangent], context) => [selectGlobalMaxima(node, context).toOutput(tangent!)],
   },
 
-  interval: monotone(largestOfChannels),
+  interval: keepingNaN(largestOfChannels),
   relaxation: maximumRelaxation(describeGlobal),
   lower: (node, [input], context) => [largestOfChannels(input, node, context)],
 }

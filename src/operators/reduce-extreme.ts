@@ -2,6 +2,7 @@ import { intTensor } from '../graph/builder.js'
 import { type GraphNode, intAttribute } from '../graph/graph.js'
 import { constantInts } from './coefficient.js'
 import { asNumber } from './element-type.js'
+import { emitKeepingNaN } from './keeping-nan.js'
 import { monotone } from './monotone.js'
 import type { DerivativeContext, Operator, RuleContext } from './operator.js'
 import { refuse } from './refuse.js'
@@ -26,11 +27,13 @@ const extreme = (name: 'ReduceMax' | 'ReduceMin'): Operator => ({
       return [builder.add('ReduceSum', [taken, builder.ints([axisOf(node, context)])], { keepdims })]
     },
   },
-  interval: monotone((input, node, context) =>
-    context.builder.add(name, [input, context.builder.ints([axisOf(node, context)])], {
-      keepdims: intAttribute(node, 'keepdims', 1),
-    }),
-  ),
+  interval: monotone((input, node, context) => {
+    const { builder } = context
+    const axes = builder.ints([axisOf(node, context)])
+    const keepdims = intAttribute(node, 'keepdims', 1)
+    const pick = (elements: string) => builder.add(name, [elements, axes], { keepdims })
+    return emitKeepingNaN(input, name === 'ReduceMax' ? 'largest' : 'smallest', pick, context)
+  }),
 })
 
 /** 1 at the element that the output takes, 0 elsewhere. */

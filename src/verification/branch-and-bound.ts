@@ -33,9 +33,15 @@ export type Search = (parts: readonly Part[]) => Promise<void>
  * left is halved until it is decided where the input has few features (Bunel et al., "Branch and bound for piecewise
  * linear neural network verification", JMLR 2020); with many, or in a ball that is no box, it is bounded with optimised slopes and
  * cuts, and then units are split.
- * Returns how many boxes it bounded.
+ * Returns how many boxes it bounded. A question is given up when that many of its boxes were halved: where logits are equal
+ * everywhere, or no bound holds, only the budget would end it.
  */
-export async function branchAndBound(inquiry: Inquiry, search: Search, budget: Budget): Promise<number> {
+export async function branchAndBound(
+  inquiry: Inquiry,
+  search: Search,
+  budget: Budget,
+  mostBoxes = Number.POSITIVE_INFINITY,
+): Promise<number> {
   let boxes = 0
   const bound = async (
     parts: readonly Part[],
@@ -68,11 +74,17 @@ export async function branchAndBound(inquiry: Inquiry, search: Search, budget: B
     return boxes + (await splitUnits(inquiry, left, Math.min(most, mostSplits), budget))
   }
 
+  const counts = new Map<number, number>()
+  const isOver = ({ question }: Part) => (counts.get(question) ?? 0) > mostBoxes
   let stack = inquiry.unanswered(splitAll(inquiry, first))
   while (stack.length > 0 && (await budget.next())) {
-    const rest = await bound(stack.splice(-mostParts), mostParts, boundBoxes)
+    const taken = stack.splice(-mostParts)
+    for (const { question } of taken) counts.set(question, (counts.get(question) ?? 0) + 1)
+    const rest = await bound(taken, mostParts, boundBoxes)
     await tryPoints(inquiry, rest)
-    stack = inquiry.unanswered([...stack, ...splitAll(inquiry, rest)])
+    const parts = [...stack, ...splitAll(inquiry, rest)]
+    inquiry.leave(parts.filter(isOver))
+    stack = inquiry.unanswered(parts.filter((part) => !isOver(part)))
   }
   inquiry.leave(stack)
   return boxes

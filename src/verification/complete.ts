@@ -21,6 +21,7 @@ export interface CompleteSettings {
 
 // Of random starts: the same bound for the same samples.
 const seed = 0
+const mostBoxes = 65_536
 
 /**
  * Verification of each class at the radius that is asked for, within the domain: linear relaxation, then a search that may
@@ -72,7 +73,7 @@ export function complete(settings: CompleteSettings): Bound {
           await inquiry.propose(await attacked(context, norm, epsilon, group), group)
         }
       }
-      await branchAndBound(inquiry, search, budget)
+      await branchAndBound(inquiry, search, budget, mostBoxes)
       // Where it is decided, margins are known to be positive, and no more.
       const known = inquiry.answers.flatMap(({ open }, sample) =>
         rivals[sample].map((_, position) => (open.has(position) ? Number.NEGATIVE_INFINITY : leastPositive)),

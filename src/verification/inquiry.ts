@@ -3,6 +3,7 @@ import { Refinement } from '../bounds/refinement.js'
 import type { Budget } from '../budget.js'
 import { projectOntoBall } from '../geometry/projection.js'
 import { elementCount } from '../graph/graph.js'
+import { range } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 import { type Box, joinBoxes } from './boxes.js'
 import type { Answer, Confirm, Counterexample, Question, Row } from './question.js'
@@ -71,7 +72,10 @@ export class Inquiry {
   }
 
   /** Asks the deployed model about points of the boxes of some questions, moved into the balls, if there are any. */
-  async propose(points: readonly Float32Array[], questions: readonly number[]): Promise<void> {
+  async propose(all: readonly Float32Array[], theirs: readonly number[]): Promise<void> {
+    // Where gradients are NaN a search may end at no input at all.
+    const inputs = range(all.length).filter((index) => !all[index].some(Number.isNaN))
+    const [points, questions] = [inputs.map((index) => all[index]), inputs.map((index) => theirs[index])]
     if (points.length === 0) return
     const inside = points.map((point, index) => {
       const { ball, ...box } = this.questions[questions[index]]

@@ -5,12 +5,13 @@ import { attack } from '../../src/attacks/run-attack.js'
 import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import type { Norm } from '../../src/geometry/norm.js'
+import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { range } from '../../src/sampling/rows.js'
 import { firstSamples } from '../../src/sampling/samples.js'
 import { complete } from '../../src/verification/complete.js'
 import { seed } from '../seed.js'
-import { denseModel, squareUnits } from '../tiny-models.js'
+import { denseModel, graphOf, squareUnits } from '../tiny-models.js'
 
 afterAll(() => engine.close())
 
@@ -106,6 +107,30 @@ test.each(['l2', 'l1'] as const)('%s: a digit is either certified or fooled', as
   const fooled = attacked.map(({ distance }) => distance !== undefined && distance[norm] <= epsilon)
   expect(certified).toEqual(fooled.map((isFooled) => !isFooled))
   expect(new Set(fooled).size).toBe(2)
+  await model.close()
+})
+
+test('ends without a budget where logits are equal everywhere', async () => {
+  const alike = graphOf([1], (builder, input) => builder.add('Concat', [input, input], { axis: 1 }))
+  const model = await loadModel(encodeModel(alike), { domain: [0, 1] })
+  const inputs = { data: Float32Array.of(0.5), shape: [1, 1] }
+  const margins = await marginBounds(model, complete({ norm: 'linf' }), { inputs, labels: [0], epsilon: 0.1 })
+  expect([...margins]).toEqual([0, Number.NEGATIVE_INFINITY])
+  await model.close()
+})
+
+test('says that the model gives NaN, where the search ends at NaN, too', async () => {
+  // The square root of a negative number is NaN, and so are the gradients that pgd follows.
+  const root = graphOf([1], (builder, input) => {
+    const low = builder.add('Min', [builder.add('Sqrt', [input]), builder.scalar(-1)])
+    return builder.add('Concat', [low, builder.add('Mul', [input, builder.scalar(0)])], { axis: 1 })
+  })
+  const model = await loadModel(encodeModel(root), { domain: [-1, 1] })
+  const inputs = { data: Float32Array.of(-0.5), shape: [1, 1] }
+  const request = { inputs, labels: [0], epsilon: 0.1 }
+  await expect(marginBounds(model, complete({ norm: 'l2' }), request)).rejects.toThrow(
+    'The model gives NaN in its output',
+  )
   await model.close()
 })
 

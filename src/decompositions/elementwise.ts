@@ -17,8 +17,13 @@ const parts: Record<string, (node: GraphNode, inputs: readonly string[], builder
       builder.add('Div', [x, builder.add('Add', [builder.add('Abs', [x]), builder.scalar(1)])]),
 
     Selu(node, [x], builder) {
-      const elu = builder.add('Elu', [x], { alpha: float(floatAttribute(node, 'alpha', 1.6732632)) })
-      return builder.add('Mul', [elu, builder.scalar(floatAttribute(node, 'gamma', 1.050701))])
+      const alpha = floatAttribute(node, 'alpha', 1.6732632)
+      const gamma = builder.scalar(floatAttribute(node, 'gamma', 1.050701))
+      if (alpha <= 1) return builder.add('Mul', [builder.add('Elu', [x], { alpha: float(alpha) }), gamma])
+      // Elu bends one way for alphas of at most 1: above 0, where α·x is too steep, Relu makes up for it.
+      const steep = builder.add('Mul', [builder.add('Elu', [x]), builder.scalar(alpha)])
+      const excess = builder.add('Mul', [builder.add('Relu', [x]), builder.scalar(alpha - 1)])
+      return builder.add('Mul', [builder.add('Sub', [steep, excess]), gamma])
     },
 
     Celu(node, [x], builder) {
@@ -55,9 +60,12 @@ const parts: Record<string, (node: GraphNode, inputs: readonly string[], builder
     },
   }
 
+/** Jumps, of which there are no bounds. */
+const jumps = new Set(['ThresholdedRelu', 'Shrink'])
+
 export const elementwise: readonly Decomposition[] = Object.entries(parts).map(([operator, emit]) => ({
   operator,
-  coversRounding: true,
+  coversRounding: !jumps.has(operator),
   decompose(node, { builder }) {
     const result = emit(node, node.inputs, builder)
     return result === undefined ? undefined : [result]

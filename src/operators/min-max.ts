@@ -1,5 +1,6 @@
 import type { GraphNode } from '../graph/graph.js'
 import { reduceToShape, refuseMovedBatch, sumOf } from './broadcast.js'
+import { identity } from './identity.js'
 import { extremeInterval, extremeRelaxation } from './min-max-relaxation.js'
 import type { DerivativeContext, DerivativeRules, Operator } from './operator.js'
 
@@ -40,7 +41,12 @@ function firstExtremes(node: GraphNode, context: DerivativeContext): string[] {
   })
 }
 
-const rules = { derivative: selection, interval: extremeInterval, relaxation: extremeRelaxation }
+const rules: Omit<Operator, 'name'> = {
+  linear: (node, context) => (new Set(node.inputs).size === 1 ? identity.linear!(node, context) : undefined),
+  derivative: selection,
+  interval: extremeInterval,
+  relaxation: extremeRelaxation,
+}
 
 export const min: Operator = { name: 'Min', ...rules }
 export const max: Operator = { name: 'Max', ...rules }

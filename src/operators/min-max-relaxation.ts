@@ -6,6 +6,7 @@ import type { Interval, IntervalContext, IntervalRule, RelaxationRules } from '.
 import { clipLines } from './piecewise-linear.js'
 import { operandInterval } from './product-relaxation.js'
 import { emitLargest } from './ranges.js'
+import { refuseBound } from './refuse.js'
 
 /** intercept + Σ slope·operand, one per sample and output element: names in the built graph. */
 interface Plane {
@@ -77,6 +78,7 @@ function emitExtreme(node: GraphNode, context: IntervalContext): Planes {
     (left, right) => Number(context.isActivation(right.value)) - Number(context.isActivation(left.value)),
   )
   const [first, ...rest] = inOrder
+  if (rest.length === 0) refuseBound(node, 'its inputs are one and the same')
   const { lower, upper } = rest.reduce<Extreme>((taken, next) => larger(taken, next, context), first)
   const sizes = operands.map(({ range }) => builder.add('Abs', [emitLargest(range, context)]))
   const size = sizes.reduce((left, right) => builder.add('Add', [left, right]))

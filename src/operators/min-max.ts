@@ -42,7 +42,7 @@ function firstExtremes(node: GraphNode, context: DerivativeContext): string[] {
 }
 
 const rules: Omit<Operator, 'name'> = {
-  linear: (node, context) => (new Set(node.inputs).size === 1 ? identity.linear!(node, context) : undefined),
+  linear: (node, context) => (node.inputs.length === 1 ? identity.linear!(node, context) : undefined),
   derivative: selection,
   interval: extremeInterval,
   relaxation: extremeRelaxation,

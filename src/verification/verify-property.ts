@@ -120,6 +120,9 @@ function checkSizes(model: Model, { name, inputs, outputs }: Property): void {
   )
 }
 
+/** What stands for no constraint: any input of the box will do. */
+const alwaysMet: LinearConstraint = { inputs: new Map(), outputs: new Map(), bound: 0 }
+
 /** One question for all cases with the same box, as they have the bounds of all layers in common. */
 function askAbout({ cases, name }: Property, model: Model) {
   const constraints: LinearConstraint[] = []
@@ -136,7 +139,8 @@ function askAbout({ cases, name }: Property, model: Model) {
     const key = `${box.lower.join()} ${box.upper.join()}`
     const group = groups.get(key) ?? { box, cases: [], origins: [] }
     groups.set(key, group)
-    group.cases.push(unsafe.constraints.map(rowOf))
+    const { constraints: all } = unsafe
+    group.cases.push((all.length > 0 ? all : [alwaysMet]).map(rowOf))
     group.origins.push(index)
   })
   const found = [...groups.values()]

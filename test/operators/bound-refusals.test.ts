@@ -45,6 +45,7 @@ test.for<[string, string, Build]>([
     'Atan',
     (builder, input) => builder.add('Atan', [builder.add('LeakyRelu', [input])]),
   ],
+  ['inputs that are the same', 'Max', (builder, input) => builder.add('Max', [input, input])],
   ['a jump', 'ThresholdedRelu', (builder, input) => builder.add('ThresholdedRelu', [input])],
 ])('refuses bounds for %s', async ([, operator, build]) => {
   await expect(margins(build, 0.1)).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR', operator })

@@ -99,10 +99,6 @@ const architectures: Record<string, Architecture> = {
     return layers.flatten(builder.add('MatMul', [stack, one]))
   }),
   'Max of one activation': around(({ builder }, dense) => builder.add('Max', [dense()])),
-  'Min of an activation and itself': around(({ builder }, dense) => {
-    const value = dense()
-    return builder.add('Min', [value, value])
-  }),
   Selu: elementwise('Selu'),
   'Max of two activations': around(({ builder }, dense) => builder.add('Max', [dense(), dense()])),
   'Min of two activations that broadcast': around(({ builder }, dense) => builder.add('Min', [dense(1), dense()])),

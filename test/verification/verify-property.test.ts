@@ -61,6 +61,16 @@ describe('a tent of height 1', () => {
     expect((await verify(tent, 2, 1, ...unit, low, '(>= (- Y_0 X_0 X_1) 0.01)')).excluded).toBe(1)
   })
 
+  test('without constraints on outputs any input of the box will do', async () => {
+    for (const more of [[], ['(and)'], ['(<= (- Y_0 Y_0) 1)']]) {
+      const { counterexample, cases } = await verify(tent, 2, 1, ...unit, ...more)
+      expect(cases).toBe(1)
+      expect(counterexample!.input.every((value) => value >= 0 && value <= 1)).toBe(true)
+    }
+    const { excluded, cases } = await verify(tent, 2, 1, ...unit, '(>= (- Y_0 Y_0) 1)')
+    expect([excluded, cases]).toEqual([0, 0])
+  })
+
   test('each case counts: one that can be met is enough', async () => {
     const either = '(or (>= Y_0 1.5) (and (<= Y_0 0.7) (>= Y_0 0.6)) (>= Y_0 2))'
     const { cases, counterexample } = await verify(tent, 2, 1, ...unit, either)

@@ -101,3 +101,10 @@ test('refuses disjunctions whose combinations nobody could check', () => {
   const either = '(assert (or (<= Y_0 0) (<= Y_1 0)))'
   expect(() => parse(`${box}${either.repeat(20)}`)).toThrow('more than 100000 combinations')
 })
+
+test('strings and symbols in bars may hold parentheses, semicolons and new lines', () => {
+  const { cases } = parse(`(set-info :source |after (Katz et al.; 2017)
+    ) and more|) (set-info :status "un(known;") ${box} (assert (<= Y_0 0))`)
+  expect(cases).toHaveLength(1)
+  expect(() => parse('(set-info :source |two\nlines|)\n(assert (< Y_0 0))')).toThrow('line 8')
+})

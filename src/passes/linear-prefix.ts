@@ -136,7 +136,8 @@ function emitError(value: string, context: IntervalContext): string {
   const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
   if (value === context.graph.inputs[0].name) {
-    return builder.add('Expand', [builder.scalar(0), builder.ints([1, ...shape])])
+    // One slice per sample, as a Concat may put it next to what has one.
+    return builder.add('Expand', [builder.scalar(0), builder.add('Shape', [context.interval(value).lower])])
   }
   return builder.once(`error ${value}`, () => {
     const node = producer(value, context)

@@ -164,6 +164,14 @@ export const architectures: Record<string, Architecture> = {
       return layers.dense(layers.flatten(layers.builder.add('GlobalAveragePool', [last])), 3, 3)
     },
   },
+  'MLP that keeps its input beside linear functions of it': {
+    featureShape: [5],
+    build(layers, input) {
+      const both = layers.builder.add('Concat', [layers.dense(input, 5, 4), input], { axis: 1 })
+      const first = layers.act('Relu', both)
+      return layers.dense(layers.act('Relu', layers.dense(first, 9, 6)), 6, 4)
+    },
+  },
   'residual MLP with three branches': {
     featureShape: [5],
     build(layers, input) {

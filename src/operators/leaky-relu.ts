@@ -73,11 +73,15 @@ function boundRules(slopeOf: (node: GraphNode, context: RuleContext) => string):
   interval: IntervalRule
   relaxation: RelaxationRules
 } {
-  const increasing = monotone(itself)
+  const increasing = monotone((input, node, context) => {
+    const slope = slopeOf(node, context)
+    return context.builder.precision === 'float32'
+      ? itself(input, node, context)
+      : emitTwoSlopes(input, slope, context)
+  })
   return {
     interval(node, context) {
       const { builder, rounding } = context
-      slopeOf(node, context)
       const { lower, upper } = increasing(node, context)
       if (rounding.mode === 'ignored') return { lower, upper }
       // The product below zero may round up in one place and down in the other.

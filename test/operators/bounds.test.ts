@@ -61,6 +61,8 @@ const architectures: Record<string, Architecture> = {
   HardSigmoid: elementwise('HardSigmoid', { alpha: float(0.8) }),
   HardSwish: elementwise('HardSwish'),
   Elu: elementwise('Elu'),
+  LeakyRelu: elementwise('LeakyRelu'),
+  PRelu: around((layers, dense) => layers.builder.add('PRelu', [dense(), layers.builder.scalar(0.25)])),
   Erf: elementwise('Erf'),
   Exp: elementwise('Exp'),
   Gelu: elementwise('Gelu'),

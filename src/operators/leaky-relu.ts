@@ -75,9 +75,7 @@ function boundRules(slopeOf: (node: GraphNode, context: RuleContext) => string):
 } {
   const increasing = monotone((input, node, context) => {
     const slope = slopeOf(node, context)
-    return context.builder.precision === 'float32'
-      ? itself(input, node, context)
-      : emitTwoSlopes(input, slope, context)
+    return context.builder.precision === 'float32' ? itself(input, node, context) : emitTwoSlopes(input, slope, context)
   })
   return {
     interval(node, context) {

@@ -32,7 +32,9 @@ test('a rule per verdict and a result per check that failed or could not tell', 
         invocations: [
           {
             executionSuccessful: true,
-            toolExecutionNotifications: [{ level: 'warning', message: { text: 'test/robustness.test.ts > check 0: A warning.' } }],
+            toolExecutionNotifications: [
+              { level: 'warning', message: { text: 'test/robustness.test.ts > check 0: A warning.' } },
+            ],
           },
         ],
         results: [

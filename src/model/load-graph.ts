@@ -143,7 +143,9 @@ async function typeGraph({ graph, fixedBatch }: PreparedGraph): Promise<Typed> {
   let refusal: unknown
   for (const source of sources) {
     try {
-      const typed = batchFirstOutput(await typeBranches(source, false))
+      const typeable = await typeBranches(source, false)
+      // Where the file gives several samples at once, their outputs are compared as they are.
+      const typed = (fixedBatch ?? 1) === 1 ? batchFirstOutput(typeable) : typeable
       if (tellsSamplesApart(typed.graph)) return { ...typed, oneAtATime: false }
       alone = typed.source
     } catch (cause) {

@@ -363,6 +363,11 @@ describe('what a sample gets that depends on the others of its batch', () => {
   })
 })
 
+test('a model of several samples at once whose output has them on another axis is refused', async () => {
+  const graph = graphOf([2, 3], (builder, input) => builder.add('Transpose', [input], { perm: [1, 0, 2] }), 4)
+  await expect(loadRegressor(encodeModel(graph), { domain })).rejects.toThrow('of shape [2, n, 3]')
+})
+
 test('a batch of 1 that is lost on the way to the output is no gradient, and says so', async () => {
   const graph = graphOf(
     [36],

@@ -5,6 +5,7 @@ import { findActivations } from '../passes/context.js'
 import type { Decomposition } from './decomposition.js'
 import { einsum } from './einsum.js'
 import { elementwise } from './elementwise.js'
+import { indexings } from './indexing.js'
 import { finiteMask } from './masks.js'
 import { normalizations } from './normalizations.js'
 import { quantizations } from './quantization.js'
@@ -23,6 +24,7 @@ export const decompositions: ReadonlyMap<string, Decomposition> = new Map(
     ...quantizations,
     ...elementwise,
     ...rearrangements,
+    ...indexings,
     ...reductions,
   ].map((decomposition) => [decomposition.operator, decomposition]),
 )

@@ -75,6 +75,21 @@ const reduced =
   (builder: GraphBuilder, input: string) =>
     builder.add(operator, [input, builder.ints(axes)], { keepdims })
 
+/** The same whole numbers for every sample. */
+const repeated = (builder: GraphBuilder, input: string, shape: readonly number[], values: readonly number[]) => {
+  const one = builder.constant({ type: 'int64', shape: [1, ...shape], data: BigInt64Array.from(values, BigInt) })
+  const batch = builder.add('Shape', [input], { start: 0, end: 1 })
+  return builder.add('Expand', [one, builder.add('Concat', [batch, builder.ints(shape)], { axis: 0 })])
+}
+
+/** Writes columns of the input over a value, at the ends of its rows; twice at the last place. */
+const scattered =
+  (data: (builder: GraphBuilder, input: string) => string) => (builder: GraphBuilder, input: string) => {
+    const indices = repeated(builder, input, [3, 3], [0, -1, 3, 1, -1, 3, 0, -1, 3])
+    const columns = builder.add('Slice', [input, ...[[0], [3], [2]].map((values) => builder.ints(values))])
+    return builder.add('ScatterElements', [data(builder, input), indices, columns], { axis: -1 })
+  }
+
 const cases: Record<string, Case> = {
   LayerNormalization: { features: [3, 4], build: weighted('LayerNormalization', [[4], [4]]) },
   'LayerNormalization over two axes': {
@@ -173,6 +188,27 @@ const cases: Record<string, Case> = {
     build: (builder, input) => builder.add('CumSum', [input, builder.int(-1)], { exclusive: 1, reverse: 1 }),
   },
 
+  GatherElements: {
+    features: [3, 4],
+    build: (builder, input) =>
+      builder.add('GatherElements', [input, repeated(builder, input, [2, 4], [0, 1, 2, -1, 2, 2, -3, 0])], { axis: 1 }),
+  },
+  GatherND: {
+    features: [3, 4],
+    build: (builder, input) =>
+      builder.add('GatherND', [input, repeated(builder, input, [3, 2], [0, 1, 2, -1, -3, 3])], { batch_dims: 1 }),
+  },
+  'GatherND of rows': {
+    features: [2, 3, 4],
+    build: (builder, input) =>
+      builder.add('GatherND', [input, repeated(builder, input, [2, 2, 1], [0, 2, 1, -1])], { batch_dims: 2 }),
+  },
+  ScatterElements: { features: [3, 4], build: scattered((builder, input) => builder.add('Tanh', [input])) },
+  'ScatterElements over a constant': {
+    features: [3, 4],
+    build: scattered((builder, input) => builder.add('ConstantOfShape', [builder.add('Shape', [input])])),
+  },
+
   ReduceL1: { features: [3, 4], build: reduced('ReduceL1', [1]) },
   ReduceL2: { features: [3, 4], build: reduced('ReduceL2', [1], 0) },
   ReduceSumSquare: { features: [3, 4], build: reduced('ReduceSumSquare', [-1], 0) },
@@ -192,10 +228,10 @@ const cases: Record<string, Case> = {
 }
 
 test('every decomposition has a case', () => {
-  // Quantisation has tests of its own: its gradient is no derivative.
-  const quantised = ['QuantizeLinear', 'DequantizeLinear']
+  // Quantisation has tests of its own: its gradient is no derivative. ScatterND has parts for a single sample only.
+  const others = ['QuantizeLinear', 'DequantizeLinear', 'ScatterND']
   const covered = Object.keys(cases).map((name) => name.split(/[ ,]/)[0])
-  expect([...decompositions.keys()].filter((name) => !covered.includes(name) && !quantised.includes(name))).toEqual([])
+  expect([...decompositions.keys()].filter((name) => !covered.includes(name) && !others.includes(name))).toEqual([])
 })
 
 /** Operators whose parts have no bounds, or whose own kernel they do not cover, and what refuses. */
@@ -293,6 +329,34 @@ test('a Celu with a negative alpha has no parts: the model predicts, and is anal
   const refusal = { code: 'UNSUPPORTED_OPERATOR', operator: 'Celu' }
   await expect(model.inputGradient(inputs, [1], 'margin')).rejects.toMatchObject(refusal)
   await expect(marginBounds(model, crown({ norm: 'linf' }), { inputs, epsilon: 0.1 })).rejects.toMatchObject(refusal)
+  await model.close()
+})
+
+test.for(['an activation', 'a constant'])('ScatterND writes %s over a sample that is alone', async (what) => {
+  const random = randomSource(seed)
+  const builder = new GraphBuilder(18)
+  const input = builder.input('input', 'float32', [1, 3, 4])
+  // As PyTorch has it: the sample, then the row.
+  const rows = builder.constant({ type: 'int64', shape: [1, 2, 2], data: BigInt64Array.of(0n, 2n, 0n, -3n) })
+  const slice = builder.add('Slice', [input, ...[[1], [3], [1]].map((values) => builder.ints(values))])
+  const updates = what === 'a constant' ? normals(builder, random, [1, 2, 4]) : slice
+  const written = builder.add('ScatterND', [builder.add('Tanh', [input]), rows, updates])
+  builder.output('logits', builder.add('Flatten', [written]))
+  const model = await loadModel(encodeModel(builder.build()), { domain: [-9, 9] })
+  const data = Float32Array.from({ length: 12 }, () => random.normal())
+  const inputs = { data, shape: [1, 3, 4] }
+  const tanh = Array.from(data, Math.tanh)
+  const expected = what === 'a constant' ? undefined : [...data.slice(8), ...tanh.slice(4, 8), ...data.slice(4, 8)]
+  const logits = Array.from(await model.predict(inputs))
+  expected?.forEach((value, index) => expect(logits[index]).toBeCloseTo(value, 5))
+  // Logit 4 is of the row that nothing is written over, logit 0 is written.
+  const slopes = Array.from(await model.inputGradient(inputs, [4], 'logit'))
+  slopes.forEach((slope, index) => expect(slope).toBeCloseTo(index === 4 ? 1 - tanh[4] ** 2 : 0, 5))
+  const written0 = Array.from(await model.inputGradient(inputs, [0], 'logit'))
+  expect(written0.map(Boolean)).toEqual(Array.from(data, (_, index) => what !== 'a constant' && index === 8))
+  const [margins] = await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels: [4], epsilon: 0.01 })
+  expect(margins).toBeLessThanOrEqual(logits[4] - logits[0])
+  expect(margins).toBeGreaterThan(logits[4] - logits[0] - 0.05)
   await model.close()
 })
 

@@ -33,8 +33,10 @@ export const dependenceOnInput = perValue((graph, value): Dependence => {
   return worst === 'element by element' ? 'one mixing step' : worst === 'nonlinear' ? worst : 'linear'
 })
 
+/** Values with the batch on another axis, and sequences, are left to the rules, which refuse them by name. */
 export function isLinearInInput(value: string, graph: TypedGraph): boolean {
-  return dependenceOnInput(graph, value) !== 'nonlinear'
+  const type = graph.values.get(value)
+  return !!type && featureShape(type.shape) !== undefined && dependenceOnInput(graph, value) !== 'nonlinear'
 }
 
 /**

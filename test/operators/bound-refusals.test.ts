@@ -69,3 +69,18 @@ test.for<[string, Build]>([
     expect(beyond).toBe(Number.NEGATIVE_INFINITY)
   }
 })
+
+test.for(['linf', 'l2', 'l1'] as const)('refuses a value with the batch on another axis in %s', async (norm) => {
+  const graph = graphOf([1, 2], (builder, input) => {
+    const first = builder.add('Transpose', [input], { perm: [1, 0, 2] })
+    const weights = [builder.floats([1, 1], [1, 1, 2]), builder.floats([1], [1, 1, 1])]
+    const run = builder.addMany('RNN', [first, ...weights], 2, { hidden_size: 1, clip: float(3) })
+    const last = builder.add('Transpose', [run[1]], { perm: [1, 0, 2] })
+    return builder.add('MatMul', [builder.add('Flatten', [last]), builder.floats([1, -1], [1, 2])])
+  })
+  const model = await loadModel(encodeModel(graph), { domain: [-10, 10] })
+  const inputs = { data: Float32Array.of(1, 2), shape: [1, 1, 2] }
+  const bounding = marginBounds(model, crown({ norm }), { inputs, labels: [1], epsilon: 0.1 })
+  await expect(bounding).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR' })
+  await model.close()
+})

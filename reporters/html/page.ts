@@ -8,7 +8,7 @@ import { renderComparisons } from './comparison-section.js'
 import { renderConfusion } from './confusion.js'
 import { element, type HtmlElement, scrollable, table } from './element.js'
 import { choosePictures, renderPictures } from './pictures.js'
-import { renderReplays } from './replay.js'
+import { renderReplays, replayId } from './replay.js'
 import { renderSampleTables } from './sample-table.js'
 import { script } from './script.js'
 import { styles } from './styles.js'
@@ -126,12 +126,12 @@ function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<P
       table(
         'Every check with its verdict',
         ['check', 'verdict', ...columns.slice(1).map(({ title }) => title)],
-        checks.map((check) => {
+        checks.map((check, position) => {
           const [name, ...cells] = columns.map(({ cell }) => cell(check))
           const sign = mark(check)
           const kind = kinds[sign]
           const verdict = element('span', { class: kind }, `${sign} ${sign === '·' ? kind : check.verdict}`)
-          return [name, verdict, ...cells]
+          return [element('a', { href: `#${replayId(index, position)}` }, name), verdict, ...cells]
         }),
       ),
     ),
@@ -140,7 +140,7 @@ function renderModel(report: ModelReport, index: number, pictures: ReadonlySet<P
     ...titled('Adversarial examples', renderPictures(report, pictures)),
     ...titled('Samples', renderSampleTables(report)),
     element('h3', {}, 'To repeat'),
-    ...renderReplays(report),
+    ...renderReplays(report, index),
   )
 }
 

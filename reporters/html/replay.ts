@@ -6,10 +6,15 @@ import { methodOf } from '../method.js'
 import type { ModelReport } from '../report.js'
 import { element, type HtmlElement } from './element.js'
 
+/** Where {@link renderReplays} puts a check of a model. */
+export function replayId(model: number, check: number): string {
+  return `model-${model}-check-${check}`
+}
+
 /** What is needed to repeat a check: test, samples, settings and seed. */
-export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
-  return checks.map((check, index) => {
-    const { evidence } = records[index]
+export function renderReplays({ checks, records }: ModelReport, model: number): HtmlElement[] {
+  return checks.map((check, position) => {
+    const { evidence } = records[position]
     const { settings } = methodOf(evidence)
     const attacks = evidence.kind === 'bound-validity' ? evidence.attacks : []
     const facts: [term: string, fact: string | undefined][] = [
@@ -31,7 +36,8 @@ export function renderReplays({ checks, records }: ModelReport): HtmlElement[] {
       element('summary', {}, `${mark(check)} ${describeCheck(check)} · ${placeName(check)}`),
       element(
         'dl',
-        {},
+        // Inside, so that a link to it opens it.
+        { id: replayId(model, position) },
         ...facts.flatMap(([term, fact]) =>
           fact === undefined
             ? []

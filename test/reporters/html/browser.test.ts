@@ -94,6 +94,13 @@ describe.skipIf(chromium === undefined)('in Chromium, from a file', () => {
     expect(shown.filter(({ name }) => !name?.value.trim()).map(({ role }) => role.value)).toEqual([])
   })
 
+  test('the link of a check opens what repeats it', async () => {
+    await page.evaluate('(window.link = document.querySelector("tbody th a")).focus()')
+    expect(await page.evaluate('document.querySelector(link.hash).parentElement.open')).toBe(false)
+    await page.press('Enter')
+    expect(await page.evaluate('document.querySelector(link.hash).parentElement.open')).toBe(true)
+  })
+
   test('samples are sorted and filtered by keyboard', async () => {
     // The set with a thousand samples.
     const table =

@@ -51,6 +51,16 @@ test('counts, what needs attention, and a table of checks', () => {
   ])
 })
 
+test('a check leads to its test and to what repeats it', () => {
+  const { document } = render(attackEvidence(), { ...lowerBoundEvidence(), model: attackEvidence().model })
+  const links = [...document.querySelectorAll('tbody th a')].map((link) => link.getAttribute('href')!)
+  const facts = links.map((link) => document.querySelector(`details > ${link}`)?.textContent)
+  expect(facts).toEqual([
+    expect.stringContaining('Testtest/robustness.test.ts > check 0'),
+    expect.stringContaining('Testtest/robustness.test.ts > check 1'),
+  ])
+})
+
 test('what was only measured is counted, too', () => {
   const { texts } = render(attackEvidence(), { ...attackEvidence(), assertion: undefined })
   expect(texts('.counts div')).toEqual(['passed0', 'failed1', 'inconclusive0', 'measured1'])

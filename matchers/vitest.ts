@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeEach, expect, type TestContext } from 'vites
 import type { Evidence } from '../src/checks/evidence.js'
 import { now } from '../src/clock.js'
 import { engine } from '../src/engine/engine.js'
+import { SettingsError } from '../src/errors.js'
 import type { RunningTest } from './assertion.js'
 import { AwaitedChecks } from './awaited-checks.js'
 import { baselinePlace, createMatchers, type MatcherContext, type RobustnessMatchers } from './matchers.js'
@@ -38,8 +39,12 @@ afterEach(({ task }) => {
   // A test that failed, or whose time was up, leaves its other checks alone.
   if (notAwaited && task.result?.state === 'pass') throw notAwaited
 })
-// No thread outlives the test file.
-afterAll(() => engine.close())
+let fileHasEnded = false
+afterAll(() => {
+  fileHasEnded = true
+  // No thread outlives the test file.
+  return engine.close()
+})
 
 interface VitestContext extends MatcherContext {
   readonly task?: Task
@@ -53,6 +58,11 @@ function taskOf({ task }: VitestContext): Task | undefined {
 }
 
 function runningTest(context: VitestContext): RunningTest {
+  if (fileHasEnded) {
+    throw new SettingsError(
+      "unfooled/vitest was imported by another test file. Without isolation Vitest imports it only once, and not for this one: name it in the configuration, setupFiles: ['unfooled/vitest'].",
+    )
+  }
   const task = taskOf(context)
   const baselines = baselinePlace(context)
   if (!task) {

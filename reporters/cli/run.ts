@@ -1,13 +1,15 @@
 import { UnfooledError } from '../../src/errors.js'
 import { packageVersion } from '../../src/version.js'
-import { audit } from './audit.js'
-import { gate } from './gate.js'
-import { init } from './init.js'
-import { merge } from './merge.js'
-import { report } from './report.js'
 import type { ExitCode, Output, Verb } from './verb.js'
 
-const verbs: Readonly<Record<string, Verb>> = { audit, init, report, merge, gate }
+// Each is loaded when it is asked for: an audit needs the whole package, a gate hardly anything.
+const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
+  audit: async () => (await import('./audit.js')).audit,
+  init: async () => (await import('./init.js')).init,
+  report: async () => (await import('./report.js')).report,
+  merge: async () => (await import('./merge.js')).merge,
+  gate: async () => (await import('./gate.js')).gate,
+}
 
 /** Runs the command line `unfooled <args>`. Defects of this package are the only errors that it throws. */
 export async function runCli(args: readonly string[], output: Output): Promise<ExitCode> {
@@ -17,14 +19,14 @@ export async function runCli(args: readonly string[], output: Output): Promise<E
     return 0
   }
   if (name === '--help' || name === '-h') {
-    output.print(help())
+    output.print(await help())
     return 0
   }
   if (name === undefined || !Object.hasOwn(verbs, name)) {
-    output.note(name === undefined ? help() : `There is no verb ${JSON.stringify(name)}.\n\n${help()}`)
+    output.note(`${name === undefined ? '' : `There is no verb ${JSON.stringify(name)}.\n\n`}${await help()}`)
     return 2
   }
-  const verb = verbs[name]
+  const verb = await verbs[name]()
   if (rest.includes('--help') || rest.includes('-h')) {
     output.print(verb.help)
     return 0
@@ -39,12 +41,13 @@ export async function runCli(args: readonly string[], output: Output): Promise<E
   }
 }
 
-function help(): string {
+async function help(): Promise<string> {
   const width = Math.max(...Object.keys(verbs).map((name) => name.length))
+  const lines = Object.entries(verbs).map(async ([name, load]) => `  ${name.padEnd(width)}  ${(await load()).summary}`)
   return [
     'Usage: unfooled <verb> [options]',
     '',
-    ...Object.entries(verbs).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`),
+    ...(await Promise.all(lines)),
     '',
     'unfooled <verb> --help lists the options of a verb; unfooled --version prints the version.',
   ].join('\n')

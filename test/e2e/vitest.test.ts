@@ -22,22 +22,6 @@ test('what the README shows runs as it stands', async () => {
   ])
 })
 
-test('a failing check fails the run and says why', async () => {
-  const project = linkedProject({
-    ...config,
-    'robustness.test.ts': `${head}
-      test('resists anything', async ({ expect }) => {
-        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.5 }), { samples, seed: 7 })
-      })`,
-  })
-  const { code, output } = await project.run(...vitest)
-  expect(code).toBe(1)
-  expect(output).toMatch(/Tests +1 failed/)
-  expect(output).toContain('expect(model).toResistAttack(pgd)')
-  expect(output).toContain('model.onnx is fooled on')
-  expect(output).toContain('Replay with { seed: 7 }')
-})
-
 describe.each(['forks', 'threads', 'vmThreads'])('pool %s', (pool) => {
   test('concurrent checks in two files', async () => {
     const file = `${head}
@@ -54,10 +38,14 @@ describe.each(['forks', 'threads', 'vmThreads'])('pool %s', (pool) => {
   })
 })
 
-test('the event loop goes on while a check runs', async () => {
+test('what fails, what blocks, whose thread is killed and what is not awaited, in one run', async () => {
   const project = linkedProject({
     ...config,
-    'robustness.test.ts': `${head}
+    'failing.test.ts': `${head}
+      test('resists anything', async ({ expect }) => {
+        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.5 }), { samples, seed: 7 })
+      })`,
+    'event-loop.test.ts': `${head}
       test('ticks', async () => {
         const controller = new AbortController()
         let ticks = 0
@@ -67,21 +55,12 @@ test('the event loop goes on while a check runs', async () => {
         await expect(check).rejects.toThrow('The time was up after')
         clearInterval(timer)
       })`,
-  })
-  const { code, output } = await project.run(...vitest)
-  expect(output).toMatch(/Tests +1 passed/)
-  expect(code).toBe(0)
-})
-
-test('a model whose engine thread was killed is loaded into a new one', async () => {
-  const project = linkedProject({
-    ...config,
-    'robustness.test.ts': `
+    'killed.test.ts': `
       import type { Worker } from 'node:worker_threads'
       const threads: Worker[] = []
       process.on('worker', (worker) => threads.push(worker))
       ${head}
-      test('killed', async () => {
+      test('the model is loaded into a new thread', async () => {
         const attack = pgd({ norm: 'linf', epsilon: 0.01, steps: 3 })
         for (const killed of [0, 1]) {
           await threads[killed].terminate()
@@ -89,16 +68,7 @@ test('a model whose engine thread was killed is loaded into a new one', async ()
         }
         expect(threads).toHaveLength(3)
       })`,
-  })
-  const { code, output } = await project.run(...vitest, '--pool=forks')
-  expect(output).toMatch(/Tests +1 passed/)
-  expect(code).toBe(0)
-})
-
-test('a check that is not awaited fails its test', async () => {
-  const project = linkedProject({
-    ...config,
-    'robustness.test.ts': `${head}
+    'awaited.test.ts': `${head}
       test('forgets to await', () => {
         expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
       })
@@ -110,10 +80,19 @@ test('a check that is not awaited fails its test', async () => {
         await Promise.all([check(), check()])
       })`,
   })
-  const { code, output } = await project.run(...vitest)
+  const { code, output } = await project.run(...vitest, '--pool=forks', '--reporter=verbose')
   expect(code).toBe(1)
-  expect(output).toMatch(/Tests +2 failed \| 1 passed/)
+  expect(output).toMatch(/Tests +3 failed \| 3 passed/)
+
+  expect(output).toContain('expect(model).toResistAttack(pgd)')
+  expect(output).toContain('model.onnx is fooled on')
+  expect(output).toContain('Replay with { seed: 7 }')
+
+  expect(output).toContain('✓ event-loop.test.ts > ticks')
+  expect(output).toContain('✓ killed.test.ts > the model is loaded into a new thread')
+
   expect(output).toContain('expect(model).toResistAttack() was not awaited')
-  expect(output).toMatch(/robustness\.test\.ts:\d+:\d+/)
+  expect(output).toMatch(/❯ awaited\.test\.ts:\d+:\d+/)
   expect(output).toContain('expect.toResistAttack() decides nothing inside another assertion')
+  expect(output).toContain('✓ awaited.test.ts > has two at once')
 })

@@ -1,6 +1,6 @@
 /**
  * What to type to run a test again, in the folder of the project; of all tests of the file where the name is not known.
- * @param runner `jest`, or `vitest run`.
+ * @param runner Such as `vitest run`, with its options.
  */
 export function testCommand(runner: string, file: string, test: string | undefined): string {
   return ['npx', runner, quote(file), ...(test === undefined ? [] : ['-t', quote(`${escapePattern(test)}$`)])].join(' ')

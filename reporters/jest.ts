@@ -38,7 +38,8 @@ export default class UnfooledReporter {
       () => ({
         records: (this.#unfinished?.read(rootDir) ?? []).map((check) => ({
           ...check,
-          command: testCommand('jest', check.file, check.test),
+          // Without the option the path would be a pattern, in which brackets and dots are no brackets and dots.
+          command: testCommand('jest --runTestsByPath', check.file, check.test),
         })),
         complete: wasInterrupted !== true,
         root: rootDir,

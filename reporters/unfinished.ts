@@ -1,8 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative, resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import type { EncodedCheck } from './collect.js'
 import type { Formats } from './formats.js'
+import { pathIn } from './location.js'
 
 /**
  * The evidence of a run that goes on. Its workers write every check, as it ends, into a folder beside the JSON report that
@@ -68,7 +69,7 @@ function readFolder(folder: string, root: string): EncodedCheck[] {
   const lines = readdirSync(folder)
     .sort()
     .flatMap((name) => readLines(readFileSync(join(folder, name), 'utf8')))
-    .map((line) => ({ ...line, file: relative(root, resolve(folder, line.file)) }))
+    .map((line) => ({ ...line, file: pathIn(root, resolve(folder, line.file)) }))
   // Of a test that was tried again, the last attempt counts.
   const last = new Map<string, number>()
   const nameOf = ({ project, fileRun, file, test }: Line) => JSON.stringify([project, fileRun, file, test])

@@ -1,4 +1,3 @@
-import { relative } from 'node:path'
 import type {
   Reporter,
   TestCase,
@@ -12,6 +11,7 @@ import type { JsonSafe } from '../src/checks/json-safe.js'
 import type { EncodedCheck } from './collect.js'
 import { quote, testCommand } from './command.js'
 import { defaultFormats } from './formats.js'
+import { pathIn } from './location.js'
 import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { UnfinishedRun } from './unfinished.js'
@@ -62,13 +62,13 @@ export default class UnfooledReporter implements Reporter {
 
 /** With the configuration, where Vitest would not find it by itself. */
 function runnerOf({ config: { root }, vite }: Vitest): string {
-  const file = vite.config.configFile && relative(root, vite.config.configFile)
+  const file = vite.config.configFile && pathIn(root, vite.config.configFile)
   return !file || /^vite(st)?\.config\.\w+$/.test(file) ? 'vitest run' : `vitest run --config ${quote(file)}`
 }
 
 function readModule(testModule: TestModule, root: string, runner: string): EncodedCheck[] {
   const project = testModule.project.name || undefined
-  const file = relative(root, testModule.moduleId)
+  const file = pathIn(root, testModule.moduleId)
   const command = (test: string | undefined) =>
     testCommand(project === undefined ? runner : `${runner} --project ${quote(project)}`, file, test)
   return [

@@ -66,6 +66,7 @@ test('what one project tried again is not taken for what another one, which runs
   await reporter.onRunComplete(new Set(), {})
   const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
   expect(checks.map(({ evidence }: { evidence: { seed?: number } }) => evidence.seed)).toEqual([1, 3])
+  expect(checks[0].command).toBe("npx jest --runTestsByPath test/a.test.js -t 'flaky$'")
   expect(Object.keys(checks[0])).not.toContain('fileRun')
 })
 

@@ -1,12 +1,13 @@
 import { refuseUnknown, settingsOf } from '../arguments.js'
 import { moveBatchFirst } from '../decompositions/batch-first.js'
-import { chooseBranches, rewriteGraph } from '../decompositions/rewrite.js'
+import { chooseBranches } from '../decompositions/rewrite.js'
 import { chooseDevice } from '../engine/choose-device.js'
 import type { Device } from '../engine/device.js'
 import { GraphRefusedError, ModelError } from '../errors.js'
 import { createDomain, type Domain } from '../geometry/domain.js'
 import { featureShape, type Graph, type GraphNode, isBatch, type TypedGraph } from '../graph/graph.js'
 import { findActivations } from '../passes/context.js'
+import { decomposed } from './decomposed.js'
 import { checkFidelity, MisreadError } from './fidelity.js'
 import { inferTypes } from './infer-types.js'
 import type { ModelDescription } from './model.js'
@@ -209,8 +210,7 @@ function batchFirstOutput({ source, graph }: Omit<Typed, 'oneAtATime'>): Omit<Ty
 
 /** The same function in operators that have rules, with the batch as the first axis of every value, where that is possible. */
 async function analysedGraph(deployed: TypedGraph, oneAtATime: boolean): Promise<TypedGraph> {
-  let graph = deployed
-  for (let next = rewriteGraph(graph); next; next = rewriteGraph(graph)) graph = await inferTypes(next, oneAtATime)
+  const graph = await decomposed(deployed, oneAtATime)
   const moved = moveBatchFirst(graph, oneAtATime)
   if (!moved) return graph
   const typed = await inferTypes(moved).catch((error) => {

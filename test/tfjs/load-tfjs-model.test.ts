@@ -309,7 +309,7 @@ const wrong: Record<string, [() => Parameters<typeof loadTfjsModel>[0], RegExp]>
       const ends = [tf.input({ shape: [4] }), tf.input({ shape: [4] })]
       return tf.model({ inputs: ends, outputs: layers.add().apply(ends) as tf.SymbolicTensor })
     },
-    /has 2 inputs; it must have one/,
+    /has 2 inputs \("input\d+", "input\d+"\); it must have one/,
   ],
   'whole numbers as the input': [
     () => {

@@ -48,7 +48,7 @@ export async function tryOut(tf: TfjsLibrary, native: NativeModel, inputs: Input
   const [, ...outputShape] = logits.shape
   if (!isSingle && outputShape.length !== 1) {
     throw new ModelError(
-      `The output "${native.output}" has the shape [n, ${outputShape.join(', ')}]; a classifier gives logits of shape [n, classes], or one score per sample. If another output holds the logits, name it: loadTfjsModel(path, { output: '…' }).`,
+      `The output "${native.output}" has the shape [n, ${outputShape.join(', ')}]; a classifier gives logits of shape [n, classes], or one score per sample. If another output holds the logits, name it: loadTfjsModel(path, { output: '…' }); the model has ${native.outputs.map((name) => `"${name}"`).join(', ')}. Of TensorFlow.js only classifiers can be tested.`,
     )
   }
   if (!logits.data.every(Number.isFinite)) {
@@ -58,6 +58,7 @@ export async function tryOut(tf: TfjsLibrary, native: NativeModel, inputs: Input
   return {
     outputName: seesThrough ? 'logits' : native.output,
     outputShape,
+    seesThrough,
     compute: seesThrough ? native.logits : native.deployed,
     probabilities: !isSingle && areProbabilities(logits.data, logits.data.length),
   }

@@ -1,22 +1,32 @@
 import { ModelError } from '../../errors.js'
-import { type Activation, type Compute, countNames, type LayersLogits, type NativeModel } from './native.js'
-import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
+import {
+  type Activation,
+  type Compute,
+  countNames,
+  type LayersLogits,
+  type NativeModel,
+  rowOf,
+  severalInputs,
+} from './native.js'
+import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary } from './tfjs.js'
+import { translateLayers } from './translate-layers.js'
 
 /** @throws ModelError when it has several inputs, or no output of the name asked for. */
 export function openLayersModel(tf: TfjsLibrary, model: LayersModel, wanted: string | undefined): NativeModel {
   const [input, ...others] = model.inputs
-  if (others.length > 0) throw new ModelError(`The model has ${model.inputs.length} inputs; it must have one.`)
+  if (others.length > 0) throw severalInputs(model.inputs)
   const output = findOutput(model, wanted)
   const { activation, ...logits } = findLogits(output)
   return {
     input,
     output: output.sourceLayer.name,
+    outputs: model.outputs.map(({ sourceLayer }) => sourceLayer.name),
     deployed: computeValue(tf, model, output),
     logits: computeLogits(tf, model, logits),
     activation,
     operators: countNames(model.layers.map((layer) => layer.getClassName())),
     parameters: model.countParams(),
-    layers: { model, logits },
+    translate: (featureShape, name) => translateLayers(model, logits, featureShape, name),
   }
 }
 
@@ -57,17 +67,12 @@ function activationOf(layer: Layer): unknown {
 /** The logits, from the layers of the model itself. */
 function computeLogits(tf: TfjsLibrary, model: LayersModel, { value, dense }: LayersLogits): Compute {
   const features = computeValue(tf, model, value)
-  if (!dense) return (inputs) => row(tf, features(inputs))
+  if (!dense) return (inputs) => rowOf(tf, features(inputs))
   return (inputs) => {
     const [kernel, bias] = dense.getWeights()
-    const product = tf.matMul(row(tf, features(inputs)), kernel)
+    const product = tf.matMul(rowOf(tf, features(inputs)), kernel)
     return bias ? tf.add(product, bias) : product
   }
-}
-
-/** One row per sample, where a sample has axes of size 1 besides. */
-function row(tf: TfjsLibrary, tensor: TfjsTensor): TfjsTensor {
-  return tensor.shape.length <= 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
 }
 
 function computeValue(tf: TfjsLibrary, model: LayersModel, value: SymbolicTensor): Compute {

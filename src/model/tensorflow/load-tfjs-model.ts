@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import { refuseUnknown, settingsOf } from '../../arguments.js'
-import { ModelError } from '../../errors.js'
+import { GraphRefusedError, ModelError } from '../../errors.js'
 import { createDomain } from '../../geometry/domain.js'
 import { elementCount, type TypedGraph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
 import { gradientError, gradientTolerance, printGradientError } from '../check-gradient.js'
 import type { Classifier } from '../classifier.js'
+import { decomposed } from '../decomposed.js'
 import { hostedGraph } from '../hosted-graph.js'
 import { inferTypes } from '../infer-types.js'
 import { OnnxClassifier } from '../onnx-classifier.js'
@@ -25,7 +26,6 @@ import { readArtifacts } from './read-artifacts.js'
 import type { GraphModel, LayersModel, TfjsArtifacts, TfjsLibrary, TfjsModel } from './tfjs.js'
 import { TfjsClassifier } from './tfjs-classifier.js'
 import type { TfjsModelSettings } from './tfjs-model-settings.js'
-import { translateLayers } from './translate.js'
 
 /**
  * Loads a TensorFlow.js classifier, a layers model or a graph model: its model.json, or the model that TensorFlow.js has
@@ -99,19 +99,21 @@ async function open(
   const { name, preprocessing } = settings
   const artifacts = await artifactsOf(model, tf)
   const native =
-    'layers' in model ? openLayersModel(tf, model, settings.output) : openGraphModel(model, artifacts, settings.output)
+    'layers' in model
+      ? openLayersModel(tf, model, settings.output)
+      : openGraphModel(tf, model, artifacts, settings.output)
   const { featureShape, batchSize } = checkInput(native, settings)
   const domain = createDomain(settings.domain, featureShape)
-  const { outputName, outputShape, compute, probabilities } = await tryOut(tf, native, probes(domain, featureShape, 1))
+  const tried = await tryOut(tf, native, probes(domain, featureShape, 1))
+  const { outputName, outputShape, compute, probabilities } = tried
   const outputs = elementCount(outputShape)
   const complete = (graph: TypedGraph) => {
     const logits = outputs === 1 ? withTwoLogits(graph) : graph
     return preprocessing ? prependPreprocessing(logits, preprocessing) : logits
   }
-  const translation = await translate(tf, native, featureShape, outputName)
+  const translation = await translate(tf, native, featureShape, tried)
   const squashing = typeof translation === 'string' || outputs === 1 ? [] : activationWarnings(translation)
-  const opaque = typeof translation === 'string' ? translation : 'TensorFlow.js runs it'
-  const host = (withoutGradient?: string) =>
+  const host = (opaque: string, withoutGradient?: string) =>
     complete(
       hostedGraph({
         name,
@@ -138,17 +140,25 @@ async function open(
     batching: 'dynamic',
     warnings: probabilities ? [probabilityWarning] : squashing,
   }
-  const deployed = host()
+  const deployed = host('TensorFlow.js runs it')
   const asDeployed = new OnnxClassifier(description, { graph: deployed, deployed }, domain)
   try {
-    if (typeof translation === 'string') {
-      const graph = host(await faultOfGradient(asDeployed, tf.getBackend()))
+    const untranslated = async (reason: string) => {
+      const graph = host(reason, await faultOfGradient(asDeployed, tf.getBackend()))
       return new TfjsClassifier(description, { graph, deployed: graph }, domain, dispose)
     }
+    if (typeof translation === 'string') return await untranslated(translation)
     const graph = complete(translation)
     const translated = new OnnxClassifier(description, { graph, deployed: graph }, domain)
-    const { logits, gradients } = await compareTranslation(asDeployed, translated, Math.min(batchSize, 3))
+    // Those of layers are worth a warning. Whole graphs take TensorFlow.js a minute on its backend cpu.
+    const isLayers = 'layers' in model
+    const compared = await compareTranslation(asDeployed, translated, isLayers).catch((error: unknown) => {
+      if (isLayers || !(error instanceof ModelError)) throw error
+      return error.message
+    })
     await translated.close()
+    if (typeof compared === 'string') return await untranslated(compared)
+    const { logits, gradients } = compared
     const warnings = [...description.warnings, ...gradientWarning(gradients, tf.getBackend())]
     return new TfjsClassifier({ ...description, fidelity: logits, warnings }, { graph, deployed }, domain, dispose)
   } finally {
@@ -159,18 +169,20 @@ async function open(
 /** The model as a graph, or the reason why there is none. */
 async function translate(
   tf: TfjsLibrary,
-  { layers }: NativeModel,
+  native: NativeModel,
   featureShape: readonly number[],
-  outputName: string,
+  { outputName, seesThrough }: { readonly outputName: string; readonly seesThrough: boolean },
 ): Promise<TypedGraph | string> {
-  if (!layers) return 'it is a graph model of TensorFlow.js, which is not translated to ONNX'
   const backend = tf.getBackend()
   const onGpu = backend === 'webgl' || backend === 'webgpu' || Reflect.get(tf.backend(), 'isUsingGpuDevice') === true
   if (onGpu) return `TensorFlow.js runs it on a GPU (backend ${backend}), whose arithmetic no bound covers`
   try {
-    return await inferTypes(await translateLayers(layers.model, layers.logits, featureShape, outputName))
+    return await decomposed(await inferTypes(await native.translate(featureShape, outputName, seesThrough)))
   } catch (error) {
     if (error instanceof UntranslatableError) return error.message
+    if (error instanceof ModelError || error instanceof GraphRefusedError) {
+      return `its translation to ONNX does not run (${error.message})`
+    }
     throw error
   }
 }

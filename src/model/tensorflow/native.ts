@@ -1,5 +1,7 @@
+import { ModelError } from '../../errors.js'
+import type { Graph } from '../../graph/graph.js'
 import type { Inputs } from '../../sampling/samples.js'
-import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
+import type { Layer, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
 
 export type Compute = (inputs: TfjsTensor) => TfjsTensor
 
@@ -11,6 +13,8 @@ export interface NativeModel {
     readonly shape: readonly (number | null)[] | undefined
   }
   readonly output: string
+  /** Names of all outputs. */
+  readonly outputs: readonly string[]
   /** The output as it is. */
   readonly deployed: Compute
   /** What the output is an activation of, where that is a softmax or the sigmoid of a single score. */
@@ -19,8 +23,11 @@ export interface NativeModel {
   /** Layers or operators, with the number of each. */
   readonly operators: Readonly<Record<string, number>>
   readonly parameters: number
-  /** Of a layers model: what it can be translated from. */
-  readonly layers: { readonly model: LayersModel; readonly logits: LayersLogits } | undefined
+  /**
+   * The model as an ONNX graph up to its output, or to its logits.
+   * @throws UntranslatableError where that is not possible.
+   */
+  translate(featureShape: readonly number[], name: string, ofLogits: boolean): Promise<Graph>
 }
 
 export type Activation = 'softmax' | 'sigmoid'
@@ -31,10 +38,22 @@ export interface LayersLogits {
   readonly dense: Layer | undefined
 }
 
+export function severalInputs(inputs: readonly { readonly name: string }[]): ModelError {
+  const names = inputs.map(({ name }) => `"${name}"`).join(', ')
+  return new ModelError(
+    `The model has ${inputs.length} inputs (${names}); it must have one. A function that gives the others what they need can be tested: fromFunctions().`,
+  )
+}
+
 export function countNames(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1
   return counts
+}
+
+/** One row per sample, where a sample has axes of size 1 besides. */
+export function rowOf(tf: TfjsLibrary, tensor: TfjsTensor): TfjsTensor {
+  return tensor.shape.length <= 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
 }
 
 /** The outputs for some inputs, and their shape. */
@@ -50,10 +69,22 @@ export async function runGradient(
   cotangents: Float32Array,
   outputShape: readonly number[],
 ): Promise<Float32Array> {
-  const gradient = tf.tidy(() =>
-    tf.grad(compute)(tf.tensor(data, shape), tf.tensor(cotangents, [shape[0], ...outputShape])),
-  )
-  return (await read(gradient)).data
+  try {
+    const gradient = tf.tidy(() =>
+      tf.grad(compute)(tf.tensor(data, shape), tf.tensor(cotangents, [shape[0], ...outputShape])),
+    )
+    return (await read(gradient)).data
+  } catch (error) {
+    forgetTape(tf)
+    throw error
+  }
+}
+
+/** What TensorFlow.js keeps for a gradient it frees only where it could compute that. */
+function forgetTape(tf: TfjsLibrary): void {
+  const { state } = tf.engine()
+  for (const { saved } of state?.activeTape ?? []) for (const tensor of saved ?? []) tensor.dispose()
+  if (state) state.activeTape = null
 }
 
 /** The numbers of a tensor, which is disposed of. */

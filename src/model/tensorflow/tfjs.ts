@@ -22,6 +22,10 @@ export interface TfjsLibrary extends Tfjs {
   }
   setBackend(name: string): Promise<boolean>
   backend(): object
+  /** `state` is none of its public interface. */
+  engine(): {
+    readonly state?: { activeTape: readonly { readonly saved?: readonly TfjsTensor[] }[] | null }
+  }
   tensor(data: Float32Array, shape: readonly number[]): TfjsTensor
   tidy<Result>(compute: () => Result): Result
   grad(of: (x: TfjsTensor) => TfjsTensor): (x: TfjsTensor, cotangent: TfjsTensor) => TfjsTensor
@@ -81,7 +85,10 @@ export interface GraphModel {
   readonly outputs: readonly { readonly name: string }[]
   /** Their names in the signature, where there is one. */
   readonly outputNodes: readonly string[]
+  readonly weights: Readonly<Record<string, readonly TfjsTensor[]>>
   execute(inputs: TfjsTensor, output: string): TfjsTensor
+  /** A single tensor for a single output. */
+  execute(inputs: TfjsTensor, outputs: readonly string[]): TfjsTensor[] | TfjsTensor
   save(handler: object): Promise<unknown>
   dispose(): unknown
 }

@@ -29,7 +29,7 @@ export async function translateLayers(
 }
 
 /** One row per sample, where a sample has axes of size 1 besides. */
-function asRow(builder: GraphBuilder, value: Value): Value {
+export function asRow(builder: GraphBuilder, value: Value): Value {
   if (value.shape.length === 1) return value
   const shape = [elementCount(value.shape)]
   return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }

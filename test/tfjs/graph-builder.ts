@@ -1,0 +1,74 @@
+import type * as Tf from '@tensorflow/tfjs'
+
+type Attribute = number | boolean | string | readonly number[] | readonly string[]
+
+/** Writes graph models as the converter does. */
+export class TfjsGraphBuilder {
+  readonly #nodes: object[] = []
+  readonly #weights: { readonly name: string; readonly shape: number[]; readonly dtype: 'float32' | 'int32' }[] = []
+  readonly #data: Buffer[] = []
+  readonly #featureShape: readonly number[]
+
+  constructor(featureShape: readonly number[]) {
+    this.#featureShape = featureShape
+    const shape = sizes([-1, ...featureShape])
+    this.#nodes.push({ name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape } } })
+  }
+
+  add(op: string, input: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    const name = `${op}_${this.#nodes.length}`
+    const attr = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, written(value)]))
+    this.#nodes.push({ name, op, input, attr: { T: { type: 'DT_FLOAT' }, ...attr } })
+    return name
+  }
+
+  floats(data: ArrayLike<number>, shape: readonly number[]): string {
+    return this.#constant(Float32Array.from(data), shape, 'float32')
+  }
+
+  ints(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
+    return this.#constant(Int32Array.from(data), shape, 'int32')
+  }
+
+  build(output: string): Tf.io.ModelArtifacts {
+    this.#nodes.push({ name: 'Identity', op: 'Identity', input: [output], attr: { T: { type: 'DT_FLOAT' } } })
+    const port = (name: string, shape: readonly number[]) => ({ name, dtype: 'DT_FLOAT', tensorShape: sizes(shape) })
+    const data = Buffer.concat(this.#data)
+    return {
+      format: 'graph-model',
+      modelTopology: { node: this.#nodes, library: {}, versions: { producer: 1 } },
+      signature: {
+        inputs: { x: port('x:0', [-1, ...this.#featureShape]) },
+        outputs: { logits: port('Identity:0', [-1, 3]) },
+      } as never,
+      weightSpecs: this.#weights,
+      weightData: data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) as ArrayBuffer,
+    }
+  }
+
+  #constant(data: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): string {
+    const name = `constant_${this.#nodes.length}`
+    const type = dtype === 'float32' ? 'DT_FLOAT' : 'DT_INT32'
+    const value = { tensor: { dtype: type, tensorShape: sizes(shape) } }
+    this.#nodes.push({ name, op: 'Const', input: [], attr: { dtype: { type }, value } })
+    this.#weights.push({ name, shape: [...shape], dtype })
+    this.#data.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
+    return name
+  }
+}
+
+function sizes(shape: readonly number[]) {
+  return { dim: shape.map((size) => ({ size: String(size) })) }
+}
+
+function written(value: Attribute): object {
+  if (typeof value === 'boolean') return { b: value }
+  if (typeof value === 'string') return { s: encoded(value) }
+  if (typeof value === 'number') return Number.isInteger(value) ? { i: String(value) } : { f: value }
+  const isText = (list: readonly unknown[]): list is readonly string[] => typeof list[0] === 'string'
+  return { list: isText(value) ? { s: value.map(encoded) } : { i: value.map(String) } }
+}
+
+function encoded(text: string): string {
+  return Buffer.from(text).toString('base64')
+}

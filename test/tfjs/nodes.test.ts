@@ -1,0 +1,375 @@
+import * as tf from '@tensorflow/tfjs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { engine } from '../../src/engine/engine.js'
+import { attack, bound, crown, loadTfjsModel, marginBounds, NoGraphError, randomNoise } from '../../src/index.js'
+import { gradientError, gradientTolerance } from '../../src/model/check-gradient.js'
+import { reasonForOpacity } from '../../src/model/hosted-graph.js'
+import { nodeRules } from '../../src/model/tensorflow/nodes/rules.js'
+import { findOperator } from '../../src/operators/registry.js'
+import { randomSource } from '../../src/sampling/random.js'
+import { randomInputs, sampledMargins } from '../bounds/sampling.js'
+import { seed } from '../seed.js'
+import { TfjsGraphBuilder } from './graph-builder.js'
+
+beforeAll(async () => {
+  await tf.setBackend('cpu')
+})
+afterAll(() => engine.close())
+
+const random = randomSource(seed)
+const normals = (graph: TfjsGraphBuilder, shape: readonly number[]) =>
+  graph.floats(
+    Float32Array.from({ length: shape.reduce((product, size) => product * size, 1) }, () => 0.5 * random.normal()),
+    shape,
+  )
+const positive = (graph: TfjsGraphBuilder, count: number) =>
+  graph.floats(
+    Float32Array.from({ length: count }, () => 0.5 + random.uniform()),
+    [count],
+  )
+
+/** The value, and the shape of one sample of it. */
+type Built = readonly [value: string, shape: readonly number[]]
+type Build = (graph: TfjsGraphBuilder, x: string) => Built
+
+const image = [6, 5, 3]
+const square = [1, 1, 1, 1]
+const plain = { strides: square, dilations: square, padding: 'SAME', data_format: 'NHWC' }
+
+const convolution =
+  (settings: Readonly<Record<string, string | readonly number[]>>, shape: readonly number[], size = 3): Build =>
+  (graph, x) => [graph.add('Conv2D', [x, normals(graph, [size, size, 3, 4])], { ...plain, ...settings }), shape]
+const fusedConvolution =
+  (...operators: string[]): Build =>
+  (graph, x) => {
+    const parameters = [normals(graph, [3, 3, 3, 4]), normals(graph, [4])]
+    if (operators.includes('Prelu')) parameters.push(normals(graph, [4]))
+    const attributes = { ...plain, fused_ops: operators, num_args: parameters.length - 1, leakyrelu_alpha: 0.3 }
+    return [graph.add('_FusedConv2D', [x, ...parameters], attributes), [6, 5, 4]]
+  }
+const unary =
+  (op: string, isPositive = false): Build =>
+  (graph, x) => {
+    const [value, shape] = convolution({}, [6, 5, 4])(graph, x)
+    const inside = isPositive ? graph.add('AddV2', [graph.add('Square', [value]), graph.floats([0.5], [])]) : value
+    return [graph.add(op, [inside]), shape]
+  }
+const binary =
+  (op: string, constant?: readonly number[]): Build =>
+  (graph, x) => {
+    const [left, shape] = convolution({}, [6, 5, 4])(graph, x)
+    const [other] = convolution({}, shape)(graph, x)
+    const right = constant
+      ? graph.floats(
+          Float32Array.from({ length: constant.reduce((a, b) => a * b, 1) }, () => 0.5 + random.uniform()),
+          constant,
+        )
+      : other
+    const isDivision = op.endsWith('Div') && !constant
+    return [
+      graph.add(op, [
+        left,
+        isDivision ? graph.add('AddV2', [graph.add('Square', [right]), graph.floats([0.5], [])]) : right,
+      ]),
+      shape,
+    ]
+  }
+const reduced =
+  (op: string, axes: readonly number[], keep_dims: boolean, shape: readonly number[], after = true): Build =>
+  (graph, x) => {
+    const value = after ? convolution({}, [6, 5, 4])(graph, x)[0] : x
+    return [graph.add(op, [value, graph.ints(axes)], { keep_dims }), shape]
+  }
+const sliced =
+  (bounds: readonly (readonly number[])[], masks: Readonly<Record<string, number>>, shape: readonly number[]): Build =>
+  (graph, x) => {
+    const all = { begin_mask: 0, end_mask: 0, ellipsis_mask: 0, new_axis_mask: 0, shrink_axis_mask: 0, ...masks }
+    return [graph.add('StridedSlice', [x, ...bounds.map((numbers) => graph.ints(numbers))], all), shape]
+  }
+const resized =
+  (op: string, size: readonly number[], settings: Readonly<Record<string, boolean>>): Build =>
+  (graph, x) => {
+    const attributes = { align_corners: false, half_pixel_centers: false, ...settings }
+    return [graph.add(op, [x, graph.ints(size)], attributes), [...size, 3]]
+  }
+
+const cases: Record<string, Build> = {
+  'Conv2D same': convolution({}, [6, 5, 4]),
+  'Conv2D valid, strided': convolution({ padding: 'VALID', strides: [1, 2, 2, 1] }, [2, 2, 4]),
+  'Conv2D same, strided, even': convolution({ strides: [1, 2, 2, 1] }, [3, 3, 4], 2),
+  'Conv2D dilated': convolution({ dilations: [1, 2, 2, 1] }, [6, 5, 4]),
+  '_FusedConv2D BiasAdd': fusedConvolution('BiasAdd'),
+  '_FusedConv2D Relu6': fusedConvolution('BiasAdd', 'Relu6'),
+  '_FusedConv2D LeakyRelu': fusedConvolution('BiasAdd', 'LeakyRelu'),
+  '_FusedConv2D Prelu': fusedConvolution('BiasAdd', 'Prelu'),
+  DepthwiseConv2dNative: (graph, x) => [
+    graph.add('DepthwiseConv2dNative', [x, normals(graph, [3, 3, 3, 2])], { ...plain, strides: [1, 2, 2, 1] }),
+    [3, 3, 6],
+  ],
+  FusedDepthwiseConv2dNative: (graph, x) => [
+    graph.add('FusedDepthwiseConv2dNative', [x, normals(graph, [3, 3, 3, 1]), normals(graph, [3])], {
+      ...plain,
+      fused_ops: ['BiasAdd', 'Relu'],
+      num_args: 1,
+    }),
+    image,
+  ],
+  MaxPool: (graph, x) => [
+    graph.add('MaxPool', [x], { ksize: [1, 3, 3, 1], strides: [1, 2, 2, 1], padding: 'SAME', data_format: 'NHWC' }),
+    [3, 3, 3],
+  ],
+  AvgPool: (graph, x) => [
+    graph.add('AvgPool', [x], { ksize: [1, 3, 3, 1], strides: [1, 2, 2, 1], padding: 'SAME', data_format: 'NHWC' }),
+    [3, 3, 3],
+  ],
+  ...Object.fromEntries(
+    ['FusedBatchNorm', 'FusedBatchNormV2', 'FusedBatchNormV3'].map((op): [string, Build] => [
+      op,
+      (graph, x) => {
+        const parameters = [normals(graph, [3]), normals(graph, [3]), normals(graph, [3]), positive(graph, 3)]
+        const attributes = { epsilon: 0.01, data_format: 'NHWC', is_training: false }
+        return [graph.add(op, [x, ...parameters], attributes), image]
+      },
+    ]),
+  ),
+  'LeakyRelu, Prelu': (graph, x) => [
+    graph.add('Prelu', [graph.add('LeakyRelu', [x], { alpha: 0.4 }), normals(graph, [1, 1, 3])]),
+    image,
+  ],
+  'MatMul, transposed': (graph, x) => {
+    const flat = graph.add('Reshape', [x, graph.ints([-1, 90])])
+    return [graph.add('MatMul', [flat, normals(graph, [4, 90])], { transpose_a: false, transpose_b: true }), [4]]
+  },
+  _FusedMatMul: (graph, x) => {
+    const flat = graph.add('Reshape', [x, graph.ints([-1, 90])])
+    const attributes = { transpose_a: false, transpose_b: false, fused_ops: ['BiasAdd', 'Elu'], num_args: 1 }
+    return [graph.add('_FusedMatMul', [flat, normals(graph, [90, 4]), normals(graph, [4])], attributes), [4]]
+  },
+  'Reshape to a computed shape': (graph, x) => {
+    const count = graph.add(
+      'StridedSlice',
+      [graph.add('Shape', [x], { out_type: 3 }), ...[[0], [1], [1]].map((one) => graph.ints(one))],
+      {
+        begin_mask: 0,
+        end_mask: 0,
+        ellipsis_mask: 0,
+        new_axis_mask: 0,
+        shrink_axis_mask: 1,
+      },
+    )
+    const shape = graph.add('Pack', [count, graph.ints([90], [])], { axis: 0, N: 2 })
+    return [graph.add('Reshape', [x, shape]), [90]]
+  },
+  ...Object.fromEntries(
+    [
+      'Relu',
+      'Relu6',
+      'Elu',
+      'Sigmoid',
+      'Tanh',
+      'Softplus',
+      'Softmax',
+      'LogSoftmax',
+      'Abs',
+      'Exp',
+      'Neg',
+      'Square',
+      'Identity',
+      'StopGradient',
+    ].map((op) => [op, unary(op)]),
+  ),
+  ...Object.fromEntries(['Log', 'Sqrt', 'Rsqrt', 'Reciprocal'].map((op) => [op, unary(op, true)])),
+  ...Object.fromEntries(
+    ['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'Maximum', 'Minimum'].map((op) => [op, binary(op)]),
+  ),
+  'Add of channels': binary('AddV2', [4]),
+  'Mul by pixels': binary('Mul', [6, 5, 1]),
+  'Sub of a scalar': binary('Sub', []),
+  BiasAdd: binary('BiasAdd', [4]),
+  AddN: (graph, x) => {
+    const parts = [0, 1, 2].map(() => convolution({}, [6, 5, 4])(graph, x)[0])
+    return [graph.add('AddN', parts, { N: 3 }), [6, 5, 4]]
+  },
+  'Mean over pixels': reduced('Mean', [1, 2], false, [4]),
+  'Mean kept': reduced('Mean', [1, 2], true, [1, 1, 4]),
+  'Sum over channels': reduced('Sum', [-1], false, [6, 5]),
+  'Max over pixels': reduced('Max', [1, 2], false, [3], false),
+  'Min over rows': reduced('Min', [1], true, [1, 5, 4]),
+  'Squeeze and ExpandDims': (graph, x) => {
+    const [mean] = reduced('Mean', [1, 2], true, [1, 1, 4])(graph, x)
+    const squeezed = graph.add('Squeeze', [mean], { squeeze_dims: [1, 2] })
+    return [graph.add('ExpandDims', [squeezed, graph.ints([1], [])]), [1, 4]]
+  },
+  Pad: (graph, x) => [graph.add('Pad', [x, graph.ints([0, 0, 1, 2, 0, 1, 0, 0], [4, 2])]), [9, 6, 3]],
+  PadV2: (graph, x) => [
+    graph.add('PadV2', [x, graph.ints([0, 0, 1, 0, 0, 0, 0, 0], [4, 2]), graph.floats([0.5], [])]),
+    [7, 5, 3],
+  ],
+  'ConcatV2 of channels': (graph, x) => {
+    const parts = [0, 1].map(() => convolution({}, [6, 5, 4])(graph, x)[0])
+    return [graph.add('ConcatV2', [...parts, graph.ints([-1], [])], { N: 2 }), [6, 5, 8]]
+  },
+  'ConcatV2 with the input, of rows': (graph, x) => [
+    graph.add('ConcatV2', [x, graph.add('Relu', [x]), graph.ints([1], [])], { N: 2 }),
+    [12, 5, 3],
+  ],
+  Transpose: (graph, x) => [graph.add('Transpose', [x, graph.ints([0, 3, 1, 2])]), [3, 6, 5]],
+  Slice: (graph, x) => [graph.add('Slice', [x, graph.ints([0, 1, 2, 0]), graph.ints([-1, 3, 2, 3])]), [3, 2, 3]],
+  StridedSlice: sliced(
+    [
+      [0, 1, 0],
+      [0, 6, -1],
+      [1, 2, 1],
+    ],
+    { begin_mask: 1, end_mask: 1 },
+    [3, 4, 3],
+  ),
+  'StridedSlice of one column': sliced(
+    [
+      [0, 0, 2],
+      [0, 0, 3],
+      [1, 1, 1],
+    ],
+    { begin_mask: 3, end_mask: 3, shrink_axis_mask: 4 },
+    [6, 3],
+  ),
+  Split: (graph, x) => {
+    const split = graph.add('Split', [graph.ints([3], []), x], { num_split: 3 })
+    return [graph.add('Sub', [`${split}:2`, split]), [6, 5, 1]]
+  },
+  SplitV: (graph, x) => {
+    const split = graph.add('SplitV', [x, graph.ints([2, 4]), graph.ints([1], [])], { num_split: 2 })
+    return [`${split}:1`, [4, 5, 3]]
+  },
+  ResizeNearestNeighbor: resized('ResizeNearestNeighbor', [12, 10], {}),
+  'ResizeNearestNeighbor, half pixels': resized('ResizeNearestNeighbor', [12, 10], { half_pixel_centers: true }),
+  ResizeBilinear: resized('ResizeBilinear', [9, 10], {}),
+  'ResizeBilinear, half pixels': resized('ResizeBilinear', [12, 10], { half_pixel_centers: true }),
+  'ResizeBilinear, corners': resized('ResizeBilinear', [11, 9], { align_corners: true }),
+  DepthToSpace: (graph, x) => {
+    const [value] = convolution({}, [6, 5, 4])(graph, x)
+    return [graph.add('DepthToSpace', [value], { block_size: 2, data_format: 'NHWC' }), [12, 10, 1]]
+  },
+}
+
+const covered = new Set<string>()
+
+/** Between an input and a dense layer with a softmax. */
+async function load(build: Build): Promise<tf.GraphModel> {
+  const graph = new TfjsGraphBuilder(image)
+  const [value, shape] = build(graph, 'x')
+  const size = shape.reduce((product, length) => product * length, 1)
+  const flat = graph.add('Reshape', [value, graph.ints([-1, size])])
+  const attributes = { transpose_a: false, transpose_b: false }
+  const logits = graph.add('MatMul', [flat, normals(graph, [size, 3])], attributes)
+  const artifacts = graph.build(graph.add('Softmax', [logits]))
+  const { node } = artifacts.modelTopology as { node: { op: string }[] }
+  for (const { op } of node) covered.add(op)
+  return tf.loadGraphModel(tf.io.fromMemory(artifacts))
+}
+
+test.each(Object.entries(cases))('%s is the same in ONNX', async (_, build) => {
+  const native = await load(build)
+  const before = tf.memory().numTensors
+  // Loading compares the logits.
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  expect(model.description).toMatchObject({ warnings: [], output: { classes: 3 } })
+  expect(model.description.fidelity).toBeLessThan(2e-5)
+  for (const node of model.graph.nodes) expect(findOperator(node)).toBeDefined()
+  expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
+  await model.close()
+  expect(tf.memory().numTensors).toBe(before)
+  native.dispose()
+})
+
+test('every operation with a translation is among the cases', () => {
+  expect([...nodeRules.keys()].filter((name) => !covered.has(name))).toEqual([])
+})
+
+test('bounds hold for what TensorFlow.js predicts', async () => {
+  const native = await load(fusedConvolution('BiasAdd', 'Relu6'))
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  const inputs = randomInputs(model, 2, random)
+  const epsilon = [0.02, 0.02]
+  const labels = (await attack(model, randomNoise({ epsilon: 0.01 }), { inputs, seed: 1 })).samples.map(
+    ({ label }) => label,
+  )
+  const settings = { norm: 'linf', domain: 'intersect', points: 200 } as const
+  const reached = await sampledMargins(model, inputs, labels, epsilon, settings, random)
+  const margins = await marginBounds(model, crown({ norm: 'linf' }), { inputs, labels, epsilon: 0.02 })
+  expect(margins).toHaveLength(6)
+  margins.forEach((margin, index) => {
+    if (index % 3 !== labels[Math.floor(index / 3)]) expect(margin).toBeLessThanOrEqual(reached[index])
+  })
+  await model.close()
+  native.dispose()
+})
+
+test('an operation without a translation leaves TensorFlow.js its gradients, and is named', async () => {
+  const native = await load((graph, x) => [graph.add('Sin', [x]), image])
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  expect(reasonForOpacity(model.graph)).toMatch(/its node "Sin_\d+" \(Sin\) has no translation to ONNX/)
+  expect(await gradientError(model)).toBeLessThan(0.01)
+  const bounding = bound(model, crown({ norm: 'linf' }), { inputs: randomInputs(model, 1, random) })
+  await expect(bounding).rejects.toThrow(NoGraphError)
+  await model.close()
+  native.dispose()
+})
+
+test('a gradient that TensorFlow.js cannot compute leaves no tensors behind', async () => {
+  const native = await load((graph, x) => {
+    const relu = graph.add('Exp', [graph.add('Mul', [x, x])])
+    return [graph.add('Reverse', [graph.add('Floor', [relu]), graph.ints([1])]), image]
+  })
+  const before = tf.memory().numTensors
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  await model.close()
+  expect(tf.memory().numTensors).toBe(before)
+  native.dispose()
+})
+
+test('control flow is refused where the output needs it, by its node', async () => {
+  const graph = new TfjsGraphBuilder(image)
+  const flat = graph.add('Reshape', ['x', graph.ints([-1, 90])])
+  const logits = graph.add('MatMul', [flat, normals(graph, [90, 3])], { transpose_a: false, transpose_b: false })
+  const entered = graph.add('Enter', [logits], { frame_name: 'loop', is_constant: false })
+  // A loop leads back to where it began.
+  const merged = graph.add('Merge', [entered, 'NextIteration_7'], { N: 2 })
+  const next = graph.add('NextIteration', [merged])
+  expect(next).toBe('NextIteration_7')
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(graph.add('Exit', [merged]))))
+  await expect(loadTfjsModel(native, { tf, domain: [-1, 1] })).rejects.toThrow(
+    /control flow \(node "(Enter|Merge|Exit|NextIteration)_\d+".*take an output before it/,
+  )
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1], output: logits })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  expect(model.description).toMatchObject({ output: { name: logits, classes: 3 } })
+  await expect(loadTfjsModel(native, { tf, domain: [-1, 1], output: 'none' })).rejects.toThrow(
+    'The model has neither an output nor a node "none"; its outputs are "logits".',
+  )
+  await model.close()
+  native.dispose()
+})
+
+test.each([1, 3])('%i Sigmoids that are put into a row', async (count) => {
+  const graph = new TfjsGraphBuilder(image)
+  const kernel = normals(graph, [6, 5, 3, count])
+  const bent = graph.add('Sigmoid', [graph.add('Conv2D', ['x', kernel], { ...plain, padding: 'VALID' })])
+  const row = graph.add('Reshape', [bent, graph.ints([-1, count])])
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(row)))
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  const inputs = randomInputs(model, 2, random)
+  const scores = tf.tidy(() => native.predict(tf.tensor(inputs.data, [2, ...image])) as tf.Tensor)
+  const expected = Array.from(await scores.data())
+  const outputs = Array.from(await model.predict(inputs))
+  // Of a single one, the score is seen: sigmoids of several do not compete.
+  const seen =
+    count === 1 ? outputs.flatMap((score, index) => (index % 2 === 1 ? [1 / (1 + Math.exp(-score))] : [])) : outputs
+  seen.forEach((score, index) => expect(score).toBeCloseTo(expected[index], 5))
+  expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
+  await model.close()
+  scores.dispose()
+  native.dispose()
+})

@@ -8,6 +8,7 @@ import {
   elementCount,
   type Graph,
   type GraphNode,
+  nodeLabel,
   type Port,
   type Tensor,
   usedBy,
@@ -78,7 +79,7 @@ function decodeNode(proto: NodeProto, opset: number, readExternal: ReadExternal)
     const decoded = decodeAttribute(attribute, opset, readExternal)
     if (!decoded)
       throw new ModelError(
-        `Attribute "${attribute.name}" of node "${proto.name}" (${proto.opType}) has a type that is not supported.`,
+        `Attribute "${attribute.name}" of node ${nodeLabel(node)} (${proto.opType}) has a type that is not supported.`,
       )
     node.attributes.set(attribute.name, decoded)
   }

@@ -107,7 +107,9 @@ export function mapBodies(node: GraphNode, map: (body: Graph) => Graph): GraphNo
 
 /** A name that is unambiguous in messages also where the exporter left nodes unnamed. */
 export function nodeLabel(node: GraphNode): string {
-  return node.name ? `"${node.name}"` : `that makes "${node.outputs[0].replace(/^model\//, '')}"`
+  // The first output may be left out.
+  const made = node.outputs.find((output) => output !== '') ?? ''
+  return node.name ? `"${node.name}"` : `that makes "${made.replace(/^model\//, '')}"`
 }
 
 export function intAttribute(node: GraphNode, name: string, fallback: number): number {

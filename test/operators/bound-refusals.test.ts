@@ -4,6 +4,7 @@ import { marginBounds } from '../../src/bounds/run-bound.js'
 import { engine } from '../../src/engine/engine.js'
 import { float, type GraphBuilder } from '../../src/graph/builder.js'
 import { encodeModel } from '../../src/graph/encode.js'
+import { type Attribute, nodeLabel } from '../../src/graph/graph.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { graphOf } from '../tiny-models.js'
 
@@ -74,13 +75,20 @@ test.for(['linf', 'l2', 'l1'] as const)('refuses a value with the batch on anoth
   const graph = graphOf([1, 2], (builder, input) => {
     const first = builder.add('Transpose', [input], { perm: [1, 0, 2] })
     const weights = [builder.floats([1, 1], [1, 1, 2]), builder.floats([1], [1, 1, 1])]
-    const run = builder.addMany('RNN', [first, ...weights], 2, { hidden_size: 1, clip: float(3) })
-    const last = builder.add('Transpose', [run[1]], { perm: [1, 0, 2] })
+    const attributes = new Map<string, Attribute>([
+      ['hidden_size', { kind: 'int', value: 1 }],
+      ['clip', float(3)],
+    ])
+    const inputs = [first, ...weights]
+    builder.node({ operator: 'RNN', name: '', domain: '', inputs, outputs: ['', 'state'], attributes })
+    const last = builder.add('Transpose', ['state'], { perm: [1, 0, 2] })
     return builder.add('MatMul', [builder.add('Flatten', [last]), builder.floats([1, -1], [1, 2])])
   })
   const model = await loadModel(encodeModel(graph), { domain: [-10, 10] })
   const inputs = { data: Float32Array.of(1, 2), shape: [1, 1, 2] }
   const bounding = marginBounds(model, crown({ norm }), { inputs, labels: [1], epsilon: 0.1 })
   await expect(bounding).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR' })
+  await expect(model.inputGradient(inputs, [1], 'margin')).rejects.toMatchObject({ code: 'UNSUPPORTED_OPERATOR' })
+  expect(nodeLabel(model.graph.nodes.find(({ operator }) => operator === 'RNN')!)).toBe('that makes "state"')
   await model.close()
 })

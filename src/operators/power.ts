@@ -1,8 +1,10 @@
 import { type GraphNode, isBatch, type Tensor } from '../graph/graph.js'
 import { type Bend, convexRelaxation, increasingInterval } from './convex-relaxation.js'
 import { finiteSlope } from './finite-slope.js'
+import { lineRelaxation } from './lines.js'
 import { itself } from './monotone.js'
-import type { IntervalContext, Operator, RuleContext } from './operator.js'
+import { oddPowerInterval, oddPowerLines } from './odd-power.js'
+import type { IntervalContext, Operator, RelaxationRules, RuleContext } from './operator.js'
 import { emitKernelRange, emitNearest } from './ranges.js'
 import { refuse } from './refuse.js'
 
@@ -74,22 +76,43 @@ export const pow: Operator = {
     const exponent = exponentOf(node, context)
     const { builder, interval } = context
     const { lower, upper } = interval(node.inputs[0])
+    if (isOdd(exponent)) return oddPowerInterval({ lower, upper }, exponent, context)
     const ends = [lower, upper].map((x) => power.evaluate(x, node, context))
     const lowest = isEven(exponent)
       ? power.evaluate(emitNearest(builder.scalar(0), { lower, upper }, context), node, context)
       : builder.add('Min', ends)
     return emitKernelRange('Pow', { lower: lowest, upper: builder.add('Max', ends) }, context)
   },
-  relaxation: convexRelaxation(power),
+  relaxation: {
+    loose: (node, context) => relaxationOf(node, context).loose!(node, context),
+    lines: (node, context) => relaxationOf(node, context).lines!(node, context),
+    backward: (node, gradient, context) => relaxationOf(node, context).backward(node, gradient, context),
+    at: (node, points, context) => relaxationOf(node, context).at(node, points, context),
+  },
 }
 
-/** The exponent of a power that bends one way where it is defined or, for odd ones, above 0. */
+const bentOneWay = convexRelaxation(power)
+const bentBothWays = lineRelaxation(
+  ({ lower, upper }, _node, { builder }) => builder.add('Less', [lower, upper]),
+  (range, node, context) => oddPowerLines(range, exponentOf(node, context), context),
+)
+
+function relaxationOf(node: GraphNode, context: RuleContext): RelaxationRules {
+  return isOdd(exponentOf(node, context)) ? bentBothWays : bentOneWay
+}
+
+/** The exponent of a power that bends one way where it is defined, or is {@link isOdd}. */
 function exponentOf(node: GraphNode, context: RuleContext): number {
   const exponents = context.constant(node.inputs[1])
   if (!exponents) return refuse(node, 'its exponent is not a constant')
   if (enlarges(node.inputs[0], exponents, context)) refuse(node, 'its exponent has more elements than its base')
   const [first, ...others] = Array.from<number | bigint, number>(exponents.data, Number)
   return others.every((other) => other === first) ? first : refuse(node, 'its exponents differ')
+}
+
+/** Such powers are defined below 0, where they bend the other way. */
+function isOdd(exponent: number): boolean {
+  return exponent >= 3 && exponent % 2 === 1
 }
 
 function isEven(exponent: number): boolean {
@@ -101,7 +124,7 @@ function emitPower(input: string, exponent: number, { builder }: IntervalContext
   return builder.add('Pow', [input, builder.scalar(exponent)])
 }
 
-/** NaN in place of a negative bound: below 0 odd powers bend the other way and others are not defined. */
+/** NaN in place of a negative bound: what is neither even nor odd is not defined below 0. */
 function emitNotNegative(bound: string, { builder }: IntervalContext): string {
   return builder.add('Where', [builder.add('Less', [bound, builder.scalar(0)]), builder.scalar(Number.NaN), bound])
 }

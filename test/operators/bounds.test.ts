@@ -71,6 +71,7 @@ const architectures: Record<string, Architecture> = {
   Sqrt: around((layers, dense) => layers.builder.add('Sqrt', [positive(layers, dense())])),
   Log: around((layers, dense) => layers.builder.add('Log', [positive(layers, dense())])),
   'Pow 2': around(({ builder }, dense) => builder.add('Pow', [dense(), builder.scalar(2)])),
+  'Pow 3': around(({ builder }, dense) => builder.add('Pow', [dense(), builder.scalar(3)])),
   'Mul of two activations': around(({ builder }, dense) => builder.add('Mul', [dense(), dense()])),
   'Mul that broadcasts': around(({ builder }, dense) => builder.add('Mul', [dense(1), dense()])),
   'Mul by itself': around(({ builder }, dense) => {

@@ -53,6 +53,8 @@ const curves: Record<string, Curve> = {
   Sqrt: { build: (builder, input) => builder.add('Sqrt', [input]), domain: [0, 1e4] },
   'Pow 2': { build: power(2), corners: [0] },
   'Pow 4': { build: power(4), corners: [0], largest: 1e3 },
+  'Pow 3': { build: power(3), corners: [0] },
+  'Pow 5': { build: power(5), corners: [0], largest: 1e3 },
   'Pow 3 of positive numbers': { build: power(3), domain: positive },
   'Pow 0.5': { build: power(0.5), domain: [0, 1e4] },
   'Pow -1.5': { build: power(-1.5), domain: positive },

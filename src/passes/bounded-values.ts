@@ -5,9 +5,12 @@ import { findOperator } from '../operators/registry.js'
 import { ruleContext } from './context.js'
 import { isLinearInInput } from './linear-prefix.js'
 
+/** Operators of two linear pieces each, which meet where the input is 0. */
+export const unitOperators: ReadonlySet<string> = new Set(['Relu', 'LeakyRelu', 'PRelu'])
+
 /**
  * What goes into operators that are not linear, in topological order. Where it comes out of an elementwise one, bounds
- * of what went into that are as good.
+ * of what went into that are as good, but units are asked for theirs.
  */
 export const nonlinearInputs = perGraph((graph): readonly string[] => {
   const context = ruleContext(graph, new GraphBuilder(graph.opset))
@@ -17,8 +20,12 @@ export const nonlinearInputs = perGraph((graph): readonly string[] => {
   const elementwise = new Set(
     nonlinear.filter((node) => findOperator(node)?.relaxation?.lines).flatMap(({ outputs }) => outputs),
   )
-  const values = nonlinear.flatMap(({ inputs }) => inputs.filter((input) => context.isActivation(input)))
-  return [...new Set(values)].filter((value) => !elementwise.has(value))
+  const values = nonlinear.flatMap(({ operator, inputs }) =>
+    inputs
+      .filter((input) => context.isActivation(input))
+      .filter((input) => !elementwise.has(input) || unitOperators.has(operator)),
+  )
+  return [...new Set(values)]
 })
 
 /** Values that depend linearly on the input while something made of them does not, in topological order. */

@@ -6,6 +6,7 @@ import type { Rows } from '../bounds/rows.js'
 import { GraphBuilder, type Precision } from '../graph/builder.js'
 import { elementCount, featureShape, type GraphNode, type TypedGraph } from '../graph/graph.js'
 import { findOperator } from '../operators/registry.js'
+import { unitOperators } from '../passes/bounded-values.js'
 import { ruleContext } from '../passes/context.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import { atPointName, influenceName } from '../passes/row-functions.js'
@@ -52,7 +53,6 @@ export interface RowView {
 
 // Weight of what a relaxation may cost elsewhere than at the point.
 const anywhere = 1e-3
-const units = new Set(['Relu', 'LeakyRelu', 'PRelu'])
 
 /** The values that units are made of, with their sizes: entries on either side of zero are on different linear pieces. */
 export function unitInputs(graph: TypedGraph): Map<string, number> {
@@ -62,7 +62,7 @@ export function unitInputs(graph: TypedGraph): Map<string, number> {
 
 export function unitNodes(graph: TypedGraph): GraphNode[] {
   const { isActivation } = ruleContext(graph, new GraphBuilder(graph.opset))
-  return graph.nodes.filter(({ operator, inputs }) => units.has(operator) && isActivation(inputs[0]))
+  return graph.nodes.filter(({ operator, inputs }) => unitOperators.has(operator) && isActivation(inputs[0]))
 }
 
 /** The first operator that splitting units does not make linear, if there is one. */
@@ -70,7 +70,7 @@ export function otherThanUnits(graph: TypedGraph): GraphNode | undefined {
   const context = ruleContext(graph, new GraphBuilder(graph.opset))
   return graph.nodes.find((node) => {
     const isActive = node.outputs.some((output) => context.isActivation(output))
-    return isActive && !units.has(node.operator) && !findOperator(node)?.linear?.(node, context)
+    return isActive && !unitOperators.has(node.operator) && !findOperator(node)?.linear?.(node, context)
   })
 }
 

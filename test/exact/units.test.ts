@@ -5,6 +5,7 @@ import type { Bound } from '../../src/bounds/bound.js'
 import { bound, marginBounds } from '../../src/bounds/run-bound.js'
 import { startBudget } from '../../src/budget.js'
 import { engine } from '../../src/engine/engine.js'
+import { encodeModel } from '../../src/graph/encode.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { layerValues } from '../../src/properties/evaluate-network.js'
 import { networkModel } from '../../src/properties/network.js'
@@ -15,7 +16,7 @@ import { exact } from '../../src/verification/exact.js'
 import { programDistances } from '../../src/verification/program-distance.js'
 import { unitDistances } from '../../src/verification/unit-distance.js'
 import { seed } from '../seed.js'
-import { denseModel } from '../tiny-models.js'
+import { denseModel, graphOf, squareUnits } from '../tiny-models.js'
 import { distanceByMixedInteger } from './mixed-integer.mjs'
 import { affineLayers, smallNetwork, wideNetwork } from './small-networks.mjs'
 
@@ -52,6 +53,29 @@ describe.each(['linf', 'l2', 'l1'] as const)('%s', (norm) => {
       await model.close()
     }
   })
+})
+
+test.each([
+  ['linf', 0.5],
+  ['l2', 0.5],
+  ['l1', 0.5],
+] as const)('%s: with a Relu right behind a LeakyRelu', async (norm, expected) => {
+  // f₀ = 1, f₁ = |x₀ − x₁| + |x₀ + x₁ − 1| as two Relus each; 16 features do nothing.
+  const features = 18
+  const graph = graphOf([features], (builder, input) => {
+    const rows = squareUnits.weights.map((row) => [...row, ...range(features - 2).map(() => 0)])
+    const weights = builder.floats(rows.flat(), [4, features])
+    const first = builder.add('Gemm', [input, weights, builder.floats(squareUnits.bias!)], { transB: 1 })
+    const units = builder.add('Relu', [builder.add('LeakyRelu', [first])])
+    const sums = builder.floats([0, 0, 0, 0, 1, 1, 1, 1], [2, 4])
+    return builder.add('Gemm', [units, sums, builder.floats([1, 0])], { transB: 1 })
+  })
+  const model = await loadModel(encodeModel(graph), { domain: [-1, 2] })
+  const inputs = { data: new Float32Array(features).fill(0.5), shape: [1, features] }
+  const { samples, interrupted } = await bound(model, exact({ norm }), { inputs, labels: [0] })
+  expect(samples[0].radius).toBeCloseTo(expected, 5)
+  expect(interrupted).toBe(false)
+  await model.close()
 })
 
 test.each(['linf', 'l1'] as const)(

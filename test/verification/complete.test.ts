@@ -66,6 +66,21 @@ describe.each(norms)('%s: decides just below and just above the distance', (norm
     expect(await isProved(curves, [0, 0], norm, 1.01 * distance)).toBe(false)
   })
 
+  test('with a Relu right behind a LeakyRelu', async () => {
+    // The saddle, as a LeakyRelu keeps the sign of what a Relu takes.
+    const chain = graphOf([2], (builder, input) => {
+      const { weights, bias } = squareUnits
+      const first = builder.add('Gemm', [input, builder.floats(weights.flat(), [4, 2]), builder.floats(bias!)], {
+        transB: 1,
+      })
+      const units = builder.add('Relu', [builder.add('LeakyRelu', [first])])
+      const sums = builder.floats([0, 0, 0, 0, 1, 1, 1, 1], [2, 4])
+      return builder.add('Gemm', [units, sums, builder.floats([1, 0])], { transB: 1 })
+    })
+    expect(await isProved(encodeModel(chain), [0.5, 0.5], norm, 0.499)).toBe(true)
+    expect(await isProved(encodeModel(chain), [0.5, 0.5], norm, 0.501)).toBe(false)
+  })
+
   test('at a corner of the domain, which cuts most of the ball off', async () => {
     // f₀ − f₁ = 3 − x₀ − 2x₁ on [−1, 2]² around (2, −1), where x₀ cannot grow: x₁ alone has 1.5 to go.
     const linear = denseModel({

@@ -25,6 +25,7 @@ loadSamples reads: .npz, .npy, .csv, IDX, a folder of images.
   --norm <linf|l2|l1>          how perturbations are measured (default linf)
   --epsilon <number>           radius of the attacks, in input units (default with linf: a tenth of the domain)
   --max-fooling-ratio <ratio>  fail when an attack at the radius fools more than this share of the samples
+  --shape <sizes>              one sample's, where the model leaves it open, such as 3,224,224
   --inputs <name>              array with the inputs in an .npz file
   --labels <name|file|column>  array in an .npz file, another .npy or IDX file, column of a CSV file (--labels=-1 is the last)
   --count <number>             use only the first samples (default: all)
@@ -48,7 +49,7 @@ export const audit: Verb = {
     }
     const settings = readSettings(values)
     const load = modelPath.endsWith('.json') ? loadTfjsModel : loadModel
-    const model = await load(modelPath, { domain: settings.domain })
+    const model = await load(modelPath, { domain: settings.domain, featureShape: settings.shape })
     try {
       const options = { ...labelOptions(values), featureShape: model.featureShape }
       const loaded = await loadSamples(samplesPath, options)
@@ -77,6 +78,7 @@ const optionTypes = {
   norm: { type: 'string', default: 'linf' },
   epsilon: { type: 'string' },
   'max-fooling-ratio': { type: 'string' },
+  shape: { type: 'string' },
   inputs: { type: 'string' },
   labels: { type: 'string' },
   count: { type: 'string' },
@@ -93,6 +95,7 @@ type Values = { readonly [name in keyof typeof optionTypes]?: string }
 
 interface Settings extends AuditSettings {
   readonly domain: readonly [number, number]
+  readonly shape?: readonly number[]
   readonly count?: number
   readonly formats: readonly Format[]
 }
@@ -111,11 +114,18 @@ function readSettings(values: Values): Settings {
     norm,
     epsilon: epsilon ?? (domain[1] - domain[0]) / 10,
     maxFoolingRatio: given('max-fooling-ratio', 'from 0 to 1', (value) => value >= 0 && value <= 1),
+    shape: values.shape
+      ?.split(',')
+      .map((size) => parseNumber('shape', size, 'whole numbers, such as 3,224,224', isSize)),
     count: given('count', 'a whole number from 1', (value) => Number.isInteger(value) && value >= 1),
     formats: readFormats(values.formats!),
     milliseconds: 1000 * given('budget', 'a number of seconds above 0', (value) => value > 0)!,
     seed: given('seed', 'a whole number from 0', (value) => Number.isInteger(value) && value >= 0) ?? freshSeed(),
   }
+}
+
+function isSize(size: number): boolean {
+  return Number.isInteger(size) && size >= 1
 }
 
 function readDomain(text: string): readonly [number, number] {

@@ -120,6 +120,18 @@ test('nothing that is classified correctly is a finding', async () => {
   expect(run.printed).toMatch(/None of the 2 samples is classified correctly/)
 })
 
+test('a model that leaves sizes open is told them', async () => {
+  const builder = new GraphBuilder(18)
+  const input = builder.input('input', 'float32', ['batch', 'features'])
+  const sum = builder.add('ReduceSum', [input, builder.ints([1])], { keepdims: 1 })
+  builder.output('score', builder.add('Sub', [sum, builder.floats([1])]))
+  const open = write('open.onnx', encodeModel(builder.build()))
+  const untold = await unfooled('audit', open, samples, ...common)
+  expect(untold).toMatchObject({ code: 2, noted: expect.stringMatching(/leaves sizes open: \[batch, features\]/) })
+  const run = await unfooled('audit', open, samples, '--shape', '2', '--epsilon', '0.01', ...common)
+  expect(run.code).toBe(0)
+})
+
 test('a model without gradients is attacked by what needs none', async () => {
   const builder = new GraphBuilder(18)
   const input = builder.input('input', 'float32', ['batch', 2])
@@ -156,6 +168,7 @@ test.each([
   ['a negative radius', ['audit', model, samples, '--epsilon=-1'], /--epsilon must be a number above 0/],
   ['no budget', ['audit', model, samples, '--budget', '0'], /--budget must be a number of seconds above 0/],
   ['a limit above 1', ['audit', model, samples, '--max-fooling-ratio', '5'], /--max-fooling-ratio must be from 0 to 1/],
+  ['a size of no number', ['audit', model, samples, '--shape', '2,x'], /--shape must be whole numbers/],
   ['half a sample', ['audit', model, samples, '--count', '0.5'], /--count must be a whole number from 1/],
   ['an option that does not exist', ['audit', model, samples, '--epsilom', '1'], /Unknown option '--epsilom'/],
   ['an array name for a CSV file', ['audit', model, samples, '--inputs', 'x'], /a CSV file has no option "inputs"/],

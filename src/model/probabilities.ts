@@ -4,6 +4,10 @@ import { lastNode } from './last-node.js'
 export const probabilityWarning =
   'The output looks like probabilities, not logits: gradients vanish where the model is confident, and attacks look weaker than they are. Export the model without its final activation.'
 
+/** What to say of a single score that nothing tells to be a logit: 0 is where the two classes meet. */
+export const scoreWarning =
+  'The single score lies between 0 and 1, as a probability does, and class 1 is predicted wherever it is above 0. Export the model with the score that goes into its final activation.'
+
 /** Whether every row of outputs [n, classes] sums to one, without negative numbers. */
 export function areProbabilities(outputs: Float32Array, classes: number): boolean {
   for (let start = 0; start < outputs.length; start += classes) {

@@ -1,4 +1,4 @@
-import { featureShape, type GraphNode, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { featureShape, type GraphNode, isBatch, type Tensor, type TypedGraph } from '../graph/graph.js'
 import { lastNode } from './last-node.js'
 
 /** Whether a model gives one number per sample: the score of class 1 against class 0. */
@@ -13,7 +13,7 @@ export function isSingleScore(shape: readonly number[] | undefined): boolean {
  */
 export function withTwoLogits(graph: TypedGraph): TypedGraph {
   const [{ name: score }] = graph.outputs
-  const last = lastNode(graph)
+  const last = lastNodeOfScore(graph)
   const constants = new Map<string, Tensor>(graph.constants)
   const values = new Map(graph.values)
   const nodes: GraphNode[] = graph.nodes.map((node) =>
@@ -35,4 +35,15 @@ export function withTwoLogits(graph: TypedGraph): TypedGraph {
   const logits = add('Gemm', column, weights, 'score:logits')
   values.set(logits, { type: 'float32', shape: [shape[0], 2] })
   return { ...graph, nodes, constants, values, outputs: [{ name: logits }] }
+}
+
+const reductions = new Set(['ReduceMean', 'ReduceSum'])
+
+/** The last node, but for those that give a single score another shape, or are the mean of nothing but it. */
+export function lastNodeOfScore(graph: TypedGraph): GraphNode | undefined {
+  const last = lastNode(graph)
+  if (!last || !reductions.has(last.operator)) return last
+  const [input] = last.inputs
+  const sizes = graph.values.get(input)!.shape.filter((size) => !isBatch(size))
+  return sizes.every((size) => size === 1) ? lastNodeOfScore({ ...graph, outputs: [{ name: input }] }) : last
 }

@@ -249,6 +249,11 @@ describe('outputs', () => {
       (builder: GraphBuilder, score: string) =>
         builder.add('Squeeze', [builder.add('Sigmoid', [score]), builder.ints([1])]),
     ],
+    [
+      'a probability that is the mean over a single step',
+      (builder: GraphBuilder, score: string) =>
+        builder.add('ReduceMean', [builder.add('Sigmoid', [score]), builder.ints([1])], { keepdims: 1 }),
+    ],
   ] as const)('%s per sample becomes two logits', async (_, end) => {
     const graph = graphOf([2], (builder, input) => {
       const score = builder.add('Gemm', [input, builder.floats([1, -2], [2, 1]), builder.floats([0.5])])
@@ -264,6 +269,20 @@ describe('outputs', () => {
     const { samples } = await bound(model, crown({ norm: 'linf' }), { inputs })
     samples.forEach(({ radius }, index) => expect(radius / [1.25 / 3, 0.5 / 3][index]).toBeCloseTo(1, 1))
     await model.close()
+  })
+
+  test('a single score that may be a probability is warned of', async () => {
+    const choose = (least: number) => (builder: GraphBuilder, input: string) => {
+      const score = builder.add('Sigmoid', [builder.add('Gemm', [input, builder.floats([1, -2], [2, 1])])])
+      return builder.add('Max', [score, builder.floats([least])])
+    }
+    const load = (least: number) => loadModel(encodeModel(graphOf([2], choose(least))), { domain })
+    expect((await load(0.1)).description.warnings).toEqual([
+      expect.stringMatching(
+        /lies between 0 and 1, as a probability does, and class 1 is predicted wherever it is above 0/,
+      ),
+    ])
+    expect((await load(2)).description.warnings).toEqual([])
   })
 
   test('weights that are not finite are refused', async () => {

@@ -32,9 +32,9 @@ import type { TfjsModelSettings } from './tfjs-model-settings.js'
  * loaded already, which stays the caller's. It has one float32 input with a leading batch axis, and one row of logits per
  * sample; a softmax at the end, or the sigmoid of a single score, is seen through.
  *
- * Predictions are those of TensorFlow.js. A layers model is also translated to an ONNX graph, on which attacks and bounds
- * run: loading compares the two. Where there is no translation (graph models; layers without one; GPUs), gradients are
- * those of TensorFlow.js, compared with finite differences, and bounds are refused.
+ * Predictions are those of TensorFlow.js. The model is also translated to an ONNX graph, on which attacks and bounds run:
+ * loading compares the two. Where there is no translation (of a layer or an operation; on GPUs), gradients are those of
+ * TensorFlow.js, compared with finite differences, and bounds are refused.
  * @throws ModelError when it is no classifier that can be tested, or when TensorFlow.js is missing; the message says why.
  * @throws SettingsError when domain or preprocessing do not fit the model.
  */

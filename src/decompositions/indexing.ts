@@ -7,6 +7,7 @@ import {
   stringAttribute,
   type Tensor,
 } from '../graph/graph.js'
+import { repeatForRows } from '../operators/samples.js'
 import { type Decomposition, type DecompositionContext, numbers } from './decomposition.js'
 import { sizesOfOne } from './layout.js'
 
@@ -47,9 +48,8 @@ function emitRows(value: string, context: DecompositionContext): string | undefi
 
 /** A row for each sample. */
 function emitRepeated(row: Tensor, { builder, graph }: DecompositionContext): string {
-  const count = builder.add('Shape', [graph.inputs[0].name], { start: 0, end: 1 })
-  const target = builder.add('Concat', [count, builder.ints([row.data.length])], { axis: 0 })
-  return builder.add('Expand', [builder.constant({ ...row, shape: [1, row.data.length] }), target])
+  const alone = builder.constant({ ...row, shape: [1, row.data.length] })
+  return repeatForRows(alone, [row.data.length], graph.inputs[0].name, builder)
 }
 
 /** Picks numbers of each sample's row, as a value of the given shape. */

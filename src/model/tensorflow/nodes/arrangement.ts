@@ -1,7 +1,8 @@
 import { UntranslatableError } from '../layers/layer.js'
+import { mergingLayers } from '../layers/merging.js'
 import { channelsFirst, channelsLast, type Value } from '../layers/value.js'
-import { integerOf, isSet, type NodeContext, type NodeRule, textOf } from './node.js'
-import { axisBehindBatch, constantAt, integersAt, valueAt } from './operands.js'
+import { integerOf, isSet, type NodeContext, type NodeRule } from './node.js'
+import { axisBehindBatch, constantAt, integersAt, refuseChannelsFirst, valueAt } from './operands.js'
 
 const unchanged: NodeRule = (context) => [valueAt(context, 0)]
 
@@ -42,31 +43,6 @@ const reduce =
     }
     return [{ shape, last: builder.add(operator, [channelsLast(builder, value), builder.ints(axes)], { keepdims }) }]
   }
-
-function concatenate(context: NodeContext, values: readonly Value[], axis: number): Value {
-  const { builder, outputShapes } = context
-  const [shape] = outputShapes
-  const isFirst = values.every((value) => value.first !== undefined)
-  if (!isFirst) {
-    return {
-      shape,
-      last: builder.add(
-        'Concat',
-        values.map((value) => channelsLast(builder, value)),
-        { axis },
-      ),
-    }
-  }
-  const moved = axis === shape.length ? 1 : axis + 1
-  return {
-    shape,
-    first: builder.add(
-      'Concat',
-      values.map((value) => channelsFirst(builder, value)),
-      { axis: moved },
-    ),
-  }
-}
 
 /** Slices along axes that the masks say: bits of those that begin or end where the value does, or that are left out. */
 const stridedSlice: NodeRule = (context) => {
@@ -118,10 +94,10 @@ export const arrangementNodes: Readonly<Record<string, NodeRule>> = {
   StridedSlice: stridedSlice,
 
   ConcatV2(context) {
-    const { operands } = context
-    const [axis] = integersAt(context, operands.length - 1)
-    const values = operands.slice(0, -1).map((_, index) => valueAt(context, index))
-    return [concatenate(context, values, axisBehindBatch(axis, values[0].shape))]
+    const { builder, operands, outputShapes } = context
+    const inputs = operands.slice(0, -1).map((_, index) => valueAt(context, index))
+    const axis = axisBehindBatch(integersAt(context, operands.length - 1)[0], inputs[0].shape)
+    return [mergingLayers.Concatenate({ builder, config: { axis }, weights: [], inputs, outputShape: outputShapes[0] })]
   },
 
   Transpose(context) {
@@ -150,7 +126,7 @@ export const arrangementNodes: Readonly<Record<string, NodeRule>> = {
 
   DepthToSpace(context) {
     const { builder, node, outputShapes } = context
-    if ((textOf(node, 'data_format') ?? 'NHWC') !== 'NHWC') throw new UntranslatableError('its channels come first')
+    refuseChannelsFirst(node)
     const blocksize = integerOf(node, 'block_size')
     const value = channelsFirst(builder, valueAt(context, 0))
     return [{ shape: outputShapes[0], first: builder.add('DepthToSpace', [value], { blocksize, mode: 'DCR' }) }]

@@ -6,12 +6,12 @@ import { type LayerContext, UntranslatableError, type Weights } from '../layers/
 import { poolingLayers } from '../layers/pooling.js'
 import { channelsLast, type Value } from '../layers/value.js'
 import { integersOf, isSet, type NodeContext, type NodeRule, numberOf, textOf, textsOf } from './node.js'
-import { constantAt, valueAt } from './operands.js'
+import { constantAt, refuseChannelsFirst, valueAt } from './operands.js'
 
 /** The node as a layer of these weights. */
 function asLayer(context: NodeContext, weights: readonly Weights[]): LayerContext {
   const { builder, node, outputShapes } = context
-  if ((textOf(node, 'data_format') ?? 'NHWC') !== 'NHWC') throw new UntranslatableError('its channels come first')
+  refuseChannelsFirst(node)
   const padding = (textOf(node, 'padding') ?? 'VALID').toLowerCase()
   const [strides, dilations, kernel] = ['strides', 'dilations', 'ksize'].map((name) =>
     integersOf(node, name).slice(1, 3),

@@ -1,6 +1,6 @@
 import { UntranslatableError, type Weights } from '../layers/layer.js'
 import type { Value } from '../layers/value.js'
-import type { NodeContext } from './node.js'
+import { type NodeContext, type TopologyNode, textOf } from './node.js'
 
 /** @throws UntranslatableError where that input is a constant. */
 export function valueAt({ operands }: NodeContext, index: number): Value {
@@ -29,4 +29,9 @@ export function axisBehindBatch(axis: number, shape: readonly number[]): number 
   const counted = axis < 0 ? axis + shape.length + 1 : axis
   if (counted > 0) return counted
   throw new UntranslatableError('it works along the batch')
+}
+
+/** @throws UntranslatableError for a node that works on images with the channels first. */
+export function refuseChannelsFirst(node: TopologyNode): void {
+  if ((textOf(node, 'data_format') ?? 'NHWC') !== 'NHWC') throw new UntranslatableError('its channels come first')
 }

@@ -63,7 +63,7 @@ export function rewriteGraph(graph: TypedGraph): Graph | undefined {
 function decomposed(node: GraphNode, graph: TypedGraph, activations: ReadonlySet<string>): Parts | undefined {
   const decomposition = node.domain === '' ? decompositions.get(node.operator) : undefined
   if (!decomposition || !node.inputs.some((input) => activations.has(input))) return undefined
-  const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
+  const builder = partsBuilder(node, graph)
   const context = {
     graph,
     builder,
@@ -109,7 +109,7 @@ function bothBranches(node: GraphNode, graph: TypedGraph): Parts | undefined {
   const ranks = [condition, ...node.outputs].map((value) => graph.values.get(value)?.shape.length)
   const isCovered = ranks.every((rank) => rank !== undefined && rank >= ranks[0]!)
   if (!isCovered || branches.some((branch) => branch === undefined)) return undefined
-  const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
+  const builder = partsBuilder(node, graph)
   node.outputs.forEach((output, index) => {
     const missing = Array.from({ length: ranks[index + 1]! - ranks[0]! }, (_, axis) => ranks[0]! + axis)
     const aligned = missing.length > 0 ? builder.add('Unsqueeze', [condition, builder.ints(missing)]) : condition
@@ -145,13 +145,18 @@ function inlined(node: GraphNode, side: string, outputs: readonly string[]): Par
 function clipByValues(node: GraphNode, graph: TypedGraph, activations: ReadonlySet<string>): Parts | undefined {
   const [value, lowest = '', highest = ''] = node.inputs
   if (node.operator !== 'Clip' || !(activations.has(lowest) || activations.has(highest))) return undefined
-  const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
+  const builder = partsBuilder(node, graph)
   const rank = graph.values.get(value)!.shape.length
   const sizes = builder.ints(Array.from({ length: rank }, () => 1))
   const bound = (operator: string, clipped: string, limit: string) =>
     limit ? builder.add(operator, [clipped, builder.add('Reshape', [limit, sizes])]) : clipped
   builder.output(node.outputs[0], bound('Min', bound('Max', value, lowest), highest))
   return named(builder.build(), node)
+}
+
+/** For nodes in the place of another, whose values have names that no others have. */
+function partsBuilder(node: GraphNode, graph: TypedGraph): GraphBuilder {
+  return new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: `${nameOf(node)}:part ` })
 }
 
 /** Messages about a part name the node of the file. */

@@ -36,7 +36,7 @@ export class UnsupportedOperatorError extends UnfooledError {
 
 /** What to do without gradients. */
 export const withoutGradients =
-  'Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model.'
+  'Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model; on regressors randomLp and randomPixel.'
 
 /** An attack needs the gradients of a model that has none. */
 export class NoGradientError extends UnfooledError {

@@ -37,8 +37,9 @@ export async function checkFidelity(
   const samples = together === 1 ? count : together
   const unit = { lower: domain.lower.map(() => 0), upper: domain.upper.map(() => 1) }
   const feedFrom = (box: Domain): Tensor => {
-    const { data, shape } = probes(box, features, samples)
-    return floatTensor(preprocessing ? preprocess(data, shape, preprocessing) : data, shape)
+    const inputs = probes(box, features, samples)
+    const { data, shape } = preprocessing ? preprocess(inputs, preprocessing) : inputs
+    return floatTensor(data, shape)
   }
   let feed = feedFrom(domain)
   const runFile = () =>

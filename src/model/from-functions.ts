@@ -10,7 +10,7 @@ import { hostedGraph } from './hosted-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
 import { prependPreprocessing } from './preprocessing.js'
-import { areProbabilities, probabilityWarning } from './probabilities.js'
+import { probabilityWarnings } from './probabilities.js'
 import { probes } from './probes.js'
 import { withTwoLogits } from './two-logits.js'
 
@@ -60,7 +60,7 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
     name,
     featureShape,
     output: 'logits',
-    outputs,
+    outputShape: [outputs],
     batchSize,
     predict: async (inputs) => numbers(name, 'predict', await functions.predict(inputs), inputs.shape[0] * outputs),
     gradient: gradient
@@ -89,8 +89,8 @@ export async function fromFunctions(functions: ClassifierFunctions, settings: Fu
   if (gradient) await checkGradient(untested)
   await untested.close()
   const sha256 = createHash('sha256').update(tried).digest('hex')
-  const warnings = outputs > 1 && areProbabilities(tried, outputs) ? [probabilityWarning] : []
-  return new OnnxClassifier({ ...description, sha256, warnings }, graphs, domain)
+  // Next to a single score stands the logit 0, which is no probability less.
+  return new OnnxClassifier({ ...description, sha256, warnings: probabilityWarnings(tried, outputs) }, graphs, domain)
 }
 
 function checkSettings(functions: ClassifierFunctions, settings: FunctionSettings): void {

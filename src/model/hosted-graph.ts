@@ -10,10 +10,10 @@ export interface HostedFunctions {
   readonly featureShape: readonly number[]
   /** Name of the output. */
   readonly output: string
-  /** Numbers that one sample's output has. */
-  readonly outputs: number
+  /** Shape of one sample's output. */
+  readonly outputShape: readonly number[]
   readonly batchSize: number
-  /** Outputs [n, outputs]. */
+  /** Outputs [n, ...outputShape]. */
   predict(inputs: Inputs): Promise<Float32Array>
   /** Gradient of Σ cotangents · outputs, shaped like the inputs; or the reason why there is none. */
   readonly gradient: ((inputs: Inputs, cotangents: Float32Array) => Promise<Float32Array>) | string
@@ -26,7 +26,7 @@ export function hostedGraph({
   name,
   featureShape,
   output: outputName,
-  outputs,
+  outputShape,
   batchSize,
   predict,
   gradient,
@@ -63,8 +63,8 @@ export function hostedGraph({
         kind: 'function',
         value: async ([point]) => ({
           type: 'float32',
-          shape: [point.shape[0], outputs],
-          data: await inBatches([point], outputs, ([inputs]) => predict(inputs)),
+          shape: [point.shape[0], ...outputShape],
+          data: await inBatches([point], elementCount(outputShape), ([inputs]) => predict(inputs)),
         }),
       },
     ],
@@ -91,7 +91,7 @@ export function hostedGraph({
     alike: new Map(),
     values: new Map([
       [input, { type: 'float32', shape: [{ batch: 1 }, ...featureShape] }],
-      [output, { type: 'float32', shape: [{ batch: 1 }, outputs] }],
+      [output, { type: 'float32', shape: [{ batch: 1 }, ...outputShape] }],
     ]),
   }
 }

@@ -4,8 +4,8 @@ import type { Classifier } from './classifier.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxClassifier } from './onnx-classifier.js'
-import { activationWarnings, areProbabilities, probabilityWarning, scoreWarning } from './probabilities.js'
-import { isSingleScore, lastNodeOfScore, withTwoLogits } from './two-logits.js'
+import { activationWarnings, probabilityWarnings } from './probabilities.js'
+import { isSingleScore, withoutSigmoid, withTwoLogits } from './two-logits.js'
 
 /**
  * Loads an ONNX classifier: one float32 input with a leading batch axis, one row of logits per sample. A final Softmax
@@ -31,15 +31,14 @@ export async function loadModel(
   const single = isSingleScore(outputType(deployed).shape)
   // What scikit-learn exports has no logits, and no gradients to vanish.
   const isClassical = deployed.nodes.some(({ domain }) => domain === 'ai.onnx.ml')
-  const probabilities = !single && !isClassical && areProbabilities(probeOutputs, classes) ? [probabilityWarning] : []
-  const isLikely = single && !isClassical && probeOutputs.every((score) => score >= 0 && score <= 1)
-  const unseen = isLikely && lastNodeOfScore(deployed)?.operator !== 'Sigmoid' ? [scoreWarning] : []
-  const complete = (scores: TypedGraph) => (single ? withTwoLogits(scores) : scores)
+  const isSeenThrough = single && withoutSigmoid(deployed) !== deployed
+  const probabilities = isClassical || isSeenThrough ? [] : probabilityWarnings(probeOutputs, single ? 1 : classes)
+  const complete = (bare: TypedGraph) => (single ? withTwoLogits(withoutSigmoid(bare)) : bare)
   const graphs = { graph: complete(graph), deployed: complete(deployed) }
   // Probabilities are warned of already, and the Sigmoid of a single score is seen through.
   const squashing = probabilities.length > 0 || single ? [] : activationWarnings(deployed)
-  const warnings = [...probabilities, ...unseen, ...squashing, ...description.warnings]
-  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, device)
+  const warnings = [...probabilities, ...squashing, ...description.warnings]
+  return new OnnxClassifier({ ...description, output: { name: output, classes }, warnings }, graphs, domain, { device })
 }
 
 function countClasses(graph: TypedGraph, output: string): number {

@@ -1,10 +1,10 @@
 import { settingsOf } from '../arguments.js'
-import { ModelError, SettingsError } from '../errors.js'
-import type { Domain } from '../geometry/domain.js'
+import { ModelError } from '../errors.js'
 import type { TypedGraph } from '../graph/graph.js'
 import { loadGraph, outputType } from './load-graph.js'
 import type { ModelSettings } from './model-settings.js'
 import { OnnxRegressor } from './onnx-regressor.js'
+import { outputRangeOf } from './output-range.js'
 import type { Regressor } from './regressor.js'
 
 export interface RegressorSettings extends ModelSettings {
@@ -31,15 +31,14 @@ export async function loadRegressor(
     cutSoftmax: false,
     checkOutput: outputShape,
   })
-  const range = checkRange(outputRange ?? rangeOf(domain))
   return new OnnxRegressor(
     {
       ...description,
-      output: { name: output, shape: outputShape(deployed, output), range },
+      output: { name: output, shape: outputShape(deployed, output), range: outputRangeOf(outputRange, domain) },
     },
     { graph, deployed },
     domain,
-    device,
+    { device },
   )
 }
 
@@ -48,17 +47,5 @@ function outputShape(graph: TypedGraph, output: string): readonly number[] {
   if (isFloat && shape && shape.length > 0) return shape
   throw new ModelError(
     `The output "${output}" is ${printed}; a regressor gives float32 outputs of shape [n, ...] with sizes that do not depend on the batch. If another output is meant, name it: loadRegressor(path, { output: '…' }).`,
-  )
-}
-
-function rangeOf({ lower, upper }: Domain): readonly [number, number] {
-  return [lower.reduce((least, value) => Math.min(least, value)), upper.reduce((most, value) => Math.max(most, value))]
-}
-
-function checkRange(range: readonly [number, number]): readonly [number, number] {
-  const [low, high] = range
-  if (Number.isFinite(low) && Number.isFinite(high) && low < high) return [low, high]
-  throw new SettingsError(
-    `outputRange is [${low}, ${high}]; it must be two finite numbers, the lower first. Without it, the range of the domain is taken.`,
   )
 }

@@ -8,22 +8,25 @@ import { checkInputs } from './check-inputs.js'
 import type { Model, ModelDescription } from './model.js'
 
 /** What classifiers and regressors share: a graph that onnxruntime runs, and the graphs made from it. */
-export abstract class OnnxModel<Description extends ModelDescription = ModelDescription> implements Model {
+export class OnnxModel<Description extends ModelDescription = ModelDescription> implements Model {
   readonly description: Description
   readonly graph: TypedGraph
   readonly deployed: TypedGraph
   readonly domain: Domain
   readonly featureShape: readonly number[]
   readonly #device: Device
+  readonly #dispose: () => void
   readonly #compiled = new Map<string, Promise<CompiledGraph>>()
 
+  /** @param settings `dispose` frees what the model holds besides, and may be called more than once. */
   constructor(
     description: Description,
     { graph, deployed }: { graph: TypedGraph; deployed: TypedGraph },
     domain: Domain,
-    device: Device = 'cpu',
+    { device = 'cpu', dispose = () => {} }: { readonly device?: Device; readonly dispose?: () => void } = {},
   ) {
     this.#device = device
+    this.#dispose = dispose
     this.description = description
     this.graph = graph
     this.deployed = deployed
@@ -63,5 +66,6 @@ export abstract class OnnxModel<Description extends ModelDescription = ModelDesc
     const compiled = await Promise.allSettled(this.#compiled.values())
     this.#compiled.clear()
     await Promise.all(compiled.map((result) => result.status === 'fulfilled' && result.value.release()))
+    this.#dispose()
   }
 }

@@ -1,15 +1,21 @@
 import { type GraphNode, nodeLabel, type TypedGraph } from '../graph/graph.js'
 import { lastNode } from './last-node.js'
 
-export const probabilityWarning =
+const probabilityWarning =
   'The output looks like probabilities, not logits: gradients vanish where the model is confident, and attacks look weaker than they are. Export the model without its final activation.'
 
 /** What to say of a single score that nothing tells to be a logit: 0 is where the two classes meet. */
-export const scoreWarning =
+const scoreWarning =
   'The single score lies between 0 and 1, as a probability does, and class 1 is predicted wherever it is above 0. Export the model with the score that goes into its final activation.'
 
+/** A warning of outputs [n, width] that look like probabilities, of classes or, where there is one per sample, of class 1. */
+export function probabilityWarnings(outputs: Float32Array, width: number): string[] {
+  if (width === 1) return outputs.every((score) => score >= 0 && score <= 1) ? [scoreWarning] : []
+  return areProbabilities(outputs, width) ? [probabilityWarning] : []
+}
+
 /** Whether every row of outputs [n, classes] sums to one, without negative numbers. */
-export function areProbabilities(outputs: Float32Array, classes: number): boolean {
+function areProbabilities(outputs: Float32Array, classes: number): boolean {
   for (let start = 0; start < outputs.length; start += classes) {
     const row = outputs.subarray(start, start + classes)
     const sum = row.reduce((total, value) => total + value, 0)

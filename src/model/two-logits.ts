@@ -8,17 +8,13 @@ export function isSingleScore(shape: readonly number[] | undefined): boolean {
 
 /**
  * A binary classifier with a single score as one with two logits: 0 for class 0 and the score for class 1, so that
- * class 1 is predicted where the score is positive. A Sigmoid at the end is seen through: its probability is above one
- * half in the same place, and cross-entropy and margin are those of the score.
+ * class 1 is predicted where the score is positive.
  */
 export function withTwoLogits(graph: TypedGraph): TypedGraph {
   const [{ name: score }] = graph.outputs
-  const last = lastNodeOfScore(graph)
   const constants = new Map<string, Tensor>(graph.constants)
   const values = new Map(graph.values)
-  const nodes: GraphNode[] = graph.nodes.map((node) =>
-    node === last && node.operator === 'Sigmoid' ? { ...node, operator: 'Identity' } : node,
-  )
+  const nodes = [...graph.nodes]
   const add = (operator: string, input: string, constant: Tensor, name: string) => {
     constants.set(`${name}:with`, constant)
     values.set(`${name}:with`, constant)
@@ -37,10 +33,20 @@ export function withTwoLogits(graph: TypedGraph): TypedGraph {
   return { ...graph, nodes, constants, values, outputs: [{ name: logits }] }
 }
 
+/**
+ * A single score without the Sigmoid at its end, if there is one: the probability is above one half where the score is
+ * positive, and cross-entropy and margin are those of the score.
+ */
+export function withoutSigmoid(graph: TypedGraph): TypedGraph {
+  const last = lastNodeOfScore(graph)
+  if (last?.operator !== 'Sigmoid') return graph
+  return { ...graph, nodes: graph.nodes.map((node) => (node === last ? { ...node, operator: 'Identity' } : node)) }
+}
+
 const reductions = new Set(['ReduceMean', 'ReduceSum'])
 
 /** The last node, but for those that give a single score another shape, or are the mean of nothing but it. */
-export function lastNodeOfScore(graph: TypedGraph): GraphNode | undefined {
+function lastNodeOfScore(graph: TypedGraph): GraphNode | undefined {
   const last = lastNode(graph)
   if (!last || !reductions.has(last.operator)) return last
   const [input] = last.inputs

@@ -1,5 +1,5 @@
-import { NoGradientError } from '../errors.js'
-import { functionAttribute, type GraphNode, stringAttribute } from '../graph/graph.js'
+import { NoGradientError, NoGraphError } from '../errors.js'
+import { functionAttribute, stringAttribute } from '../graph/graph.js'
 import type { Operator } from './operator.js'
 
 /** Domain of nodes that run in JavaScript. */
@@ -15,7 +15,12 @@ export const hostFunction: Operator = {
   derivative: {
     vjp(node, [gradient], context) {
       const run = functionAttribute(node, 'gradient')
-      if (!run) throw noGradient(node)
+      if (!run) {
+        throw new NoGradientError({
+          model: stringAttribute(node, 'model', ''),
+          reason: stringAttribute(node, 'withoutGradient', ''),
+        })
+      }
       const output = context.builder.fresh()
       const inputs = [context.rows(context.value(node.inputs[0])), gradient!]
       context.builder.node({
@@ -27,14 +32,11 @@ export const hostFunction: Operator = {
       return [output]
     },
     jvp(node) {
-      throw noGradient(node)
+      throw new NoGraphError({
+        method: 'A product with the Jacobian, rather than its transpose,',
+        model: stringAttribute(node, 'model', ''),
+        reason: stringAttribute(node, 'opaque', ''),
+      })
     },
   },
-}
-
-function noGradient(node: GraphNode): NoGradientError {
-  return new NoGradientError({
-    model: stringAttribute(node, 'model', ''),
-    reason: stringAttribute(node, 'withoutGradient', ''),
-  })
 }

@@ -109,7 +109,7 @@ function checkSizes(model: Model, { name, inputs, outputs }: Property): void {
   if (model.graph.outputs[0].name !== `model/${output.name}`) {
     throw new PropertyError(
       undefined,
-      `${name} is about the outputs of the file, and loadModel() saw through the last operator of ${model.description.name}. Load it with loadRegressor(), which takes it as it is.`,
+      `${name} is about the outputs of the file, and loadModel() saw through the last operator of ${model.description.name}. Load it with loadRegressor() or, of TensorFlow.js, loadTfjsRegressor(), which take it as it is.`,
     )
   }
   const sizes = [elementCount(model.featureShape), 'classes' in output ? output.classes : elementCount(output.shape)]

@@ -103,7 +103,7 @@ test.each(cases.filter(({ name }) => needNone.includes(name)))(
 test('the refusal names the attack, the reason and what works', async () => {
   const refused = attack(blind, unfooled.pgd({ epsilon: 0.1 }), { inputs })
   await expect(refused).rejects.toThrowErrorMatchingInlineSnapshot(
-    `[NoGradientError: pgd needs gradients, which hosted does not have: it was made without a gradient function. Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model.]`,
+    `[NoGradientError: pgd needs gradients, which hosted does not have: it was made without a gradient function. Attacks that need none: randomNoise, square, rayS, hopSkipJump, and transfer from another model; on regressors randomLp and randomPixel.]`,
   )
 })
 

@@ -107,6 +107,15 @@ test('probabilities are warned of', async () => {
   expect(model.description.warnings).toEqual([expect.stringContaining('probabilities')])
 })
 
+test('a single probability is warned of: every input would be class 1', async () => {
+  const shares = (batch: Inputs) => perRow(batch, (row) => [1 / (1 + Math.exp(-score(row)))])
+  const model = await fromFunctions({ predict: shares }, settings)
+  expect(model.description.warnings).toEqual([expect.stringContaining('as a probability does')])
+  expect(
+    (await fromFunctions({ predict: (batch) => perRow(batch, (row) => [score(row)]) }, settings)).description.warnings,
+  ).toEqual([])
+})
+
 const { predict } = linear
 let calls = 0
 const wrong: Record<string, [ClassifierFunctions, RegExp]> = {
@@ -148,7 +157,7 @@ const wrong: Record<string, [ClassifierFunctions, RegExp]> = {
   ],
   'a gradient of zero': [
     { predict, gradient: ({ data }) => new Float32Array(data.length) },
-    /zero where the logits change/,
+    /zero where the outputs change/,
   ],
 }
 

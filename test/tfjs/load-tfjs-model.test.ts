@@ -16,6 +16,8 @@ import {
   pgd,
   rayS,
 } from '../../src/index.js'
+import { reasonForOpacity } from '../../src/model/hosted-graph.js'
+import { TfjsGraphBuilder } from './graph-builder.js'
 import { lenetGraph, lenetLayers, lenetWeights } from './lenet.js'
 
 const { layers } = tf
@@ -178,6 +180,43 @@ test('probabilities that cannot be seen through are warned of', async () => {
   })
   const { description } = await loadTfjsModel(native, { tf, domain })
   expect(description.warnings).toEqual([expect.stringContaining('looks like probabilities')])
+})
+
+test('a single probability is seen through with axes of size 1 besides, and warned of where it cannot be', async () => {
+  const patch = (...more: tf.layers.Layer[]) =>
+    tf.sequential({ layers: [layers.conv2d({ inputShape: [2, 2, 1], filters: 1, kernelSize: 2 }), ...more] })
+  const weights = [tf.tensor([1, 2, -1, 0], [2, 2, 1, 1]), tf.tensor([-0.1])]
+  const input = tf.input({ shape: [2, 2, 1] })
+  const whole = patch(layers.flatten(), layers.activation({ activation: 'sigmoid' }))
+  const nested = tf.model({ inputs: input, outputs: whole.apply(input) as tf.SymbolicTensor })
+  const pooled = patch(layers.activation({ activation: 'sigmoid' }), layers.globalAveragePooling2d({}))
+  const natives: [tf.LayersModel, boolean][] = [
+    [patch(layers.activation({ activation: 'sigmoid' })), true],
+    [patch(layers.activation({ activation: 'sigmoid' }), layers.flatten()), true],
+    [nested, false],
+    [pooled, false],
+  ]
+  for (const [native, isSeenThrough] of natives) {
+    native.setWeights(weights)
+    const model = await loadTfjsModel(native, { tf, domain })
+    expect(reasonForOpacity(model.graph)).toBeUndefined()
+    const logits = await model.predict({ ...inputs, shape: [2, 2, 2, 1] })
+    const scores = [0.1, 1.7].map((score) => (isSeenThrough ? score : 1 / (1 + Math.exp(-score))))
+    ;[0, scores[0], 0, scores[1]].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 5))
+    expect(model.description.warnings).toEqual(
+      isSeenThrough ? [] : [expect.stringContaining('class 1 is predicted wherever it is above 0')],
+    )
+  }
+})
+
+test('a single probability of a graph model that cannot be seen through is warned of', async () => {
+  const graph = new TfjsGraphBuilder([4])
+  const score = graph.add('MatMul', ['x', graph.floats([1, 2, -1, 0], [4, 1])])
+  const probability = graph.add('Mean', [graph.add('Sigmoid', [score]), graph.ints([1])], { keep_dims: false })
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(probability)))
+  const model = await loadTfjsModel(native, { tf, domain })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  expect(model.description.warnings).toEqual([expect.stringContaining('as a probability does')])
 })
 
 test('preprocessing comes before the network, in both of its forms', async () => {

@@ -1,18 +1,15 @@
 import { ModelError } from '../../errors.js'
-import { floatTensor } from '../../graph/builder.js'
-import { vjpGraph } from '../../passes/jacobian-graphs.js'
 import { randomSource } from '../../sampling/random.js'
 import type { Inputs } from '../../sampling/samples.js'
-import type { Classifier } from '../classifier.js'
 import { applySoftmax } from '../fidelity.js'
-import { probes } from '../probes.js'
+import type { Model } from '../model.js'
+import { vjp } from '../vjp.js'
 import type { Activation } from './native.js'
 
 // Sums in another order differ by far less than this; a misread layer differs by more.
 const tolerance = 1e-4
 // Gradients sum more, and a kink between the two roundings is possible.
 const gradientTolerance = 1e-3
-const count = 3
 
 /** @throws ModelError unless the output is the activation of the logits, within rounding. */
 export function checkActivation(logits: Inputs, deployed: Float32Array, activation: Activation | undefined): void {
@@ -29,31 +26,32 @@ export function checkActivation(logits: Inputs, deployed: Float32Array, activati
 }
 
 /**
- * Compares a translated model with the one that TensorFlow.js runs, on random inputs of the domain: the logits and, if asked
- * for, the gradients where TensorFlow.js has them.
- * @returns the differences of logits and of gradients, each relative to the largest.
- * @throws ModelError when the logits disagree.
+ * Compares a translated model with the one that TensorFlow.js runs, which gives these outputs for some inputs: the outputs and, if
+ * asked for, the gradients where TensorFlow.js has them.
+ * @returns the differences of outputs and of gradients, each relative to the largest.
+ * @throws ModelError when the outputs disagree.
  */
 export async function compareTranslation(
-  native: Classifier,
-  translated: Classifier,
-  withGradients: boolean,
-): Promise<{ readonly logits: number; readonly gradients: number | undefined }> {
-  const inputs = probes(native.domain, native.featureShape, count)
-  const logits = largestDifference(await translated.predict(inputs), await native.predict(inputs))
-  if (!(logits <= tolerance)) {
+  native: Model,
+  translated: Model,
+  { inputs, outputs, withGradients }: { inputs: Inputs; outputs: Float32Array; withGradients: boolean },
+): Promise<{ readonly ofOutputs: number; readonly ofGradients: number | undefined }> {
+  const ofOutputs = largestDifference(await translated.predict(inputs), outputs)
+  if (!(ofOutputs <= tolerance)) {
     throw new ModelError(
-      `The ONNX graph translated from the model disagrees with TensorFlow.js by ${logits} (relative). Please report this model.`,
+      `The ONNX graph translated from the model disagrees with TensorFlow.js by ${ofOutputs} (relative). Please report this model.`,
     )
   }
-  if (!withGradients) return { logits, gradients: undefined }
-  const random = randomSource(987_654_321)
-  const cotangents = Float32Array.from({ length: count * native.classes }, random.normal)
-  const gradients = await gradientOf(native, inputs, cotangents).catch(() => undefined)
-  return {
-    logits,
-    gradients: gradients && largestDifference(await gradientOf(translated, inputs, cotangents), gradients),
-  }
+  if (!withGradients) return { ofOutputs, ofGradients: undefined }
+  const cotangents = Float32Array.from(outputs, randomSource(987_654_321).normal)
+  const gradients = await vjp(native, inputs, cotangents).catch(() => undefined)
+  const ofGradients = gradients && largestDifference(await vjp(translated, inputs, cotangents), gradients)
+  return { ofOutputs, ofGradients }
+}
+
+/** Whether two runs give the same, but for sums in another order. */
+export function agree(actual: Float32Array, expected: Float32Array): boolean {
+  return actual.length === expected.length && largestDifference(actual, expected) <= tolerance
 }
 
 /** What to say of gradients that differ; nothing where they agree. */
@@ -62,15 +60,6 @@ export function gradientWarning(difference: number | undefined, backend: string)
   return [
     `TensorFlow.js on its backend ${backend} gives gradients that differ from those of the translation by ${difference.toPrecision(2)} (relative). Attacks use those of the translation.`,
   ]
-}
-
-async function gradientOf(model: Classifier, { data, shape }: Inputs, cotangents: Float32Array): Promise<Float32Array> {
-  const vjp = await model.compile('vjp', () => vjpGraph(model.graph))
-  const { product } = await vjp.run({
-    [model.graph.inputs[0].name]: floatTensor(data, shape),
-    cotangents: floatTensor(cotangents, [shape[0], model.classes]),
-  })
-  return product.data as Float32Array
 }
 
 function largestDifference(actual: Float32Array, expected: Float32Array): number {

@@ -1,9 +1,8 @@
 import { ModelError, SettingsError } from '../../errors.js'
 import type { Inputs } from '../../sampling/samples.js'
-import { areProbabilities } from '../probabilities.js'
 import { checkActivation } from './compare.js'
-import { type NativeModel, runNative } from './native.js'
-import type { TfjsLibrary } from './tfjs.js'
+import { type NativeModel, rowOf, runNative, type Tested } from './native.js'
+import type { TfjsLibrary, TfjsTensor } from './tfjs.js'
 import type { TfjsModelSettings } from './tfjs-model-settings.js'
 
 /** @throws ModelError unless the input is float32, of a known shape, with any number of samples or one at a time. */
@@ -34,32 +33,65 @@ export function checkInput({ input }: NativeModel, { featureShape: given, batchS
   return { featureShape: features as readonly number[], batchSize: batch === 1 ? 1 : most }
 }
 
+/** What of a model is tested, and what that gives for the input that it was tried on. */
+export interface Tried {
+  readonly tested: Tested
+  readonly outputs: Float32Array
+}
+
 /**
- * Runs the model on one input, to see what it gives.
+ * Runs the model on one input, to see what a classifier gives.
  * @throws ModelError when that is not one row of finite logits, or not what its output is an activation of.
  */
-export async function tryOut(tf: TfjsLibrary, native: NativeModel, inputs: Inputs) {
-  const deployed = await runNative(tf, native.deployed, inputs)
-  const seen = native.activation && (await runNative(tf, native.logits, inputs))
+export async function tryClassifier(tf: TfjsLibrary, native: NativeModel, input: Inputs): Promise<Tried> {
+  const deployed = await runOnce(tf, native, input)
+  const seen = native.activation && (await runNative(tf, native.logits, input))
   const isSingle = deployed.data.length === 1
   // Sigmoids of several scores do not compete.
-  const seesThrough = seen !== undefined && (native.activation === 'sigmoid') === isSingle
-  const logits = seesThrough ? seen : deployed
-  const [, ...outputShape] = logits.shape
-  if (!isSingle && outputShape.length !== 1) {
+  const ofLogits = seen !== undefined && (native.activation === 'sigmoid') === isSingle
+  if (!isSingle && deployed.shape.length !== 2) {
     throw new ModelError(
-      `The output "${native.output}" has the shape [n, ${outputShape.join(', ')}]; a classifier gives logits of shape [n, classes], or one score per sample. If another output holds the logits, name it: loadTfjsModel(path, { output: '…' }); the model has ${native.outputs.map((name) => `"${name}"`).join(', ')}. Of TensorFlow.js only classifiers can be tested.`,
+      `${describeOutput(native, deployed)}; a classifier gives logits of shape [n, classes], or one score per sample. A regressor is loaded by loadTfjsRegressor(). If another output holds the logits, name it: loadTfjsModel(path, { output: '…' }); ${listOutputs(native)}`,
     )
   }
-  if (!logits.data.every(Number.isFinite)) {
+  if (ofLogits) checkActivation(seen, deployed.data, native.activation)
+  const { data: outputs } = ofLogits ? seen : deployed
+  const compute = ofLogits ? native.logits : (inputs: TfjsTensor) => rowOf(tf, native.deployed(inputs))
+  return { tested: { ofLogits, compute, name: ofLogits ? 'logits' : native.output, shape: [outputs.length] }, outputs }
+}
+
+/**
+ * Runs the model on one input, to see what a regressor gives.
+ * @throws ModelError when that is not finite, or one number without an axis of its own.
+ */
+export async function tryRegressor(tf: TfjsLibrary, native: NativeModel, input: Inputs): Promise<Tried> {
+  const deployed = await runOnce(tf, native, input)
+  const [, ...shape] = deployed.shape
+  if (shape.length === 0) {
+    throw new ModelError(
+      `${describeOutput(native, deployed)}; a regressor gives outputs of shape [n, ...]. If another output is meant, name it: loadTfjsRegressor(path, { output: '…' }); ${listOutputs(native)}`,
+    )
+  }
+  return { tested: { ofLogits: false, compute: native.deployed, name: native.output, shape }, outputs: deployed.data }
+}
+
+async function runOnce(tf: TfjsLibrary, native: NativeModel, input: Inputs): Promise<Inputs> {
+  const deployed = await runNative(tf, native.deployed, input)
+  if (deployed.shape[0] !== 1) {
+    throw new ModelError(
+      `The output "${native.output}" has the shape [${deployed.shape.join(', ')}] for one sample; it must have the batch first. If another output is meant, name it: { output: '…' }; ${listOutputs(native)}`,
+    )
+  }
+  if (!deployed.data.every(Number.isFinite)) {
     throw new ModelError('The model gives outputs that are not finite (NaN or Infinity) on a random input.')
   }
-  if (seesThrough) checkActivation(logits, deployed.data, native.activation)
-  return {
-    outputName: seesThrough ? 'logits' : native.output,
-    outputShape,
-    seesThrough,
-    compute: seesThrough ? native.logits : native.deployed,
-    probabilities: !isSingle && areProbabilities(logits.data, logits.data.length),
-  }
+  return deployed
+}
+
+function describeOutput({ output }: NativeModel, { shape: [, ...sizes] }: Inputs): string {
+  return `The output "${output}" has the shape [${['n', ...sizes].join(', ')}]`
+}
+
+function listOutputs({ outputs }: NativeModel): string {
+  return `the model has ${outputs.map((name) => `"${name}"`).join(', ')}.`
 }

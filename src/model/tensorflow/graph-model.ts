@@ -35,8 +35,8 @@ export function openGraphModel(
     activation,
     operators: countNames(nodes.map(({ op }) => op).filter((op) => op !== 'Const' && op !== 'Placeholder')),
     parameters: weightSpecs.reduce((sum, { shape }) => sum + elementCount(shape), 0),
-    translate: (featureShape, name, ofLogits) =>
-      translateNodes(tf, model, nodes, ofLogits ? value : output, featureShape, name),
+    translate: (featureShape, tested) =>
+      translateNodes(tf, model, nodes, tested.ofLogits ? value : output, featureShape, tested),
   }
 }
 

@@ -26,7 +26,8 @@ export function openLayersModel(tf: TfjsLibrary, model: LayersModel, wanted: str
     activation,
     operators: countNames(model.layers.map((layer) => layer.getClassName())),
     parameters: model.countParams(),
-    translate: (featureShape, name) => translateLayers(model, logits, featureShape, name),
+    translate: (featureShape, tested) =>
+      translateLayers(model, tested.ofLogits ? logits : { value: output, dense: undefined }, featureShape, tested),
   }
 }
 
@@ -43,7 +44,6 @@ function findOutput({ outputs }: LayersModel, wanted: string | undefined): Symbo
  */
 function findLogits(output: SymbolicTensor): LayersLogits & { readonly activation: Activation | undefined } {
   const asItIs = { value: output, dense: undefined, activation: undefined }
-  if (output.shape.length !== 2) return asItIs
   let last = output
   while (['Reshape', 'Flatten'].includes(last.sourceLayer.getClassName())) [last] = inputsOf(last)
   const [classes] = output.shape.slice(-1)

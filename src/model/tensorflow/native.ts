@@ -24,10 +24,20 @@ export interface NativeModel {
   readonly operators: Readonly<Record<string, number>>
   readonly parameters: number
   /**
-   * The model as an ONNX graph up to its output, or to its logits.
+   * The model as an ONNX graph up to what is tested of it.
    * @throws UntranslatableError where that is not possible.
    */
-  translate(featureShape: readonly number[], name: string, ofLogits: boolean): Promise<Graph>
+  translate(featureShape: readonly number[], tested: Tested): Promise<Graph>
+}
+
+/** What of a model is tested: its output as it is, or its logits. */
+export interface Tested {
+  readonly ofLogits: boolean
+  readonly compute: Compute
+  /** That of the output, or `logits`. */
+  readonly name: string
+  /** Of one sample. */
+  readonly shape: readonly number[]
 }
 
 export type Activation = 'softmax' | 'sigmoid'
@@ -51,9 +61,9 @@ export function countNames(names: readonly string[]): Record<string, number> {
   return counts
 }
 
-/** One row per sample, where a sample has axes of size 1 besides. */
+/** One row per sample, where a sample has axes of size 1 besides, or none. */
 export function rowOf(tf: TfjsLibrary, tensor: TfjsTensor): TfjsTensor {
-  return tensor.shape.length <= 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
+  return tensor.shape.length === 2 ? tensor : tf.reshape(tensor, [tensor.shape[0], -1])
 }
 
 /** The outputs for some inputs, and their shape. */
@@ -87,9 +97,15 @@ function forgetTape(tf: TfjsLibrary): void {
   if (state) state.activeTape = null
 }
 
-/** The numbers of a tensor, which is disposed of. */
+/**
+ * The numbers of a tensor, which is disposed of.
+ * @throws ModelError for one that is not of float32 numbers.
+ */
 async function read(tensor: TfjsTensor): Promise<Inputs> {
   try {
+    if (tensor.dtype !== 'float32') {
+      throw new ModelError(`The output is ${tensor.dtype}; only outputs of float32 numbers can be tested.`)
+    }
     return { data: Float32Array.from(await tensor.data()), shape: [...tensor.shape] }
   } finally {
     tensor.dispose()

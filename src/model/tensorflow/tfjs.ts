@@ -38,6 +38,7 @@ export interface TfjsLibrary extends Tfjs {
 }
 
 export interface TfjsTensor {
+  readonly dtype: string
   readonly shape: readonly number[]
   data(): Promise<ArrayLike<number>>
   dispose(): void

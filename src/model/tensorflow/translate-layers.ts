@@ -5,33 +5,33 @@ import { renameValues } from '../prepare-graph.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
 import { layerRules } from './layers/rules.js'
 import { channelsLast, type Value } from './layers/value.js'
-import type { LayersLogits } from './native.js'
+import type { LayersLogits, Tested } from './native.js'
 import type { Layer, LayersModel, SymbolicTensor } from './tfjs.js'
 
 /**
- * A layers model as an ONNX graph from its input, channels last, to its logits.
+ * A layers model as an ONNX graph from its input, channels last, to what is tested.
  * @throws UntranslatableError for a layer without a translation; the message names it.
  */
 export async function translateLayers(
   model: LayersModel,
   { value, dense }: LayersLogits,
   featureShape: readonly number[],
-  output: string,
+  { name, shape }: Pick<Tested, 'name' | 'shape'>,
 ): Promise<Graph> {
   const builder = new GraphBuilder(ruleOpset)
   const input = builder.input('input', 'float32', ['batch', ...featureShape])
   const walk = new Walk(builder)
   walk.set(model.inputs[0], { shape: featureShape, last: input })
-  const features = asRow(builder, await walk.valueOf(value))
-  const logits = dense ? await walk.emit(dense, [features], { activation: 'linear' }) : features
-  builder.output(output, channelsLast(builder, logits))
+  const last = await walk.valueOf(value)
+  const row = [elementCount(last.shape)]
+  const output = dense ? await walk.emit(dense, [reshaped(builder, last, row)], { activation: 'linear' }) : last
+  builder.output(name, channelsLast(builder, reshaped(builder, output, shape)))
   return renameValues(builder.build())
 }
 
-/** One row per sample, where a sample has axes of size 1 besides. */
-export function asRow(builder: GraphBuilder, value: Value): Value {
-  if (value.shape.length === 1) return value
-  const shape = [elementCount(value.shape)]
+/** The value with another shape of each sample. */
+export function reshaped(builder: GraphBuilder, value: Value, shape: readonly number[]): Value {
+  if (String(value.shape) === String(shape)) return value
   return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
 }
 

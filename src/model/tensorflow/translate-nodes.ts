@@ -4,16 +4,17 @@ import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
 import { channelsLast, type Value } from './layers/value.js'
+import type { Tested } from './native.js'
 import type { Operand, TopologyNode } from './nodes/node.js'
 import { nodeRules } from './nodes/rules.js'
 import type { GraphModel, TfjsLibrary, TfjsTensor } from './tfjs.js'
-import { asRow } from './translate-layers.js'
+import { reshaped } from './translate-layers.js'
 
 /** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */
 const uncovered = new Set(['ResizeBilinear'])
 
 /**
- * A graph model as an ONNX graph from its input, channels last, to its logits. TensorFlow.js runs all of it once, which
+ * A graph model as an ONNX graph from its input, channels last, to what is tested. TensorFlow.js runs all of it once, which
  * tells the shapes of all values, and the numbers of those that do not depend on the input.
  * @throws UntranslatableError for a node without a translation; the message names it.
  */
@@ -21,11 +22,11 @@ export async function translateNodes(
   tf: TfjsLibrary,
   model: GraphModel,
   nodes: readonly TopologyNode[],
-  logits: string,
-  featureShape: readonly number[],
   output: string,
+  featureShape: readonly number[],
+  { name: nameOfOutput, shape }: Pick<Tested, 'name' | 'shape'>,
 ): Promise<Graph> {
-  const { order, activations } = whatLeadsTo(logits, nodes)
+  const { order, activations } = whatLeadsTo(output, nodes)
   const unknown = order.find(({ op, name }) => activations.has(name) && op !== 'Placeholder' && !nodeRules.has(op))
   if (unknown) throw new UntranslatableError(`its node "${unknown.name}" (${unknown.op}) has no translation to ONNX`)
   const ran = await runAll(tf, model, order, activations, featureShape)
@@ -55,7 +56,8 @@ export async function translateNodes(
       throw new UntranslatableError(`its node "${node.name}" (${node.op}) has no translation to ONNX: ${error.message}`)
     }
   }
-  builder.output(output, channelsLast(builder, asRow(builder, values.get(referenceOf(logits))!)))
+  const last = values.get(referenceOf(output))!
+  builder.output(nameOfOutput, channelsLast(builder, reshaped(builder, last, shape)))
   return renameValues(builder.build())
 }
 

@@ -171,9 +171,8 @@ function fromBytes(bytes: Uint8Array, type: ElementType, label: string): Tensor[
   const size = TypedArray.BYTES_PER_ELEMENT
   if (bytes.length % size !== 0)
     throw new ModelError(`${label} holds ${bytes.length} bytes, not a multiple of ${size}.`)
-  // Views need aligned offsets; protobuf fields rarely have them.
-  const aligned = bytes.byteOffset % size === 0 ? bytes : Uint8Array.from(bytes)
-  return new TypedArray(aligned.buffer as ArrayBuffer, aligned.byteOffset, bytes.length / size)
+  // A view needs an aligned offset, which protobuf fields rarely have, and keeps the whole file in memory.
+  return new TypedArray(new Uint8Array(bytes).buffer, 0, bytes.length / size)
 }
 
 function toNumber(value: bigint, label: string): number {

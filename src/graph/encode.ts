@@ -1,5 +1,6 @@
 import './text-encoding.js'
 import { create, toBinary } from '@bufbuild/protobuf'
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { elementTypeNumbers } from './element-types.js'
 import type { Attribute, Graph, GraphNode, Port, Tensor } from './graph.js'
 import {
@@ -10,7 +11,6 @@ import {
   GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
-  type TensorProto,
   TensorProtoSchema,
   type ValueInfoProto,
   ValueInfoProtoSchema,
@@ -22,10 +22,15 @@ const irVersion = 10n
 // The last version before tree ensembles changed; it takes all attributes of the earlier ones.
 const mlVersion = 3n
 
+// Bytes of a tensor.
+const large = 2 ** 16
+
 /** Serialises a graph as the bytes of an ONNX file. */
 export function encodeModel(graph: Graph): Uint8Array {
   const domains = new Set(graph.nodes.map(({ domain }) => domain).filter((domain) => domain !== ''))
-  return toBinary(
+  const constants = [...graph.constants]
+  const isLarge = ([, { data }]: readonly [string, Tensor]) => data.byteLength > large
+  const others = toBinary(
     ModelProtoSchema,
     create(ModelProtoSchema, {
       irVersion,
@@ -34,16 +39,48 @@ export function encodeModel(graph: Graph): Uint8Array {
         { domain: '', version: BigInt(graph.opset) },
         ...[...domains].map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? mlVersion : 1n })),
       ],
-      graph: encodeGraph(graph),
+      graph: encodeGraph({ ...graph, constants: new Map(constants.filter((constant) => !isLarge(constant))) }),
     }),
   )
+  // A writer copies what it has whenever it grows; messages may come in parts, so large tensors follow the rest as they are.
+  return joined([others, ...constants.filter(isLarge).flatMap(([name, tensor]) => initializerParts(name, tensor))])
+}
+
+/** Bytes that add a tensor to the initializers of the graph of a model. */
+function initializerParts(name: string, tensor: Tensor): Uint8Array[] {
+  const { rawData, ...proto } = encodeTensor(tensor, name)
+  const parts = [toBinary(TensorProtoSchema, create(TensorProtoSchema, proto)), fieldHead(9, rawData.length), rawData]
+  for (const field of [5, 7]) {
+    parts.unshift(
+      fieldHead(
+        field,
+        parts.reduce((total, { length }) => total + length, 0),
+      ),
+    )
+  }
+  return parts
+}
+
+/** What precedes the bytes of a field: see onnx.proto for the numbers. */
+function fieldHead(field: number, length: number): Uint8Array {
+  return new BinaryWriter().tag(field, WireType.LengthDelimited).uint32(length).finish()
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((total, { length }) => total + length, 0))
+  let place = 0
+  for (const part of parts) {
+    bytes.set(part, place)
+    place += part.length
+  }
+  return bytes
 }
 
 function encodeGraph(graph: Graph): GraphProto {
   return create(GraphProtoSchema, {
     name: 'graph',
     node: graph.nodes.map(encodeNode),
-    initializer: [...graph.constants].map(([name, tensor]) => encodeTensor(tensor, name)),
+    initializer: [...graph.constants].map(([name, tensor]) => create(TensorProtoSchema, encodeTensor(tensor, name))),
     input: graph.inputs.map(encodePort),
     output: graph.outputs.map(encodePort),
   })
@@ -76,7 +113,11 @@ function encodeAttribute(name: string, attribute: Attribute): AttributeProto {
     case 'strings':
       return create(AttributeProtoSchema, { name, type: AttributeType.STRINGS, strings: attribute.value.map(bytes) })
     case 'tensor':
-      return create(AttributeProtoSchema, { name, type: AttributeType.TENSOR, t: encodeTensor(attribute.value, '') })
+      return create(AttributeProtoSchema, {
+        name,
+        type: AttributeType.TENSOR,
+        t: create(TensorProtoSchema, encodeTensor(attribute.value, '')),
+      })
     case 'graph':
       return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: encodeGraph(attribute.value) })
     case 'function':
@@ -112,12 +153,11 @@ function encodePort({ name, type, shape }: Port): ValueInfoProto {
   })
 }
 
-function encodeTensor(tensor: Tensor, name: string): TensorProto {
-  const { buffer, byteOffset, byteLength } = tensor.data
-  return create(TensorProtoSchema, {
+function encodeTensor({ type, shape, data }: Tensor, name: string) {
+  return {
     name,
-    dims: tensor.shape.map(BigInt),
-    dataType: elementTypeNumbers[tensor.type],
-    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
-  })
+    dims: shape.map(BigInt),
+    dataType: elementTypeNumbers[type],
+    rawData: new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength),
+  }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, realpathSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, realpathSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, resolve, sep } from 'node:path'
 import { ModelError } from '../errors.js'
@@ -56,20 +56,33 @@ function digest(bytes: Uint8Array): string {
 }
 
 function readExternal(folder: string, location: string, offset: number, length: number | undefined): Uint8Array {
-  let bytes: Uint8Array
   try {
     // Links are resolved first: a model must not reach files outside its folder.
-    const file = realpathSync(resolve(folder, location))
-    if (!file.startsWith(realpathSync(folder) + sep)) throw new Error('it is outside the folder of the model')
-    bytes = readFileSync(file)
+    const path = realpathSync(resolve(folder, location))
+    if (!path.startsWith(realpathSync(folder) + sep)) throw new Error('it is outside the folder of the model')
+    const file = openSync(path, 'r')
+    try {
+      const { size } = fstatSync(file)
+      const end = length === undefined ? size : offset + length
+      if (!(offset >= 0 && end <= size && offset <= end)) {
+        throw new Error(`it has ${size} bytes; the model asks for bytes ${offset} to ${end}`)
+      }
+      // Only the part that is asked for: hundreds of tensors may share a file.
+      return readPart(file, offset, end)
+    } finally {
+      closeSync(file)
+    }
   } catch (cause) {
     throw new ModelError(`The external data file "${location}" cannot be used: ${(cause as Error).message}.`, { cause })
   }
-  const end = length === undefined ? bytes.length : offset + length
-  if (!(offset >= 0 && end <= bytes.length && offset <= end)) {
-    throw new ModelError(
-      `The external data file "${location}" has ${bytes.length} bytes; the model asks for bytes ${offset} to ${end}.`,
-    )
+}
+
+function readPart(file: number, start: number, end: number): Uint8Array {
+  const bytes = new Uint8Array(end - start)
+  for (let done = 0; done < bytes.length; ) {
+    const count = readSync(file, bytes, done, bytes.length - done, start + done)
+    if (count === 0) throw new Error('it became shorter while it was read')
+    done += count
   }
-  return bytes.subarray(offset, end)
+  return bytes
 }

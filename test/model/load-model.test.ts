@@ -588,6 +588,29 @@ describe('external data', () => {
     expect(Array.from(await model.predict(point))).toEqual([2.75, 4.75])
   })
 
+  test('of several tensors may share a file', async () => {
+    const parts: Uint8Array[] = [new Uint8Array(3)]
+    const bytes = edited(two, ({ graph }) => {
+      expect(graph!.initializer).toHaveLength(2)
+      for (const tensor of graph!.initializer) {
+        const entries = {
+          location: 'shared.bin',
+          offset: `${Buffer.concat(parts).length}`,
+          length: `${tensor.rawData.length}`,
+        }
+        parts.push(tensor.rawData)
+        tensor.rawData = new Uint8Array(0)
+        tensor.dataLocation = TensorProto_DataLocation.EXTERNAL
+        tensor.externalData = Object.entries(entries).map(([key, value]) =>
+          create(StringStringEntryProtoSchema, { key, value }),
+        )
+      }
+      writeFileSync(join(folder, 'shared.bin'), Buffer.concat(parts))
+    })
+    const model = await load('shared.onnx', bytes)
+    expect(Array.from(await model.predict(point))).toEqual([2.75, 4.75])
+  })
+
   test('is not read from anywhere else', async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), 'unfooled-'))
     writeFileSync(join(elsewhere, 'secret.bin'), new Uint8Array(16))

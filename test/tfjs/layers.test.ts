@@ -34,6 +34,15 @@ const cases: Record<string, [number[], Build]> = {
   'Conv2D same, strided': [image, conv({ padding: 'same', strides: 2, kernelSize: [3, 2] })],
   'Conv2D same, even kernel': [image, conv({ padding: 'same', kernelSize: 4, activation: 'elu' })],
   'Conv2D after Conv2D': [image, (x) => conv({ padding: 'same' })(conv({ useBias: false, activation: 'relu' })(x))],
+  'Conv2DTranspose valid': [image, apply(layers.conv2dTranspose({ filters: 4, kernelSize: 3 }))],
+  'Conv2DTranspose same, strided': [
+    image,
+    apply(layers.conv2dTranspose({ filters: 4, kernelSize: [4, 3], strides: 2, padding: 'same', activation: 'relu' })),
+  ],
+  'Conv2DTranspose with windows smaller than strides': [
+    image,
+    apply(layers.conv2dTranspose({ filters: 2, kernelSize: [1, 2], strides: [2, 3], useBias: false })),
+  ],
   DepthwiseConv2D: [image, apply(layers.depthwiseConv2d({ kernelSize: 3, depthMultiplier: 2, padding: 'same' }))],
   'DepthwiseConv2D valid, strided': [image, apply(layers.depthwiseConv2d({ kernelSize: 2, strides: 2 }))],
   SeparableConv2D: [

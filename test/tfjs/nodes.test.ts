@@ -39,6 +39,17 @@ const plain = { strides: square, dilations: square, padding: 'SAME', data_format
 const convolution =
   (settings: Readonly<Record<string, string | readonly number[]>>, shape: readonly number[], size = 3): Build =>
   (graph, x) => [graph.add('Conv2D', [x, normals(graph, [size, size, 3, 4])], { ...plain, ...settings }), shape]
+/** With strides of 2; the batch of the output is found out as the converter writes it. */
+const transposedConvolution =
+  (padding: string, shape: readonly number[]): Build =>
+  (graph, x) => {
+    const masks = { begin_mask: 0, end_mask: 0, ellipsis_mask: 0, new_axis_mask: 0, shrink_axis_mask: 1 }
+    const bounds = [[0], [1], [1]].map((numbers) => graph.ints(numbers))
+    const batch = graph.add('StridedSlice', [graph.add('Shape', [x]), ...bounds], masks)
+    const sizes = graph.add('Pack', [batch, ...shape.map((size) => graph.ints([size], []))], { axis: 0, N: 4 })
+    const attributes = { ...plain, padding, strides: [1, 2, 2, 1] }
+    return [graph.add('Conv2DBackpropInput', [sizes, normals(graph, [3, 3, 4, 3]), x], attributes), shape]
+  }
 const fusedConvolution =
   (...operators: string[]): Build =>
   (graph, x) => {
@@ -98,6 +109,8 @@ const cases: Record<string, Build> = {
   'Conv2D valid, strided': convolution({ padding: 'VALID', strides: [1, 2, 2, 1] }, [2, 2, 4]),
   'Conv2D same, strided, even': convolution({ strides: [1, 2, 2, 1] }, [3, 3, 4], 2),
   'Conv2D dilated': convolution({ dilations: [1, 2, 2, 1] }, [6, 5, 4]),
+  'Conv2DBackpropInput same, strided': transposedConvolution('SAME', [11, 10, 4]),
+  'Conv2DBackpropInput valid, strided': transposedConvolution('VALID', [13, 12, 4]),
   '_FusedConv2D BiasAdd': fusedConvolution('BiasAdd'),
   '_FusedConv2D Relu6': fusedConvolution('BiasAdd', 'Relu6'),
   '_FusedConv2D LeakyRelu': fusedConvolution('BiasAdd', 'LeakyRelu'),

@@ -90,6 +90,26 @@ function convolveDepthwise(layer: LayerContext, kernel: Weights, bias: Weights |
   return { shape: [...sizes, channels * multiplier], first: builder.add('Conv', operands, { ...all, group: channels }) }
 }
 
+/** The transpose of the convolution from the output to the input; its kernel is [..., outputs, inputs]. */
+function convolveTransposed(layer: LayerContext, kernel: Weights, bias: Weights | undefined): Value {
+  refuseChannelsFirst(layer.config)
+  const { builder, config, inputs, outputShape } = layer
+  const { data, shape } = kernelFirst(kernel, 'output, input')
+  const operands = [channelsFirst(builder, inputs[0]), builder.floats(data, shape)]
+  if (bias) operands.push(builder.floats(bias.data))
+  const sizes = kernel.shape.slice(0, -2)
+  const strides = perAxis(config.strides, sizes.length, 1)
+  // TensorFlow.js reads no dilations here.
+  const windows = { kernel: sizes, strides, dilations: sizes.map(() => 1) }
+  const padding = pads(config, { shape: outputShape }, windows)
+  const missed = sizes.map((size, axis) => {
+    const reached = (inputs[0].shape[axis] - 1) * strides[axis] + size
+    return outputShape[axis] - (reached - padding[axis] - padding[axis + sizes.length])
+  })
+  const settings = { kernel_shape: sizes, strides, pads: padding, output_padding: missed }
+  return { shape: outputShape, first: builder.add('ConvTranspose', operands, settings) }
+}
+
 const activated = (layer: LayerContext, value: Value) => activate(layer.builder, value, layer.config.activation)
 
 const convolution: LayerRule = (layer) => activated(layer, convolve(layer, layer.weights[0], layer.weights[1]))
@@ -97,6 +117,8 @@ const convolution: LayerRule = (layer) => activated(layer, convolve(layer, layer
 export const convolutionLayers: Readonly<Record<string, LayerRule>> = {
   Conv1D: convolution,
   Conv2D: convolution,
+
+  Conv2DTranspose: (layer) => activated(layer, convolveTransposed(layer, layer.weights[0], layer.weights[1])),
 
   DepthwiseConv2D: (layer) => activated(layer, convolveDepthwise(layer, layer.weights[0], layer.weights[1])),
 

@@ -8,8 +8,8 @@ import { channelsLast, type Value } from '../layers/value.js'
 import { integersOf, isSet, type NodeContext, type NodeRule, numberOf, textOf, textsOf } from './node.js'
 import { constantAt, refuseChannelsFirst, valueAt } from './operands.js'
 
-/** The node as a layer of these weights. */
-function asLayer(context: NodeContext, weights: readonly Weights[]): LayerContext {
+/** The node as a layer of these weights, whose input is the one of that number. */
+function asLayer(context: NodeContext, weights: readonly Weights[], input = 0): LayerContext {
   const { builder, node, outputShapes } = context
   refuseChannelsFirst(node)
   const padding = (textOf(node, 'padding') ?? 'VALID').toLowerCase()
@@ -24,7 +24,7 @@ function asLayer(context: NodeContext, weights: readonly Weights[]): LayerContex
     epsilon: numberOf(node, 'epsilon', 1e-4),
     activation: 'linear',
   }
-  return { builder, config, weights, inputs: [valueAt(context, 0)], outputShape: outputShapes[0] }
+  return { builder, config, weights, inputs: [valueAt(context, input)], outputShape: outputShapes[0] }
 }
 
 /** What a fused node does to its product: adds a bias, and bends it. */
@@ -91,6 +91,7 @@ const layerRule =
 export const convolutionNodes: Readonly<Record<string, NodeRule>> = {
   Conv2D: convolution,
   _FusedConv2D: convolution,
+  Conv2DBackpropInput: (context) => [convolutionLayers.Conv2DTranspose(asLayer(context, [constantAt(context, 1)], 2))],
   DepthwiseConv2dNative: depthwise,
   FusedDepthwiseConv2dNative: depthwise,
   MatMul: product,

@@ -12,7 +12,7 @@ export type FixedInput = number | { readonly data: ArrayLike<number | bigint>; r
  * contradict its shapes.
  */
 export function fixInputs(
-  { inputs }: Graph,
+  { inputs }: Pick<Graph, 'inputs'>,
   fixed: Readonly<Record<string, FixedInput>> = {},
 ): ReadonlyMap<string, Tensor> {
   const ports = new Map(inputs.map((port) => [port.name, port]))
@@ -59,6 +59,26 @@ function wholeNumber(name: string, element: number | bigint): bigint {
 }
 
 /**
+ * The input that is tested.
+ * @throws ModelError unless one is left.
+ */
+export function inputLeft(inputs: readonly Port[]): Port {
+  if (inputs.length === 1) return inputs[0]
+  if (inputs.length === 0) throw new ModelError('The model has no input that is left to test.')
+  const printed = inputs.map(({ name, type, shape }) => `"${name}", ${type} of shape [${shape?.join(', ')}]`)
+  const tested = inputs.find(({ type }) => type === 'float32')
+  const others = inputs.filter((port) => port !== tested).map(({ name }) => `${JSON.stringify(name)}: 0`)
+  throw new ModelError(
+    `The model has ${inputs.length} inputs (${printed.join('; ')}); one of them is tested. Say what the others get, as in { fixedInputs: { ${others.join(', ')} } }.`,
+  )
+}
+
+/** Axes of a fixed input that follow the batch of the tested one: of size 1 where the file leaves their size open. */
+export function axesOfBatch({ shape: declared = [] }: Port, { shape }: Tensor): readonly number[] {
+  return [...shape.keys()].filter((axis) => shape[axis] === 1 && typeof declared[axis] !== 'number')
+}
+
+/**
  * A graph with constants for its fixed inputs; `inputs` is what the file says of them. Where that leaves a size open which is 1, the size
  * follows the batch of the input that is left: states and masks have a slice for each sample.
  */
@@ -66,17 +86,18 @@ export function withFixedInputs(graph: Graph, inputs: readonly Port[], fixed: Re
   if (fixed.size === 0) return graph
   const builder = new GraphBuilder(graph.opset, 'float32', { count: 0, prefix: 'fixed inputs:' })
   const [{ name: tested }] = graph.inputs
-  for (const { name, shape: declared = [] } of inputs) {
+  for (const port of inputs) {
+    const { name } = port
     const tensor = fixed.get(name)
     if (!tensor) continue
-    const follows = tensor.shape.map((size, axis) => size === 1 && typeof declared[axis] !== 'number')
+    const follows = axesOfBatch(port, tensor)
     const value = builder.constant(tensor)
-    if (!follows.includes(true)) {
+    if (follows.length === 0) {
       builder.output(name, value)
       continue
     }
     const batch = builder.add('Shape', [tested], { start: 0, end: 1 })
-    const sizes = tensor.shape.map((size, axis) => (follows[axis] ? batch : builder.ints([size])))
+    const sizes = tensor.shape.map((size, axis) => (follows.includes(axis) ? batch : builder.ints([size])))
     builder.output(name, builder.add('Expand', [value, builder.add('Concat', sizes, { axis: 0 })]))
   }
   const { nodes, constants } = builder.build()

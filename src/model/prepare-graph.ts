@@ -12,7 +12,7 @@ import {
 import { mapNames } from '../graph/map-names.js'
 import { prune } from '../graph/prune.js'
 import { upgradeGraph } from '../graph/upgrade.js'
-import { fixInputs, withFixedInputs } from './fixed-inputs.js'
+import { fixInputs, inputLeft, withFixedInputs } from './fixed-inputs.js'
 import { expandMlOperators } from './ml-operators.js'
 import type { ModelSettings } from './model-settings.js'
 
@@ -87,17 +87,7 @@ function findInput(
   graph: Graph,
   given: readonly number[] | undefined,
 ): { input: Port; fixedBatch: number | undefined } {
-  if (graph.inputs.length !== 1) {
-    const printed = graph.inputs.map(({ name, type, shape }) => `"${name}", ${type} of shape [${shape?.join(', ')}]`)
-    const tested = graph.inputs.find(({ type }) => type === 'float32')
-    const others = graph.inputs.filter((port) => port !== tested).map(({ name }) => `${JSON.stringify(name)}: 0`)
-    throw new ModelError(
-      graph.inputs.length === 0
-        ? 'The model has no input that is left to test.'
-        : `The model has ${graph.inputs.length} inputs (${printed.join('; ')}); one of them is tested. Say what the others get, as in { fixedInputs: { ${others.join(', ')} } }.`,
-    )
-  }
-  const [{ name, type, shape }] = graph.inputs
+  const { name, type, shape } = inputLeft(graph.inputs)
   if (type !== 'float32')
     throw new ModelError(
       `The input "${name}" is ${type ?? 'of an unknown type'}; attacks need a float32 input. A text model can be exported from its embeddings on.`,

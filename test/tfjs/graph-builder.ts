@@ -7,12 +7,17 @@ export class TfjsGraphBuilder {
   readonly #nodes: object[] = []
   readonly #weights: { readonly name: string; readonly shape: number[]; readonly dtype: 'float32' | 'int32' }[] = []
   readonly #data: Buffer[] = []
-  readonly #featureShape: readonly number[]
+  readonly #inputs: Record<string, object> = {}
 
   constructor(featureShape: readonly number[]) {
-    this.#featureShape = featureShape
-    const shape = sizes([-1, ...featureShape])
-    this.#nodes.push({ name: 'x', op: 'Placeholder', attr: { dtype: { type: 'DT_FLOAT' }, shape: { shape } } })
+    this.input('x', [-1, ...featureShape])
+  }
+
+  input(name: string, shape: readonly number[]): string {
+    const attr = { dtype: { type: 'DT_FLOAT' }, shape: { shape: sizes(shape) } }
+    this.#nodes.push({ name, op: 'Placeholder', attr })
+    this.#inputs[name] = port(`${name}:0`, shape)
+    return name
   }
 
   add(op: string, input: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
@@ -32,13 +37,12 @@ export class TfjsGraphBuilder {
 
   build(output: string): Tf.io.ModelArtifacts {
     this.#nodes.push({ name: 'Identity', op: 'Identity', input: [output], attr: { T: { type: 'DT_FLOAT' } } })
-    const port = (name: string, shape: readonly number[]) => ({ name, dtype: 'DT_FLOAT', tensorShape: sizes(shape) })
     const data = Buffer.concat(this.#data)
     return {
       format: 'graph-model',
       modelTopology: { node: this.#nodes, library: {}, versions: { producer: 1 } },
       signature: {
-        inputs: { x: port('x:0', [-1, ...this.#featureShape]) },
+        inputs: this.#inputs,
         outputs: { logits: port('Identity:0', [-1, 3]) },
       } as never,
       weightSpecs: this.#weights,
@@ -55,6 +59,10 @@ export class TfjsGraphBuilder {
     this.#data.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
     return name
   }
+}
+
+function port(name: string, shape: readonly number[]) {
+  return { name, dtype: 'DT_FLOAT', tensorShape: sizes(shape) }
 }
 
 function sizes(shape: readonly number[]) {

@@ -8,6 +8,7 @@ import {
   attack,
   bound,
   crown,
+  type FixedInput,
   intervalPropagation,
   loadTfjsModel,
   ModelError,
@@ -15,6 +16,7 @@ import {
   NoGraphError,
   pgd,
   rayS,
+  SettingsError,
 } from '../../src/index.js'
 import { reasonForOpacity } from '../../src/model/hosted-graph.js'
 import { TfjsGraphBuilder } from './graph-builder.js'
@@ -263,6 +265,65 @@ test('open sizes are given, one sample at a time is obeyed, an output is chosen'
   )
 })
 
+test('the other inputs of a layers model are fixed', async () => {
+  const ends = [tf.input({ shape: [2], name: 'state' }), tf.input({ shape: [4], name: 'x' })]
+  const joined = layers.concatenate().apply(ends) as tf.SymbolicTensor
+  const native = tf.model({ inputs: ends, outputs: layers.dense({ units: 2 }).apply(joined) as tf.SymbolicTensor })
+  native.setWeights([tf.tensor([1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, -1], [6, 2]), tf.tensor([0, 0.5])])
+  const state = { data: [1, 2], shape: [1, 2] }
+  const before = tf.memory().numTensors
+  const model = await loadTfjsModel(native, { tf, domain, fixedInputs: { state } })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  // 1 + x₀ and 2.5 − x₃.
+  const logits = await model.predict(inputs)
+  ;[1.1, 2.1, 1.9, 1.9].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 6))
+  expect(Array.from(await model.inputGradient(inputs, [0, 0], 'logit'))).toEqual([1, 0, 0, 0, 1, 0, 0, 0])
+  const { samples } = await bound(model, crown({ norm: 'linf' }), { inputs })
+  expect(samples[0].radius).toBeCloseTo(0.5, 4)
+  await model.close()
+  expect(tf.memory().numTensors).toBe(before)
+
+  const zeros = await loadTfjsModel(native, { tf, domain, fixedInputs: { state: 0 } })
+  expect((await zeros.predict(inputs))[0]).toBeCloseTo(0.1, 6)
+  const wrong: Record<string, FixedInput>[] = [{ state, stat: 0 }, { state: { data: [1], shape: [1, 1] } }]
+  for (const fixedInputs of wrong) {
+    await expect(loadTfjsModel(native, { tf, domain, fixedInputs })).rejects.toThrow(SettingsError)
+  }
+})
+
+test('a fixed input for one sample only leaves the samples one at a time', async () => {
+  const graph = new TfjsGraphBuilder([4])
+  const joined = graph.add('ConcatV2', ['x', graph.input('state', [1, 2]), graph.ints([1], [])], { N: 2 })
+  const weights = graph.floats([1, 0, 0, 0, 0, 0, 0, -1, 1, 0, 0, 1], [6, 2])
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(graph.add('MatMul', [joined, weights]))))
+  const model = await loadTfjsModel(native, { tf, domain, fixedInputs: { state: { data: [1, 2], shape: [1, 2] } } })
+  const logits = await model.predict(inputs)
+  ;[1.1, 1.6, 1.9, 1.4].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 6))
+  expect(Array.from(await model.inputGradient(inputs, [1, 0], 'logit'))).toEqual([0, 0, 0, -1, 1, 0, 0, 0])
+  await model.close()
+})
+
+test('the other inputs of a graph model are fixed, with a batch or without', async () => {
+  const graph = new TfjsGraphBuilder([4])
+  const [rate, offset] = [graph.input('rate', []), graph.input('offset', [-1, 2])]
+  const product = graph.add('MatMul', ['x', graph.floats([1, 0, 0, 0, 0, 0, 0, 1], [4, 2])])
+  const output = graph.add('AddV2', [graph.add('Mul', [product, graph.add('Neg', [rate])]), offset])
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(output)))
+  await expect(loadTfjsModel(native, { tf, domain, fixedInputs: { rate: 2 } })).rejects.toThrow(
+    'one of them is tested. Say what the others get, as in { fixedInputs: { "offset": 0 } }',
+  )
+  const fixedInputs = { rate: 2, offset: { data: [0.5, 1], shape: [1, 2] } }
+  const before = tf.memory().numTensors
+  const model = await loadTfjsModel(native, { tf, domain, fixedInputs })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  // 0.5 − 2·x₀ and 1 − 2·x₃.
+  const logits = await model.predict(inputs)
+  ;[0.3, 0.2, -1.3, -0.2].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 6))
+  expect(Array.from(await model.inputGradient(inputs, [1, 1], 'logit'))).toEqual([0, 0, 0, -2, 0, 0, 0, -2])
+  await model.close()
+  expect(tf.memory().numTensors).toBe(before)
+})
+
 function image(shape: readonly number[]) {
   const size = shape.reduce((product, length) => product * length, 1)
   return { data: new Float32Array(size).fill(0.5), shape: [1, ...shape] }
@@ -348,7 +409,7 @@ const wrong: Record<string, [() => Parameters<typeof loadTfjsModel>[0], RegExp]>
       const ends = [tf.input({ shape: [4] }), tf.input({ shape: [4] })]
       return tf.model({ inputs: ends, outputs: layers.add().apply(ends) as tf.SymbolicTensor })
     },
-    /has 2 inputs \("input\d+", "input\d+"\); it must have one/,
+    /has 2 inputs \("input\d+", float32 of shape \[\?, 4\]; .*fixedInputs: \{ "input\d+": 0 \}/,
   ],
   'whole numbers as the input': [
     () => {

@@ -1,25 +1,33 @@
 import { ModelError } from '../../errors.js'
 import { elementCount } from '../../graph/graph.js'
-import { type Activation, countNames, type NativeModel, rowOf, severalInputs } from './native.js'
+import { nativeInputs } from './inputs.js'
+import { type Activation, countNames, type NativeModel, rowOf } from './native.js'
 import type { TopologyNode } from './nodes/node.js'
 import type { GraphModel, TfjsArtifacts, TfjsLibrary } from './tfjs.js'
+import type { TfjsModelSettings } from './tfjs-model-settings.js'
 import { translateNodes, whatLeadsTo } from './translate-nodes.js'
 
 // TensorFlow.js runs these asynchronously only, and has no gradients of them.
 const controlFlow = /^(Switch|Merge|Enter|Exit|NextIteration|LoopCond|(Stateless)?(If|While))$/
 
-/** @throws ModelError when it has several inputs, no output of the name asked for, or control flow. */
+/**
+ * @throws ModelError when it has several inputs that are left to test, no output of the name asked for, or control flow.
+ * @throws SettingsError for fixed inputs that do not fit the model.
+ */
 export function openGraphModel(
   tf: TfjsLibrary,
   model: GraphModel,
   { modelTopology, weightSpecs = [] }: TfjsArtifacts,
-  wanted: string | undefined,
+  { output: wanted, fixedInputs }: TfjsModelSettings,
 ): NativeModel {
-  const [input, ...others] = model.inputs
-  if (others.length > 0) throw severalInputs(model.inputs)
+  const declared = model.inputs.map(({ shape, ...input }) => ({
+    ...input,
+    shape: shape?.map((size) => (size < 0 ? null : size)),
+  }))
+  const inputs = nativeInputs(tf, declared, fixedInputs)
   const { node: nodes = [] } = modelTopology as { node?: readonly TopologyNode[] }
   const output = findOutput(model, nodes, wanted)
-  const branch = whatLeadsTo(output, nodes).order.find(({ op }) => controlFlow.test(op))
+  const branch = whatLeadsTo(output, nodes, inputs).order.find(({ op }) => controlFlow.test(op))
   if (branch) {
     throw new ModelError(
       `The graph model has control flow (node "${branch.name}", ${branch.op}), which TensorFlow.js does not differentiate. Convert it without, or take an output before it: { output: '…' }.`,
@@ -27,16 +35,16 @@ export function openGraphModel(
   }
   const { value, activation } = findLogits(nodes, output)
   return {
-    input: { ...input, shape: input.shape?.map((size) => (size < 0 ? null : size)) },
+    input: inputs.tested,
     output,
     outputs: model.outputNodes,
-    deployed: (inputs) => model.execute(inputs, output),
-    logits: (inputs) => rowOf(tf, model.execute(inputs, value)),
+    deployed: (samples) => model.execute(inputs.feed(samples), output),
+    logits: (samples) => rowOf(tf, model.execute(inputs.feed(samples), value)),
     activation,
     operators: countNames(nodes.map(({ op }) => op).filter((op) => op !== 'Const' && op !== 'Placeholder')),
     parameters: weightSpecs.reduce((sum, { shape }) => sum + elementCount(shape), 0),
     translate: (featureShape, tested) =>
-      translateNodes(tf, model, nodes, tested.ofLogits ? value : output, featureShape, tested),
+      translateNodes(tf, model, inputs, nodes, tested.ofLogits ? value : output, featureShape, tested),
   }
 }
 

@@ -1,33 +1,39 @@
 import { ModelError } from '../../errors.js'
-import {
-  type Activation,
-  type Compute,
-  countNames,
-  type LayersLogits,
-  type NativeModel,
-  rowOf,
-  severalInputs,
-} from './native.js'
+import { type NativeInputs, nativeInputs } from './inputs.js'
+import { type Activation, type Compute, countNames, type LayersLogits, type NativeModel, rowOf } from './native.js'
 import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary } from './tfjs.js'
+import type { TfjsModelSettings } from './tfjs-model-settings.js'
 import { translateLayers } from './translate-layers.js'
 
-/** @throws ModelError when it has several inputs, or no output of the name asked for. */
-export function openLayersModel(tf: TfjsLibrary, model: LayersModel, wanted: string | undefined): NativeModel {
-  const [input, ...others] = model.inputs
-  if (others.length > 0) throw severalInputs(model.inputs)
+/**
+ * @throws ModelError when it has several inputs that are left to test, or no output of the name asked for.
+ * @throws SettingsError for fixed inputs that do not fit the model.
+ */
+export function openLayersModel(
+  tf: TfjsLibrary,
+  model: LayersModel,
+  { output: wanted, fixedInputs }: TfjsModelSettings,
+): NativeModel {
+  const inputs = nativeInputs(tf, model.inputs, fixedInputs)
   const output = findOutput(model, wanted)
   const { activation, ...logits } = findLogits(output)
   return {
-    input,
+    input: inputs.tested,
     output: output.sourceLayer.name,
     outputs: model.outputs.map(({ sourceLayer }) => sourceLayer.name),
-    deployed: computeValue(tf, model, output),
-    logits: computeLogits(tf, model, logits),
+    deployed: computeValue(tf, model, output, inputs),
+    logits: computeLogits(tf, model, logits, inputs),
     activation,
     operators: countNames(model.layers.map((layer) => layer.getClassName())),
     parameters: model.countParams(),
     translate: (featureShape, tested) =>
-      translateLayers(model, tested.ofLogits ? logits : { value: output, dense: undefined }, featureShape, tested),
+      translateLayers(
+        model,
+        inputs,
+        tested.ofLogits ? logits : { value: output, dense: undefined },
+        featureShape,
+        tested,
+      ),
   }
 }
 
@@ -65,18 +71,28 @@ function activationOf(layer: Layer): unknown {
 }
 
 /** The logits, from the layers of the model itself. */
-function computeLogits(tf: TfjsLibrary, model: LayersModel, { value, dense }: LayersLogits): Compute {
-  const features = computeValue(tf, model, value)
-  if (!dense) return (inputs) => rowOf(tf, features(inputs))
-  return (inputs) => {
+function computeLogits(
+  tf: TfjsLibrary,
+  model: LayersModel,
+  { value, dense }: LayersLogits,
+  inputs: NativeInputs,
+): Compute {
+  const features = computeValue(tf, model, value, inputs)
+  if (!dense) return (samples) => rowOf(tf, features(samples))
+  return (samples) => {
     const [kernel, bias] = dense.getWeights()
-    const product = tf.matMul(rowOf(tf, features(inputs)), kernel)
+    const product = tf.matMul(rowOf(tf, features(samples)), kernel)
     return bias ? tf.add(product, bias) : product
   }
 }
 
-function computeValue(tf: TfjsLibrary, model: LayersModel, value: SymbolicTensor): Compute {
-  if (value.id === model.inputs[0].id) return (inputs) => inputs
+function computeValue(
+  tf: TfjsLibrary,
+  model: LayersModel,
+  value: SymbolicTensor,
+  { tested, feed }: NativeInputs,
+): Compute {
+  if (value === tested) return (samples) => samples
   const part = tf.model({ inputs: model.inputs, outputs: value })
-  return (inputs) => part.apply(inputs, { training: false })
+  return (samples) => part.apply(feed(samples), { training: false })
 }

@@ -54,7 +54,7 @@ interface Loading<Output> {
 const probeCount = 3
 
 /**
- * Opens a layers model or a graph model with one float32 input that has a leading batch axis: its model.json, or the
+ * Opens a layers model or a graph model with one float32 input, besides those that are fixed, that has a leading batch axis: its model.json, or the
  * model that TensorFlow.js has loaded already.
  * @throws ModelError when it is no such model, or when TensorFlow.js is missing; the message says why.
  * @throws SettingsError when domain or preprocessing do not fit the model.
@@ -83,7 +83,7 @@ export async function loadTfjsGraph<Output extends ModelDescription['output']>(
 }
 
 function checkSettings(settings: TfjsModelSettings, loader: string): void {
-  const { domain, preprocessing, featureShape, output, name, tf, batchSize, ...others } = settingsOf(
+  const { domain, preprocessing, featureShape, fixedInputs, output, name, tf, batchSize, ...others } = settingsOf(
     loader,
     settings,
     "'model.json', { domain: [0, 1] }",
@@ -125,9 +125,7 @@ async function open<Output extends ModelDescription['output']>(
   const { name, preprocessing } = settings
   const isLayers = 'layers' in model
   const artifacts = await artifactsOf(model, tf)
-  const native = isLayers
-    ? openLayersModel(tf, model, settings.output)
-    : openGraphModel(tf, model, artifacts, settings.output)
+  const native = isLayers ? openLayersModel(tf, model, settings) : openGraphModel(tf, model, artifacts, settings)
   const { featureShape, batchSize } = checkInput(native, settings)
   const domain = createDomain(settings.domain, featureShape)
   const complete = (graph: TypedGraph) => (preprocessing ? prependPreprocessing(graph, preprocessing) : graph)

@@ -1,17 +1,14 @@
 import { ModelError } from '../../errors.js'
 import type { Graph } from '../../graph/graph.js'
 import type { Inputs } from '../../sampling/samples.js'
+import type { NativeInput } from './inputs.js'
 import type { Layer, SymbolicTensor, TfjsLibrary, TfjsTensor } from './tfjs.js'
 
 export type Compute = (inputs: TfjsTensor) => TfjsTensor
 
 /** A model as TensorFlow.js runs it, of either kind. */
 export interface NativeModel {
-  readonly input: {
-    readonly name: string
-    readonly dtype: string
-    readonly shape: readonly (number | null)[] | undefined
-  }
+  readonly input: NativeInput
   readonly output: string
   /** Names of all outputs. */
   readonly outputs: readonly string[]
@@ -46,13 +43,6 @@ export type Activation = 'softmax' | 'sigmoid'
 export interface LayersLogits {
   readonly value: SymbolicTensor
   readonly dense: Layer | undefined
-}
-
-export function severalInputs(inputs: readonly { readonly name: string }[]): ModelError {
-  const names = inputs.map(({ name }) => `"${name}"`).join(', ')
-  return new ModelError(
-    `The model has ${inputs.length} inputs (${names}); it must have one. A function that gives the others what they need can be tested: fromFunctions().`,
-  )
 }
 
 export function countNames(names: readonly string[]): Record<string, number> {

@@ -1,3 +1,5 @@
+import type { TensorData } from '../../graph/graph.js'
+
 /**
  * TensorFlow.js in any of its flavours: `import * as tf from '@tensorflow/tfjs'`, `@tensorflow/tfjs-node` and so on. Only
  * what tells it apart is declared, for its own types are known only where it is installed.
@@ -26,7 +28,8 @@ export interface TfjsLibrary extends Tfjs {
   engine(): {
     readonly state?: { activeTape: readonly { readonly saved?: readonly TfjsTensor[] }[] | null }
   }
-  tensor(data: Float32Array, shape: readonly number[]): TfjsTensor
+  tensor(data: TensorData, shape: readonly number[], dtype?: string): TfjsTensor
+  tile(tensor: TfjsTensor, repeats: readonly number[]): TfjsTensor
   tidy<Result>(compute: () => Result): Result
   grad(of: (x: TfjsTensor) => TfjsTensor): (x: TfjsTensor, cotangent: TfjsTensor) => TfjsTensor
   model(ends: { inputs: readonly SymbolicTensor[]; outputs: SymbolicTensor }): LayersModel
@@ -74,7 +77,7 @@ export interface LayersModel extends Layer {
   readonly inputs: readonly SymbolicTensor[]
   readonly outputs: readonly SymbolicTensor[]
   readonly layers: readonly Layer[]
-  apply(inputs: TfjsTensor, options: { training: boolean }): TfjsTensor
+  apply(inputs: readonly TfjsTensor[], options: { training: boolean }): TfjsTensor
   predict(inputs: TfjsTensor): TfjsTensor | readonly TfjsTensor[]
   countParams(): number
   save(handler: object): Promise<unknown>
@@ -87,9 +90,9 @@ export interface GraphModel {
   /** Their names in the signature, where there is one. */
   readonly outputNodes: readonly string[]
   readonly weights: Readonly<Record<string, readonly TfjsTensor[]>>
-  execute(inputs: TfjsTensor, output: string): TfjsTensor
+  execute(inputs: readonly TfjsTensor[], output: string): TfjsTensor
   /** A single tensor for a single output. */
-  execute(inputs: TfjsTensor, outputs: readonly string[]): TfjsTensor[] | TfjsTensor
+  execute(inputs: readonly TfjsTensor[], outputs: readonly string[]): TfjsTensor[] | TfjsTensor
   save(handler: object): Promise<unknown>
   dispose(): unknown
 }

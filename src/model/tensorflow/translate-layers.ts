@@ -2,6 +2,7 @@ import { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, type Graph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
+import type { NativeInputs } from './inputs.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
 import { layerRules } from './layers/rules.js'
 import { channelsLast, type Value } from './layers/value.js'
@@ -9,24 +10,24 @@ import type { LayersLogits, Tested } from './native.js'
 import type { Layer, LayersModel, SymbolicTensor } from './tfjs.js'
 
 /**
- * A layers model as an ONNX graph from its input, channels last, to what is tested.
+ * A layers model as an ONNX graph from its inputs, channels last, to what is tested.
  * @throws UntranslatableError for a layer without a translation; the message names it.
  */
 export async function translateLayers(
   model: LayersModel,
+  inputs: NativeInputs,
   { value, dense }: LayersLogits,
   featureShape: readonly number[],
   { name, shape }: Pick<Tested, 'name' | 'shape'>,
 ): Promise<Graph> {
   const builder = new GraphBuilder(ruleOpset)
-  const input = builder.input('input', 'float32', ['batch', ...featureShape])
   const walk = new Walk(builder)
-  walk.set(model.inputs[0], { shape: featureShape, last: input })
+  for (const input of model.inputs) walk.set(input, inputs.declare(builder, input.name, featureShape))
   const last = await walk.valueOf(value)
   const row = [elementCount(last.shape)]
   const output = dense ? await walk.emit(dense, [reshaped(builder, last, row)], { activation: 'linear' }) : last
   builder.output(name, channelsLast(builder, reshaped(builder, output, shape)))
-  return renameValues(builder.build())
+  return renameValues(inputs.complete(builder.build()))
 }
 
 /** The value with another shape of each sample. */

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../../graph/builder.js'
 import { elementCount, type Graph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
+import type { NativeInputs } from './inputs.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
 import { channelsLast, type Value } from './layers/value.js'
 import type { Tested } from './native.js'
@@ -14,22 +15,23 @@ import { reshaped } from './translate-layers.js'
 const uncovered = new Set(['ResizeBilinear'])
 
 /**
- * A graph model as an ONNX graph from its input, channels last, to what is tested. TensorFlow.js runs all of it once, which
+ * A graph model as an ONNX graph from its inputs, channels last, to what is tested. TensorFlow.js runs all of it once, which
  * tells the shapes of all values, and the numbers of those that do not depend on the input.
  * @throws UntranslatableError for a node without a translation; the message names it.
  */
 export async function translateNodes(
   tf: TfjsLibrary,
   model: GraphModel,
+  inputs: NativeInputs,
   nodes: readonly TopologyNode[],
   output: string,
   featureShape: readonly number[],
   { name: nameOfOutput, shape }: Pick<Tested, 'name' | 'shape'>,
 ): Promise<Graph> {
-  const { order, activations } = whatLeadsTo(output, nodes)
+  const { order, activations } = whatLeadsTo(output, nodes, inputs)
   const unknown = order.find(({ op, name }) => activations.has(name) && op !== 'Placeholder' && !nodeRules.has(op))
   if (unknown) throw new UntranslatableError(`its node "${unknown.name}" (${unknown.op}) has no translation to ONNX`)
-  const ran = await runAll(tf, model, order, activations, featureShape)
+  const ran = await runAll(tf, model, inputs, order, activations, featureShape)
   const builder = new GraphBuilder(ruleOpset)
   const values = new Map<string, Value>()
   const operandOf = (reference: string): Operand => {
@@ -39,8 +41,7 @@ export async function translateNodes(
   for (const node of order) {
     if (!activations.has(node.name)) continue
     if (node.op === 'Placeholder') {
-      const last = builder.input('input', 'float32', ['batch', ...featureShape])
-      values.set(`${node.name}:0`, { shape: featureShape, last })
+      values.set(`${node.name}:0`, inputs.declare(builder, node.name, featureShape))
       continue
     }
     const outputShapes = ran.shapes.get(node.name)!
@@ -58,7 +59,7 @@ export async function translateNodes(
   }
   const last = values.get(referenceOf(output))!
   builder.output(nameOfOutput, channelsLast(builder, reshaped(builder, last, shape)))
-  return renameValues(builder.build())
+  return renameValues(inputs.complete(builder.build()))
 }
 
 /** Names a value by its node and the number of its output. */
@@ -75,10 +76,12 @@ function dataOf({ input = [] }: TopologyNode): string[] {
   return input.filter((name) => !name.startsWith('^')).map(referenceOf)
 }
 
-/** The nodes that an output needs, each behind those that it takes, and the names of those that depend on the input. */
+/** The nodes that an output needs, each behind those that it takes, and the names of those that
+ * have a slice for each sample. */
 export function whatLeadsTo(
   output: string,
   nodes: readonly TopologyNode[],
+  { hasBatch }: NativeInputs,
 ): { order: readonly TopologyNode[]; activations: ReadonlySet<string> } {
   const byName = new Map(nodes.map((node) => [node.name, node]))
   const order = new Set<TopologyNode>()
@@ -100,7 +103,7 @@ export function whatLeadsTo(
     order.add(node)
     const isShape = node.op === 'Shape' || node.op === 'Size'
     const depends = !isShape && sources.some(({ name }) => activations.has(name))
-    if (node.op === 'Placeholder' || depends) activations.add(node.name)
+    if ((node.op === 'Placeholder' && hasBatch(node.name)) || depends) activations.add(node.name)
   }
   return { order: [...order], activations }
 }
@@ -109,6 +112,7 @@ export function whatLeadsTo(
 async function runAll(
   tf: TfjsLibrary,
   model: GraphModel,
+  { feed }: NativeInputs,
   order: readonly TopologyNode[],
   activations: ReadonlySet<string>,
   featureShape: readonly number[],
@@ -131,8 +135,8 @@ async function runAll(
     activations.has(name) && op !== 'Placeholder' ? outputsOf(name).map((index) => `${name}:${index}`) : [],
   )
   const references = [...wanted, ...computed]
-  const inputs = new Float32Array(elementCount(featureShape)).fill(0.5)
-  const ran = tf.tidy(() => model.execute(tf.tensor(inputs, [1, ...featureShape]), references))
+  const sample = new Float32Array(elementCount(featureShape)).fill(0.5)
+  const ran = tf.tidy(() => model.execute(feed(tf.tensor(sample, [1, ...featureShape])), references))
   const tensors = [ran].flat()
   try {
     const shapes = new Map<string, (readonly number[])[]>()

@@ -21,6 +21,8 @@ export class UnsupportedOperatorError extends UnfooledError {
   readonly operator: string
   readonly node: string
   readonly analysis: string
+  /** What still works. */
+  readonly remedy: string
 
   constructor(details: { operator: string; node: string; analysis: string; reason?: string; remedy: string }) {
     const { operator, node, analysis, reason, remedy } = details
@@ -31,6 +33,7 @@ export class UnsupportedOperatorError extends UnfooledError {
     this.operator = operator
     this.node = node
     this.analysis = analysis
+    this.remedy = remedy
   }
 }
 

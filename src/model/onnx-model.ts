@@ -1,8 +1,11 @@
 import { type CompiledGraph, compileGraph } from '../engine/compiled-graph.js'
 import type { Device } from '../engine/device.js'
+import { UnsupportedOperatorError } from '../errors.js'
 import type { Domain } from '../geometry/domain.js'
 import { floatTensor } from '../graph/builder.js'
-import type { Graph, Tensor, TypedGraph } from '../graph/graph.js'
+import { type Graph, nodeLabel, type Tensor, type TypedGraph } from '../graph/graph.js'
+import { findOperator } from '../operators/registry.js'
+import { findActivations } from '../passes/context.js'
 import type { Inputs } from '../sampling/samples.js'
 import { checkInputs } from './check-inputs.js'
 import type { Model, ModelDescription } from './model.js'
@@ -57,7 +60,11 @@ export class OnnxModel<Description extends ModelDescription = ModelDescription> 
     const known = this.#compiled.get(key)
     if (known) return known
     const oneAtATime = this.description.batching === 'one at a time'
-    const compiled = Promise.resolve().then(() => compileGraph(build(), oneAtATime, this.#device))
+    const compiled = Promise.resolve()
+      .then(() => compileGraph(build(), oneAtATime, this.#device))
+      .catch((error) => {
+        throw error instanceof UnsupportedOperatorError ? firstCause(error, this.graph) : error
+      })
     this.#compiled.set(key, compiled)
     return compiled
   }
@@ -68,4 +75,13 @@ export class OnnxModel<Description extends ModelDescription = ModelDescription> 
     await Promise.all(compiled.map((result) => result.status === 'fulfilled' && result.value.release()))
     this.#dispose()
   }
+}
+
+/** Passes may meet what follows from an operator without any rule, such as a scale that no batch has, before it. */
+function firstCause(error: UnsupportedOperatorError, graph: TypedGraph): UnsupportedOperatorError {
+  const activations = findActivations(graph)
+  const node = graph.nodes.find((one) => one.outputs.some((output) => activations.has(output)) && !findOperator(one))
+  if (!node) return error
+  const { analysis, remedy } = error
+  return new UnsupportedOperatorError({ operator: node.operator, node: nodeLabel(node), analysis, remedy })
 }

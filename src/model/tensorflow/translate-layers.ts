@@ -5,7 +5,7 @@ import { renameValues } from '../prepare-graph.js'
 import type { NativeInputs } from './inputs.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
 import { layerRules } from './layers/rules.js'
-import { channelsLast, type Value } from './layers/value.js'
+import { channelsLast, reshaped, type Value } from './layers/value.js'
 import type { LayersLogits, Tested } from './native.js'
 import type { Layer, LayersModel, SymbolicTensor } from './tfjs.js'
 
@@ -28,12 +28,6 @@ export async function translateLayers(
   const output = dense ? await walk.emit(dense, [reshaped(builder, last, row)], { activation: 'linear' }) : last
   builder.output(name, channelsLast(builder, reshaped(builder, output, shape)))
   return renameValues(inputs.complete(builder.build()))
-}
-
-/** The value with another shape of each sample. */
-export function reshaped(builder: GraphBuilder, value: Value, shape: readonly number[]): Value {
-  if (String(value.shape) === String(shape)) return value
-  return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
 }
 
 /** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */

@@ -4,12 +4,11 @@ import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
 import type { NativeInputs } from './inputs.js'
 import { UntranslatableError, type Weights } from './layers/layer.js'
-import { channelsLast, type Value } from './layers/value.js'
+import { channelsLast, reshaped, type Value } from './layers/value.js'
 import type { Tested } from './native.js'
 import type { Operand, TopologyNode } from './nodes/node.js'
 import { nodeRules } from './nodes/rules.js'
 import type { GraphModel, TfjsLibrary, TfjsTensor } from './tfjs.js'
-import { reshaped } from './translate-layers.js'
 
 /** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */
 const uncovered = new Set(['ResizeBilinear'])

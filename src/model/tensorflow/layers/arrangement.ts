@@ -1,13 +1,10 @@
 import { perAxis, refuseChannelsFirst } from './convolutions.js'
 import { type LayerRule, UntranslatableError } from './layer.js'
-import { channelsFirst, channelsLast } from './value.js'
+import { channelsFirst, channelsLast, reshaped } from './value.js'
 
 const unchanged: LayerRule = ({ inputs: [x] }) => x
 
-const reshape: LayerRule = ({ builder, inputs: [x], outputShape }) => ({
-  shape: outputShape,
-  last: builder.add('Reshape', [channelsLast(builder, x), builder.ints([0, ...outputShape])]),
-})
+const reshape: LayerRule = ({ builder, inputs: [x], outputShape }) => reshaped(builder, x, outputShape)
 
 /** [[top, bottom], [left, right]], also where the setting has one number for two of them, or for all. */
 function margins(setting: unknown): number[][] {

@@ -21,6 +21,12 @@ export function channelsFirst(builder: GraphBuilder, value: Value): string {
   return value.first
 }
 
+/** The value with another shape of each sample. */
+export function reshaped(builder: GraphBuilder, value: Value, shape: readonly number[]): Value {
+  if (String(value.shape) === String(shape)) return value
+  return { shape, last: builder.add('Reshape', [channelsLast(builder, value), builder.ints([0, ...shape])]) }
+}
+
 function toLast(rank: number): number[] {
   return [0, ...Array.from({ length: rank - 1 }, (_, axis) => axis + 2), 1]
 }

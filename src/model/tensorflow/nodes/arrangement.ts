@@ -1,18 +1,13 @@
 import { UntranslatableError } from '../layers/layer.js'
 import { mergingLayers } from '../layers/merging.js'
-import { channelsFirst, channelsLast, type Value } from '../layers/value.js'
+import { channelsFirst, channelsLast, reshaped, type Value } from '../layers/value.js'
 import { integerOf, isSet, type NodeContext, type NodeRule } from './node.js'
 import { axisBehindBatch, constantAt, integersAt, refuseChannelsFirst, valueAt } from './operands.js'
 
 const unchanged: NodeRule = (context) => [valueAt(context, 0)]
 
 /** To the shape that TensorFlow.js gave it: sizes that it computes need no translation. */
-const reshape: NodeRule = (context) => {
-  const { builder, outputShapes } = context
-  const [shape] = outputShapes
-  const value = channelsLast(builder, valueAt(context, 0))
-  return [{ shape, last: builder.add('Reshape', [value, builder.ints([0, ...shape])]) }]
-}
+const reshape: NodeRule = (context) => [reshaped(context.builder, valueAt(context, 0), context.outputShapes[0])]
 
 const pad: NodeRule = (context) => {
   const { builder, outputShapes, operands } = context

@@ -96,7 +96,7 @@ function fill(page: string, begin: string, content: string, end = `/${begin}`): 
 }
 
 function attackTable(): string {
-  const model = { description: { name: 'a surrogate' } } as unfooled.Classifier
+  const model = { description: { name: 'a surrogate', sha256: '' } } as unfooled.Classifier
   const rows = attackList(unfooled).map(({ name, norms, make }) => {
     const { kind } = make({ norm: norms[0], epsilon: 0.1, model })
     const finds = kind === 'fixed-epsilon' ? 'fixed radius' : 'closest'
@@ -115,7 +115,7 @@ function printedNorms(norms: readonly string[]): string {
 function printedDefaults(name: string, kind: string, norms: readonly string[]): string {
   const required = new Set(['norm', 'epsilon', 'surrogates', 'attack', 'attacks'])
   const fgsm = unfooled.fgsm({ epsilon: 0.1 })
-  const surrogates = [{ description: { name: 'a surrogate' } }]
+  const surrogates = [{ description: { name: 'a surrogate', sha256: '' } }]
   const usual = { ...(norms.length > 1 && { norm: norms[0] }), ...(kind === 'fixed-epsilon' && { epsilon: 0.1 }) }
   const others = new Map<string, unknown>([
     ['firstSuccess', [fgsm]],
@@ -132,5 +132,6 @@ function printedDefaults(name: string, kind: string, norms: readonly string[]): 
 }
 
 function printed(value: unknown): string {
-  return typeof value === 'string' ? `'${value}'` : String(value)
+  // Without the settings of attacks that another one starts from: these have rows of their own.
+  return typeof value === 'string' ? `'${value.replace(/ \(.*?\)/g, '')}'` : String(value)
 }

@@ -1,7 +1,9 @@
 import { describe, isRecord } from '../arguments.js'
 import { SettingsError } from '../errors.js'
 import { type AttackNorm, exponent } from '../geometry/norm.js'
+import type { Classifier } from '../model/classifier.js'
 import type { PerSample } from '../sampling/per-sample.js'
+import type { Attack } from './attack.js'
 
 /** @throws SettingsError unless `norm` is one of `allowed`. */
 export function checkNorm(
@@ -74,6 +76,23 @@ export function checkList(owner: string, name: string, list: readonly object[], 
 /** How a setting that may differ between samples is recorded. */
 export function recorded(value: PerSample): number | string {
   return typeof value === 'number' ? value : 'per sample'
+}
+
+/**
+ * How attacks that another one consists of are recorded: each with its settings, in which any change is a change of the whole.
+ * @param shared Settings that the whole records itself.
+ */
+export function recordedAttacks(attacks: readonly Attack[], shared: readonly string[]): string {
+  const describeAttack = ({ name, settings }: Attack) => {
+    const own = Object.entries(settings).filter(([setting]) => !shared.includes(setting))
+    return own.length === 0 ? name : `${name} (${own.map((entry) => entry.join(' ')).join(', ')})`
+  }
+  return attacks.map(describeAttack).join(', ')
+}
+
+/** How models that an attack goes by are recorded: another file of the same name makes another attack. */
+export function recordedModels(models: readonly Classifier[]): string {
+  return models.map(({ description: { name, sha256 } }) => `${name} (sha256 ${sha256.slice(0, 12)})`).join(', ')
 }
 
 function listed(values: PerSample): readonly number[] {

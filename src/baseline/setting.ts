@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Method, SampleSet } from '../checks/evidence.js'
+import { encodeJson } from '../checks/json-safe.js'
 import type { Domain } from '../geometry/domain.js'
 import type { PerSample } from '../sampling/per-sample.js'
 import type { Baseline, Setting } from './baseline.js'
@@ -23,6 +24,8 @@ export function describeSetting(check: {
     device: check.device,
     method: {
       ...method,
+      // As it is read back: JSON has no infinite numbers, and nothing that is undefined.
+      settings: encodeJson(method.settings) as Method['settings'],
       ...(radius !== undefined && { epsilon: radius }),
       ...(target !== undefined && { target }),
     },
@@ -38,29 +41,40 @@ export function differences(
   current: Pick<Baseline, 'check' | 'setting'>,
   resampled: boolean,
 ): string[] {
-  const before = flatten(stored, resampled)
-  const now = flatten(current, resampled)
-  return [...new Set([...before.keys(), ...now.keys()])]
-    .filter((name) => before.get(name) !== now.get(name))
-    .map((name) => `${name} ${before.get(name) ?? '(none)'} instead of ${now.get(name) ?? '(none)'}`)
+  const before = partsOf(stored, resampled)
+  const now = partsOf(current, resampled)
+  return [...new Set(before.flatMap((part, index) => differencesIn(part, now[index])))]
 }
 
-function flatten({ check, setting }: Pick<Baseline, 'check' | 'setting'>, resampled: boolean): Map<string, string> {
+/** Apart, because methods have settings of the same names: what is the domain of the model, and what a bound makes of it. */
+function partsOf({ check, setting }: Pick<Baseline, 'check' | 'setting'>, resampled: boolean): readonly object[] {
   const { samples, domain, device, method } = setting
   const { name, settings, ...rest } = method
-  return new Map(
-    Object.entries({
-      check,
-      method: name,
-      ...settings,
-      ...rest,
+  return [
+    { check },
+    { method: name, ...rest },
+    settings,
+    {
       domain,
       device,
       ...(resampled ? {} : { samples: samples.count, inputs: samples.sha256 }),
       // Labels of other samples differ anyway.
       labels: resampled && samples.labels !== 'predicted' ? 'given' : samples.labels,
-    }).map(([key, value]) => [key, String(value)]),
+    },
+  ]
+}
+
+function differencesIn(before: object, now: object): string[] {
+  const [were, are] = [before, now].map(
+    (part) => new Map(Object.entries(part).map(([key, value]) => [key, word(value)])),
   )
+  return [...new Set([...were.keys(), ...are.keys()])]
+    .filter((name) => were.get(name) !== are.get(name))
+    .map((name) => `${name} ${were.get(name) ?? '(none)'} instead of ${are.get(name) ?? '(none)'}`)
+}
+
+function word(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 function describeDomain({ lower, upper }: Domain): string {

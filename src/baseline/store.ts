@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Baseline } from './baseline.js'
 import { BaselineError } from './baseline-error.js'
@@ -31,11 +32,22 @@ export function readBaseline(testFile: string, file: string): Baseline | undefin
   return parseBaseline(text)
 }
 
-/** Writes a whole file or none. */
+/**
+ * Writes a whole file or none; of several that are written at the same time one stays.
+ * @throws BaselineError when it cannot be written.
+ */
 export function writeBaseline(testFile: string, file: string, baseline: Baseline): void {
   const path = join(dirname(testFile), file)
-  mkdirSync(dirname(path), { recursive: true })
-  const unfinished = `${path}.${process.pid}.tmp`
-  writeFileSync(unfinished, formatBaseline(baseline))
-  renameSync(unfinished, path)
+  const unfinished = `${path}.${randomUUID()}.tmp`
+  try {
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(unfinished, formatBaseline(baseline))
+    renameSync(unfinished, path)
+  } catch (cause) {
+    rmSync(unfinished, { force: true })
+    throw new BaselineError(
+      `The baseline ${file} cannot be written: ${(cause as Error).message}. Give the test write access there, or run it where it has some and commit the file.`,
+      { cause },
+    )
+  }
 }

@@ -129,7 +129,7 @@ export function judgeBaseline(
   const { comparison, perSample } = finding
   const unfit = whyNoBaseline(finding)
   if (unfit !== undefined) return { verdict: 'inconclusive', reason: unfit }
-  const weak = whyNothingToLose(perSample.before!, comparison!.paired, confidence)
+  const weak = whyNothingToLose(perSample.before!, comparison!.paired, confidence, perSample.withstood.length)
   if (weak !== undefined) return { verdict: 'inconclusive', reason: weak }
   const regressed = isRegression(comparison!, confidence)
   // With more time an attack fools more samples, and a bound certifies larger radii.
@@ -144,11 +144,19 @@ export function whyNoBaseline({ eligible, perSample }: BaselineFinding): string 
   return perSample.withstood.some(Number.isNaN) ? reasons.notFinite('distance or radius') : undefined
 }
 
-/** Why even the loss of everything that withstood would be no regression; undefined where it would be one. */
-export function whyNothingToLose(before: Float64Array, paired: boolean, confidence: number): string | undefined {
-  const nothing = new Float64Array(before.length)
+/**
+ * Why even the loss of everything that withstood would be no regression; undefined where it would be one.
+ * @param count How many samples are compared with them. Default: they are the same ones.
+ */
+export function whyNothingToLose(
+  before: Float64Array,
+  paired: boolean,
+  confidence: number,
+  count = before.length,
+): string | undefined {
+  const nothing = new Float64Array(count)
   const worst = paired ? comparePaired(before, nothing) : compareUnpaired(before, nothing, confidence)
   if (isRegression(worst, confidence)) return undefined
   const withstood = before.filter((value) => value > 0).length
-  return reasons.nothingToLose(withstood, before.length, confidence, paired)
+  return reasons.nothingToLose({ withstood, before: before.length, now: count }, confidence, paired)
 }

@@ -80,9 +80,14 @@ export function comparisonInterrupted(milliseconds: number): string {
   return `The time was up after ${formatDuration(milliseconds)}: what the rest of it would have found may change the comparison with the baseline. ${moreTime}`
 }
 
-export function nothingToLose(withstood: number, samples: number, confidence: number, paired: boolean): string {
+export function nothingToLose(
+  { withstood, before, now }: { withstood: number; before: number; now: number },
+  confidence: number,
+  paired: boolean,
+): string {
   const needed = paired ? `; at least ${fewestDiscordantPairs(confidence)} are needed` : ''
-  return `Only ${withstood} of ${formatCount(samples, 'sample')} withstood: if none of them did any more, that would be no regression at ${formatPercent(confidence)} confidence${needed}. Take more samples, or a smaller ε.`
+  const [only, none] = now === before ? ['Only ', 'none of them'] : ['', `none of the ${now} of this run`]
+  return `${only}${withstood} of ${formatCount(before, 'sample')} withstood: if ${none} did any more, that would be no regression at ${formatPercent(confidence)} confidence${needed}. Take more samples, or a smaller ε.`
 }
 
 export function baselineMissing(file: string, why: 'ci' | 'negated' | 'shard'): string {

@@ -195,11 +195,16 @@ describe('settings that make no sense are refused', () => {
   })
 
   test('settings are recorded with their defaults', () => {
-    expect(boundaryProjection().settings).toEqual({ norm: 'l2', starts: 'fmn', steps: 20 })
+    expect(boundaryProjection().settings).toEqual({
+      norm: 'l2',
+      starts: 'fmn (norm l2, steps 100, alpha 1, gamma 0.05, targetClasses 2)',
+      steps: 20,
+    })
     const starts = [fmn({ norm: 'linf', target: 3 }), deepFool({ norm: 'linf', target: 3 })]
     expect(boundaryProjection({ norm: 'linf', starts, target: 3 }).settings).toEqual({
       norm: 'linf',
-      starts: 'fmn, deepFool',
+      starts:
+        'fmn (norm linf, steps 100, alpha 10, gamma 0.05), deepFool (norm linf, steps 50, overshoot 0.02, candidates 10)',
       steps: 20,
       target: 3,
     })

@@ -222,14 +222,14 @@ describe('settings that make no sense are refused', () => {
   test('settings are recorded with their defaults', () => {
     expect(linearRegion().settings).toEqual({
       norm: 'l2',
-      starts: 'deepFool, alma',
+      starts: expect.stringMatching(/^deepFool \(norm l2, steps 50, .*\), alma \(norm l2, .*steps 100, .*\)$/),
       exploration: 'descent',
       kicks: 30,
       targetClasses: 9,
     })
     expect(linearRegion({ exploration: 'paper', target: 3 }).settings).toEqual({
       norm: 'l2',
-      starts: 'deepFool, alma',
+      starts: expect.stringMatching(/^deepFool \(norm l2, steps 50, .*\), alma \(norm l2, .*steps 100, .*\)$/),
       exploration: 'paper',
       n1: 10,
       n2: 10,

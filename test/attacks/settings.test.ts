@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import type { Attack } from '../../src/attacks/attack.js'
+import { firstSuccess } from '../../src/attacks/auto-attack/first-success.js'
+import { linearRegion } from '../../src/attacks/linear-region/linear-region.js'
+import { boundaryProjection } from '../../src/attacks/minimal-distance/boundary-projection.js'
 import { algorithm1 } from '../../src/attacks/perturbation-analysis/algorithm1.js'
 import { algorithm2 } from '../../src/attacks/perturbation-analysis/algorithm2.js'
 import { bim } from '../../src/attacks/perturbation-analysis/bim.js'
@@ -10,8 +14,10 @@ import { perturbationAnalysis } from '../../src/attacks/perturbation-analysis/pe
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { rfgsm } from '../../src/attacks/perturbation-analysis/rfgsm.js'
 import { randomNoise } from '../../src/attacks/without-gradients/random-noise.js'
+import { transfer } from '../../src/attacks/without-gradients/transfer.js'
 import { SettingsError } from '../../src/errors.js'
 import * as unfooled from '../../src/index.js'
+import type { Classifier } from '../../src/model/classifier.js'
 import { attackList } from '../attack-list.mjs'
 
 const factories: Record<string, unknown> = { ...unfooled }
@@ -120,7 +126,9 @@ test('settings are recorded with their defaults', () => {
     steps: 2,
     dithering: '0.5, 0',
   })
-  expect(algorithm1({ epsilon: 1, steps: 1, subsets: [[0, 1], [2]] }).settings).toMatchObject({ subsets: 2 })
+  expect(algorithm1({ epsilon: 1, steps: 1, subsets: [[0, 1], [2]] }).settings).toMatchObject({
+    subsets: expect.stringMatching(/^2 \(sha256 [0-9a-f]{12}\)$/),
+  })
   expect(algorithm2({ epsilon: [1] }).settings).toEqual({ norm: 'linf', epsilon: 'per sample', steps: 1, dithering: 0 })
   expect(perturbationAnalysis({ norm: 'l2', epsilon: 8, steps: 4, subsets: [[0], [1], [2], [3]] }).settings).toEqual({
     step: 'norm-constrained',
@@ -132,7 +140,7 @@ test('settings are recorded with their defaults', () => {
     randomStart: false,
     dithering: 0,
     restarts: 1,
-    subsets: 4,
+    subsets: expect.stringMatching(/^4 /),
   })
   expect(perturbationAnalysis({ step: 'minimum-norm' }).settings).toEqual({
     step: 'minimum-norm',
@@ -140,3 +148,34 @@ test('settings are recorded with their defaults', () => {
   })
   expect(randomNoise({ epsilon: 1 }).settings).toEqual({ norm: 'linf', epsilon: 1, repeats: 10 })
 })
+
+// A baseline is compared only with the same attack: one that is weaker by what is not recorded would pass.
+test.each<[string, (changed: boolean) => Attack]>([
+  [
+    'a part of firstSuccess',
+    (changed) => firstSuccess([fgsm({ epsilon: 1 }), pgd({ epsilon: 1, steps: changed ? 1 : 40 })]),
+  ],
+  [
+    'a start of boundaryProjection',
+    (changed) => boundaryProjection({ starts: [deepFool({ steps: changed ? 1 : 50 })] }),
+  ],
+  ['a start of linearRegion', (changed) => linearRegion({ starts: [deepFool({ steps: changed ? 1 : 50 })] })],
+  [
+    'the attack of transfer',
+    (changed) => transfer({ attack: pgd({ epsilon: 1, steps: changed ? 1 : 40 }), surrogates: [model('a')] }),
+  ],
+  [
+    'a surrogate of transfer',
+    (changed) => transfer({ attack: fgsm({ epsilon: 1 }), surrogates: [model(changed ? 'b' : 'a')] }),
+  ],
+  ['a surrogate of ensemble', (changed) => ensemble({ epsilon: 1, surrogates: [model(changed ? 'b' : 'a')] })],
+  ['subsets', (changed) => algorithm1({ epsilon: 1, steps: 1, subsets: [[changed ? 0 : 1]] })],
+])('%s that is another is recorded as another', (_, make) => {
+  expect(make(false).settings).toEqual(make(false).settings)
+  expect(make(true).settings).not.toEqual(make(false).settings)
+})
+
+/** Of one name, with the hash of its file. */
+function model(digit: string): Classifier {
+  return { description: { name: 'model', sha256: digit.repeat(64) } } as Classifier
+}

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { BaselinePlace } from '../../matchers/to-match-robustness-baseline.js'
@@ -76,7 +76,7 @@ describe('writing', () => {
         .replace(/"unfooled": ".*"/, '"unfooled": "<version>"'),
     ).toMatchInlineSnapshot(`
       "{
-        "schemaVersion": 1,
+        "schemaVersion": 2,
         "unfooled": "<version>",
         "check": "resists",
         "model": {
@@ -108,7 +108,8 @@ describe('writing', () => {
         },
         "outcomes": {
           "0": "FFF................."
-        }
+        },
+        "checksum": "<sha256>"
       }
       "
     `)
@@ -310,7 +311,8 @@ describe('a baseline that is refused', () => {
     ['no JSON', 'oops'],
     ['no object', '7'],
     ['of another version', '{ "schemaVersion": 9 }'],
-    ['empty', '{ "schemaVersion": 1 }'],
+    ['empty', '{ "schemaVersion": 2 }'],
+    ['in conflict', '<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> main\n'],
   ])('because it is %s', async (_, text) => {
     await write(fools(3))
     writeFileSync(join(folder, '__robustness__/a.test.ts/resists.json'), text)
@@ -321,14 +323,50 @@ describe('a baseline that is refused', () => {
 
   test('because it was edited', async () => {
     await write(fools(3))
-    for (const edited of [
-      stored().replace('FFF', 'FFFF'),
-      stored().replace('FFF', 'FF.'),
-      stored().replace('FFF', '???'),
+    const before = stored()
+    for (const [part, edit] of [
+      ['FFF.', 'FFFF'],
+      ['FFF.', 'FF.'],
+      ['FFF', '???'],
+      // As many as before, but others.
+      ['FFF...', '...FFF'],
+      ['"epsilon": 0.6', '"epsilon": 0.5'],
+      ['"steps": 40', '"steps": 4'],
+      ['"eligible": 20', '"eligible": 19'],
     ]) {
-      writeFileSync(join(folder, '__robustness__/a.test.ts/resists.json'), edited)
-      expect((await assertBaseline(fools(3))).text).toMatch(/do not add up|has the outcome/)
+      expect(before).toContain(part)
+      writeFileSync(join(folder, '__robustness__/a.test.ts/resists.json'), before.replace(part, edit))
+      const { passes, text } = await assertBaseline(fools(3))
+      expect(passes).toBe(false)
+      expect(text).toContain(
+        'does not have its checksum: it was edited, or merged from several. It was not compared. Run',
+      )
     }
+  })
+
+  test('but not for how its lines end or are indented', async () => {
+    await write(fools(3))
+    for (const text of [stored().replaceAll('\n', '\r\n'), JSON.stringify(JSON.parse(stored()))]) {
+      writeFileSync(join(folder, '__robustness__/a.test.ts/resists.json'), text)
+      expect((await assertBaseline(fools(3))).evidence.baseline.state).toBe('compared')
+    }
+  })
+
+  test('whatever the names of settings are', async () => {
+    const named = (settings: Attack['settings']) => ({ ...fools(3), settings })
+    await write(named({ domain: 'intersect', stepSize: Number.POSITIVE_INFINITY }))
+    const same = await assertBaseline(named({ domain: 'intersect', stepSize: Number.POSITIVE_INFINITY }))
+    expect(same.passes).toBe(true)
+    const other = await assertBaseline(named({ domain: 'ignore', stepSize: Number.NaN }))
+    expect(other.passes).toBe(false)
+    expect(other.text).toContain('domain intersect instead of ignore; stepSize {"$number":"Infinity"} instead of')
+  })
+
+  test('where there are too few samples for any of them to be a loss', async () => {
+    await write(fools(0), { options: { resampled: true } })
+    const { passes, text } = await assertBaseline(fools(3), { options: { samples: samplesBelow(3), resampled: true } })
+    expect(passes).toBe(false)
+    expect(text).toContain('20 of 20 samples withstood: if none of the 3 of this run did any more')
   })
 
   test('is left alone where the attack could not run', async () => {
@@ -342,6 +380,15 @@ describe('a baseline that is refused', () => {
 })
 
 describe('updating', () => {
+  test('says where a baseline cannot be written, and leaves nothing half done', async () => {
+    const place = join(folder, '__robustness__/a.test.ts')
+    mkdirSync(join(place, 'resists.json'), { recursive: true })
+    await expect(update(fools(3))).rejects.toThrow(
+      /The baseline __robustness__\/a\.test\.ts\/resists\.json cannot be written: .* write access/,
+    )
+    expect(readdirSync(place)).toEqual(['resists.json'])
+  })
+
   test('what passes with the same model stays as it is', async () => {
     await write(fools(3))
     const before = stored()

@@ -40,11 +40,12 @@ export function autoAttack(settings: AutoAttackSettings): Attack {
   if (!(version in ensembles)) {
     throw new SettingsError(`autoAttack has the versions standard and plus; version is ${JSON.stringify(version)}.`)
   }
-  const ensemble = firstSuccess(ensembles[version](norm, epsilon))
+  const attacks = ensembles[version](norm, epsilon)
   return {
-    ...ensemble,
+    ...firstSuccess(attacks),
     name: 'autoAttack',
-    settings: { norm, epsilon: recorded(epsilon), version, attacks: ensemble.settings.attacks },
+    // Their settings go with the version.
+    settings: { norm, epsilon: recorded(epsilon), version, attacks: attacks.map(({ name }) => name).join(', ') },
   }
 }
 

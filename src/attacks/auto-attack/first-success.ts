@@ -3,7 +3,7 @@ import { projectOntoBall } from '../../geometry/projection.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import { range, rowOf } from '../../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
-import { checkList } from '../check-settings.js'
+import { checkList, recordedAttacks } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 import { restrictContext } from './restrict-context.js'
@@ -23,7 +23,6 @@ export function firstSuccess(attacks: readonly Attack[]): Attack {
     if (!equal(target, leader.target)) throw mismatch('target', leader, name)
   }
   const { norm, epsilon, target, settings } = leader
-  const names = attacks.map(({ name }) => name).join(', ')
   return {
     name: 'firstSuccess',
     kind: 'fixed-epsilon',
@@ -34,7 +33,7 @@ export function firstSuccess(attacks: readonly Attack[]): Attack {
       norm,
       epsilon: settings.epsilon,
       ...(target !== undefined && { target: settings.target }),
-      attacks: names,
+      attacks: recordedAttacks(attacks, ['norm', 'epsilon', 'target']),
     },
     run: (context) => run(context, attacks),
   }

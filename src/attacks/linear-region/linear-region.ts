@@ -2,7 +2,7 @@ import { refuseUnknown, settingsOf } from '../../arguments.js'
 import { SettingsError } from '../../errors.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkNorm, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import { checkCount, checkNorm, checkPositive, checkTarget, recorded, recordedAttacks } from '../check-settings.js'
 import { alma } from '../minimal-distance/alma.js'
 import { checkStarts } from '../minimal-distance/check-starts.js'
 import { fmn } from '../minimal-distance/fmn.js'
@@ -90,7 +90,7 @@ export function linearRegion(settings: LinearRegionSettings = {}): Attack {
     target,
     settings: {
       norm,
-      starts: starts.map((start) => start.name).join(', '),
+      starts: recordedAttacks(starts, ['target']),
       exploration,
       ...parameters,
       ...(target === undefined ? { targetClasses } : { target: recorded(target) }),

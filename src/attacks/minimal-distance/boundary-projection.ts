@@ -1,7 +1,7 @@
 import { refuseUnknown, settingsOf } from '../../arguments.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkNorm, checkTarget, recorded } from '../check-settings.js'
+import { checkCount, checkNorm, checkTarget, recorded, recordedAttacks } from '../check-settings.js'
 import { checkStarts } from './check-starts.js'
 import { fmn } from './fmn.js'
 import { runBoundaryProjection } from './run-boundary-projection.js'
@@ -51,7 +51,7 @@ export function boundaryProjection(settings: BoundaryProjectionSettings = {}): A
     target,
     settings: {
       norm,
-      starts: starts.map((start) => start.name).join(', '),
+      starts: recordedAttacks(starts, ['target']),
       steps,
       ...(target !== undefined && { target: recorded(target) }),
     },

@@ -1,8 +1,17 @@
+import { createHash } from 'node:crypto'
 import { type AttackNorm, exponent } from '../../geometry/norm.js'
 import type { Classifier } from '../../model/classifier.js'
 import type { PerSample } from '../../sampling/per-sample.js'
 import type { Attack } from '../attack.js'
-import { checkCount, checkExponent, checkList, checkPositive, checkTarget, recorded } from '../check-settings.js'
+import {
+  checkCount,
+  checkExponent,
+  checkList,
+  checkPositive,
+  checkTarget,
+  recorded,
+  recordedModels,
+} from '../check-settings.js'
 import type { Subsets } from './best-subset.js'
 import { checkLoss, checkRandomness, checkSubsets } from './norm-constrained-checks.js'
 import type { PerturbationLoss } from './perturbation-analysis-graph.js'
@@ -80,8 +89,8 @@ export function normConstrained(
     stepSize: typeof epsilon === 'number' ? stepFor(epsilon) : typeof stepSize === 'number' ? stepSize : 'per sample',
     dithering: typeof dithering === 'number' ? dithering : dithering.join(', '),
     target: target === undefined ? undefined : recorded(target),
-    subsets: subsets?.length,
-    surrogates: surrogates?.map(({ description }) => description.name).join(', '),
+    subsets: subsets && `${subsets.length} (sha256 ${fingerprint(subsets)})`,
+    surrogates: surrogates && recordedModels(surrogates),
   }
   const names = Object.keys(chosen).filter((key) => shown[key] !== undefined)
   return {
@@ -104,6 +113,11 @@ export function normConstrained(
         surrogates,
       }),
   }
+}
+
+/** Other subsets make another attack, even if there are as many. */
+function fingerprint(subsets: Subsets): string {
+  return createHash('sha256').update(JSON.stringify(subsets)).digest('hex').slice(0, 12)
 }
 
 /** Norms of steps on disjoint subsets add up by their powers. */

@@ -6,7 +6,7 @@ import type { Classifier } from '../../model/classifier.js'
 import { range, rowOf } from '../../sampling/rows.js'
 import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { restrictContext } from '../auto-attack/restrict-context.js'
-import { checkList } from '../check-settings.js'
+import { checkList, recordedModels } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
 
@@ -46,7 +46,7 @@ export function transfer(settings: TransferSettings): Attack {
     settings: {
       ...attack.settings,
       attack: attack.name,
-      surrogates: surrogates.map(({ description }) => description.name).join(', '),
+      surrogates: recordedModels(surrogates),
     },
     run: (context) => run(context, attack, surrogates),
   }

@@ -11,7 +11,7 @@ import { requireAttack, requireBound, requireClassifier, requireNumber, requireS
 export interface ValidLowerBoundsOptions {
   readonly samples: Samples
   readonly bound: Bound
-  /** What tries to refute the bound. Default: PGD within the certified radius of each sample, and DeepFool. */
+  /** What tries to refute the bound. Default: APGD-T within the certified radius of each sample, and FMN. */
   readonly attacks?: readonly Attack[]
   /** How many random perturbations try to refute it, too. Default 100. */
   readonly runs?: number

@@ -1,6 +1,6 @@
 import type { Attack } from '../attacks/attack.js'
-import { deepFool } from '../attacks/perturbation-analysis/deep-fool.js'
-import { pgd } from '../attacks/perturbation-analysis/pgd.js'
+import { apgdTargeted } from '../attacks/auto-attack/apgd-targeted.js'
+import { fmn } from '../attacks/minimal-distance/fmn.js'
 import type { Bound, BoundResult } from '../bounds/bound.js'
 import { bound as runBound } from '../bounds/run-bound.js'
 import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../budget.js'
@@ -16,7 +16,7 @@ import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.j
 
 /** How violations are looked for. */
 export interface RefutationSettings {
-  /** Default: PGD within the certified radius of each sample, and DeepFool. */
+  /** Default: APGD-T within the certified radius of each sample, and FMN. */
   readonly attacks?: readonly Attack[]
   /** How many random perturbations are tried, too. */
   readonly runs: number
@@ -102,7 +102,8 @@ class RefutationSearch {
         certified.map((index, position) => [index, refutation.distances[position]]),
       )
     }
-    if (closest.size > 0 || runs === 0) return { ...summary, runs: 0, violations: [...closest.values()] }
+    if (closest.size > 0 || runs === 0)
+      return { ...summary, runs: 0, violations: [...closest.values()].sort((one, other) => one.sample - other.sample) }
 
     const search = await refuteAtRandom(this.model, claims, { runs, seed, path, budget: this.#budget() })
     this.interrupted ||= search.interrupted
@@ -119,9 +120,12 @@ class RefutationSearch {
   }
 }
 
+/**
+ * Class after class within the radii, and the closest example anywhere: of radii that are 1 % too large these refute
+ * nearly all, where PGD and DeepFool leave up to a third.
+ */
 function defaultAttacks({ norm }: Bound, radii: Float64Array): Attack[] {
-  // DeepFool has no ℓ1 form; what it finds in ℓ2 is judged by its ℓ1 distance all the same.
-  return [pgd({ norm, epsilon: radii }), deepFool({ norm: norm === 'l1' ? 'l2' : norm })]
+  return [apgdTargeted({ norm, epsilon: radii, steps: 30 }), fmn({ norm })]
 }
 
 function keepClosest(distances: Float64Array, reached: readonly (readonly [number, number])[]): void {

@@ -1,7 +1,13 @@
 import { beforeAll, expect, test } from 'vitest'
 import '../../matchers/vitest.js'
+import { loadFixture } from '../../fixtures/index.js'
+import { linearRegion } from '../../src/attacks/linear-region/linear-region.js'
+import { attack } from '../../src/attacks/run-attack.js'
+import { boundValidityEvidence } from '../../src/checks/bound-validity-evidence.js'
 import { UnsupportedOperatorError } from '../../src/errors.js'
 import type { Classifier } from '../../src/model/classifier.js'
+import { loadModel } from '../../src/model/load-model.js'
+import { firstSamples } from '../../src/sampling/samples.js'
 import { seed } from '../seed.js'
 import { exactBound, fools, samplesBelow, thresholdModel } from './subject.js'
 
@@ -19,7 +25,7 @@ test('a bound that holds withstands the default attacks and random perturbations
   ).rejects.toThrowErrorMatchingInlineSnapshot(`
     [Error: expect(model).not.toHaveValidLowerBounds(exact)
 
-    The linf radii that exact certifies for 5 samples of threshold.onnx (smallest 0.4593, median 0.4793) withstood pgd, deepFool, 100 random perturbations.
+    The linf radii that exact certifies for 5 samples of threshold.onnx (smallest 0.4593, median 0.4793) withstood apgdTargeted, fmn, 100 random perturbations.
     Expected: an adversarial example within one of them.
 
     Replay with { seed: 20261120 }.]
@@ -35,8 +41,35 @@ test.each(['linf', 'l2', 'l1'] as const)(
       .toHaveValidLowerBounds({ samples, bound, seed })
       .catch((error: Error) => error.message)
     // One line per sample, however many attacks refute it.
-    expect(failure).toMatch(/found by (pgd|deepFool)/)
+    expect(failure).toMatch(/found by (apgdTargeted|fmn)/)
     expect((failure as string).match(/found by/g)).toHaveLength(5)
+  },
+)
+
+test.each(['linf', 'l2', 'l1'] as const)(
+  'the default attacks refute nearly all %s radii that are a hundredth too large',
+  async (norm) => {
+    const { modelPath, domain, samples: all } = await loadFixture('digits_mlp')
+    const digits = await loadModel(modelPath, { domain })
+    const few = firstSamples(all, 20)
+    const closest = await attack(digits, linearRegion({ norm, kicks: 5 }), { ...few, seed })
+    const found = closest.samples.filter(({ fooled }) => fooled)
+    const radiiTimes = (factor: number) =>
+      boundValidityEvidence(
+        digits,
+        exactBound(1, {
+          norm,
+          // Of the eligible samples, in their order.
+          radii: async () => Float64Array.from(found, ({ distance }) => factor * distance![norm]),
+        }),
+        few,
+        { seed, runs: 0 },
+      )
+    const tooLarge = await radiiTimes(1.01)
+    expect(tooLarge.verdict).toBe('violated')
+    expect(tooLarge.finding!.violations.length).toBeGreaterThan(0.9 * found.length)
+    expect((await radiiTimes(0.99)).verdict).toBe('valid')
+    await digits.close()
   },
 )
 

@@ -3,7 +3,7 @@ import { apgdTargeted } from '../attacks/auto-attack/apgd-targeted.js'
 import { fmn } from '../attacks/minimal-distance/fmn.js'
 import type { Bound, BoundResult } from '../bounds/bound.js'
 import { bound as runBound } from '../bounds/run-bound.js'
-import { type BudgetRequest, type BudgetSettings, budgetSettings } from '../budget.js'
+import { type BudgetRequest, type BudgetSettings, budgetSettings, startBudget } from '../budget.js'
 import { now } from '../clock.js'
 import type { Classifier } from '../model/classifier.js'
 import { type Samples, takePart } from '../sampling/samples.js'
@@ -12,7 +12,7 @@ import { classifiedSamples } from './classified-samples.js'
 import { describeBound, describeModelAndSamples } from './describe.js'
 import type { BoundValidityEvidence, BoundValidityFinding } from './evidence.js'
 import { judgeBoundValidity, withVerdict } from './judgement.js'
-import { refuteAtRandom, refuteWithAttack, type Violation } from './refutation.js'
+import { type RadiusClaims, refuteAtRandom, refuteMargins, refuteWithAttack, type Violation } from './refutation.js'
 
 /** How violations are looked for. */
 export interface RefutationSettings {
@@ -89,25 +89,37 @@ class RefutationSearch {
     const { seed, runs, path } = this.settings
     this.attacks = this.settings.attacks ?? defaultAttacks(this.bound, claims.radii)
     const closest = new Map<number, Violation>()
+    const { distances } = summary.perSample
     for (const attack of this.attacks) {
       const refutation = await refuteWithAttack(this.model, attack, claims, { seed, budget: this.#budget() })
       this.#warn(refutation.warnings)
       this.interrupted ||= refutation.interrupted
-      for (const violation of refutation.violations.map(original)) {
-        const known = closest.get(violation.sample)
-        if (!known || violation.distance < known.distance) closest.set(violation.sample, violation)
+      for (const example of refutation.examples) {
+        const known = closest.get(example.sample)
+        if (!known || example.distance < known.distance) closest.set(example.sample, example)
       }
-      keepClosest(
-        summary.perSample.distances,
-        certified.map((index, position) => [index, refutation.distances[position]]),
-      )
     }
-    if (closest.size > 0 || runs === 0)
-      return { ...summary, runs: 0, violations: [...closest.values()].sort((one, other) => one.sample - other.sample) }
+    for (const { sample, distance } of closest.values()) distances[certified[sample]] = distance
+    const violations = await this.#refute(
+      claims,
+      [...closest.values()].sort((one, other) => one.sample - other.sample),
+    )
+    if (violations.length > 0 || runs === 0) return { ...summary, runs: 0, violations: violations.map(original) }
 
     const search = await refuteAtRandom(this.model, claims, { runs, seed, path, budget: this.#budget() })
     this.interrupted ||= search.interrupted
     return { ...summary, runs: search.tried, violations: search.violation ? [original(search.violation)] : [] }
+  }
+
+  /** By the closest example of each sample that has one: the certified radius, or else what the bound says of others. */
+  async #refute(claims: RadiusClaims, examples: readonly Violation[]): Promise<Violation[]> {
+    const within = examples.filter(({ distance, radius }) => distance <= radius)
+    // An estimate says no more than about what its radii are.
+    if (within.length > 0 || examples.length === 0 || !this.bound.sound) return within
+    const budget = startBudget(this.#budget())
+    const found = await refuteMargins(this.model, this.bound, claims, examples, this.#budget())
+    if (found.length === 0 && budget.exhausted) this.interrupted = true
+    return found
   }
 
   #warn(warnings: readonly string[]): void {
@@ -126,12 +138,6 @@ class RefutationSearch {
  */
 function defaultAttacks({ norm }: Bound, radii: Float64Array): Attack[] {
   return [apgdTargeted({ norm, epsilon: radii, steps: 30 }), fmn({ norm })]
-}
-
-function keepClosest(distances: Float64Array, reached: readonly (readonly [number, number])[]): void {
-  for (const [index, distance] of reached) {
-    if (Number.isNaN(distances[index]) || distance < distances[index]) distances[index] = distance
-  }
 }
 
 function summarize({ samples, ...result }: BoundResult) {

@@ -1,11 +1,15 @@
 import type { Attack } from '../attacks/attack.js'
 import { attack as runAttack } from '../attacks/run-attack.js'
+import type { Bound } from '../bounds/bound.js'
+import { marginBounds } from '../bounds/run-bound.js'
 import { type BudgetSettings, startBudget } from '../budget.js'
 import { SettingsError } from '../errors.js'
+import { diameter } from '../geometry/diameter.js'
 import { distance, type Norm } from '../geometry/norm.js'
 import type { Classifier } from '../model/classifier.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { perturb, perturbations } from '../sampling/perturbation.js'
+import { range, takeSamples } from '../sampling/rows.js'
 import type { Inputs, PartOfSet } from '../sampling/samples.js'
 
 /** Samples with certified radii that are to be refuted. */
@@ -32,10 +36,11 @@ export interface Violation {
 }
 
 export interface AttackRefutation {
+  /** Adversarial examples no further away than claimed. */
   readonly violations: readonly Violation[]
-  /** Closest adversarial example of each sample, in the norm of the claims; NaN without one. */
-  readonly distances: Float64Array
-  /** The adversarial examples themselves. */
+  /** All adversarial examples that were found, whatever their distance in the norm of the claims. */
+  readonly examples: readonly Violation[]
+  /** Of each sample the adversarial example itself. */
   readonly adversarial: readonly (Float32Array | undefined)[]
   readonly warnings: readonly string[]
   readonly interrupted: boolean
@@ -49,23 +54,46 @@ export async function refuteWithAttack(
   settings: { readonly seed: number; readonly budget: BudgetSettings },
 ): Promise<AttackRefutation> {
   const result = await runAttack(model, attack, { ...samples, ...settings })
-  const distances = Float64Array.from(result.samples, (attacked) => attacked.distance?.[norm] ?? Number.NaN)
-  const violations = result.samples.flatMap(({ label, adversarialPrediction }, sample): Violation[] =>
-    distances[sample] <= radii[sample]
-      ? [
+  const examples = result.samples.flatMap(({ label, adversarialPrediction, distance }, sample): Violation[] =>
+    distance === undefined
+      ? []
+      : [
           {
             sample,
             label,
             adversarialPrediction,
             radius: radii[sample],
-            distance: distances[sample],
+            distance: distance[norm],
             foundBy: attack.name,
           },
-        ]
-      : [],
+        ],
   )
+  const violations = examples.filter(({ distance, radius }) => distance <= radius)
   const adversarial = result.samples.map((attacked) => attacked.adversarial)
-  return { violations, distances, adversarial, warnings: result.warnings, interrupted: result.interrupted }
+  return { violations, examples, adversarial, warnings: result.warnings, interrupted: result.interrupted }
+}
+
+/**
+ * Looks for margins that adversarial examples refute: of the radius that just holds the example, where a bound that is
+ * too large by little is wrong, and of that of the whole domain. One sample after the other may have an example.
+ */
+export async function refuteMargins(
+  model: Classifier,
+  method: Bound,
+  { inputs, labels, norm }: Omit<RadiusClaims, 'radii'>,
+  examples: readonly Violation[],
+  budget: BudgetSettings,
+): Promise<Violation[]> {
+  const samples = examples.map(({ sample }) => sample)
+  const request = { inputs: takeSamples(inputs, samples), labels: samples.map((sample) => labels[sample]), budget }
+  const largest = diameter(model.domain, norm)
+  for (const radii of [examples.map(({ distance }) => distance), examples.map(() => largest)]) {
+    const margins = await marginBounds(model, method, { ...request, epsilon: radii })
+    const isWrong = (row: number) => margins[row * model.classes + examples[row].adversarialPrediction] > 0
+    const wrong = range(examples.length).filter(isWrong)
+    if (wrong.length > 0) return wrong.map((row) => ({ ...examples[row], radius: radii[row] }))
+  }
+  return []
 }
 
 export interface RandomRefutation {

@@ -3,6 +3,7 @@ import '../../matchers/vitest.js'
 import { loadFixture } from '../../fixtures/index.js'
 import { linearRegion } from '../../src/attacks/linear-region/linear-region.js'
 import { attack } from '../../src/attacks/run-attack.js'
+import type { Bound } from '../../src/bounds/bound.js'
 import { boundValidityEvidence } from '../../src/checks/bound-validity-evidence.js'
 import { UnsupportedOperatorError } from '../../src/errors.js'
 import type { Classifier } from '../../src/model/classifier.js'
@@ -59,6 +60,7 @@ test.each(['linf', 'l2', 'l1'] as const)(
         digits,
         exactBound(1, {
           norm,
+          sound: false,
           // Of the eligible samples, in their order.
           radii: async () => Float64Array.from(found, ({ distance }) => factor * distance![norm]),
         }),
@@ -72,6 +74,29 @@ test.each(['linf', 'l2', 'l1'] as const)(
     await digits.close()
   },
 )
+
+test('margins of radii beyond the certified ones are refuted, too', async () => {
+  // A thousandth too large: less than what the search for the radius leaves open.
+  const slightly = await evidenceOf(exactBound(1.001))
+  expect(slightly.verdict).toBe('violated')
+  expect(slightly.finding!.violations.map(({ sample }) => sample)).toEqual([0, 1, 2, 3, 4])
+  for (const { distance, radius } of slightly.finding!.violations) expect(distance).toBeLessThanOrEqual(radius)
+
+  const { margins } = exactBound()
+  const wrongFarAway = exactBound(1, {
+    margins: async (context, epsilon) =>
+      (await margins(context, epsilon)).map((margin, index) => (epsilon[index >> 1] > 0.9 ? 1 : margin)),
+  })
+  expect((await evidenceOf(wrongFarAway)).finding!.violations).toMatchObject(
+    [0, 1, 2, 3, 4].map((sample) => ({ sample, radius: 1, adversarialPrediction: 1 })),
+  )
+  // An estimate promises no more than about what its radii are.
+  expect((await evidenceOf(exactBound(1.001, { sound: false }))).verdict).toBe('valid')
+})
+
+function evidenceOf(bound: Bound) {
+  return boundValidityEvidence(model, bound, samples, { seed, runs: 0 })
+}
 
 test('an attack is judged by the distance it reached', async () => {
   const bound = exactBound(1.5)

@@ -8,10 +8,14 @@ import { deepFool } from '../../src/attacks/perturbation-analysis/deep-fool.js'
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { randomNoise } from '../../src/attacks/without-gradients/random-noise.js'
+import { square } from '../../src/attacks/without-gradients/square.js'
 import { engine } from '../../src/engine/engine.js'
 import { SettingsError } from '../../src/errors.js'
+import { encodeModel } from '../../src/graph/encode.js'
+import { loadModel } from '../../src/model/load-model.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { seed } from '../seed.js'
+import { graphOf } from '../tiny-models.js'
 import { linearCase } from './linear-case.js'
 import { randomNetwork } from './random-network.js'
 
@@ -115,6 +119,32 @@ describe('firstSuccess', () => {
       expect(Array.from(targets!)).toEqual(Array.from(given, (label) => (label + 1) % 3))
     }
     await model.close()
+  })
+
+  test('warns of scores that never change, unless one of its parts had something to go by', async () => {
+    const load = (slope: number) =>
+      loadModel(
+        encodeModel(
+          graphOf([2], (builder, input) => {
+            const steps = builder.add('Round', [builder.add('Mul', [input, builder.scalar(4)])])
+            return builder.add('Add', [steps, builder.add('Mul', [input, builder.scalar(slope)])])
+          }),
+        ),
+        { domain: [-1, 1] },
+      )
+    const inputs = { data: Float32Array.of(0.5, -0.5), shape: [1, 2] }
+    const parts = [square({ epsilon: 0.01, queries: 20 }), square({ epsilon: 0.01, queries: 30 })]
+    for (const [slope, isFlat] of [
+      [0, true],
+      [0.1, false],
+    ] as const) {
+      const model = await load(slope)
+      const { warnings } = await attack(model, firstSuccess(parts), { inputs, seed })
+      expect(warnings.some((warning) => warning.includes('scores of 1 of 1 eligible samples were the same'))).toBe(
+        isFlat,
+      )
+      await model.close()
+    }
   })
 
   test.each<[string, () => Attack, RegExp]>([

@@ -42,8 +42,11 @@ export function firstSuccess(attacks: readonly Attack[]): Attack {
 async function run(context: AttackContext, attacks: readonly Attack[]): Promise<AttackCandidates> {
   const { model, inputs, labels, epsilons } = context
   const size = model.domain.lower.length
-  const candidates = unchanged(context)
+  const flatScores = new Uint8Array(labels.length)
+  const candidates = { ...unchanged(context), flatScores }
   const { adversarial, steps, gradientQueries, forwardQueries, vanishedGradients } = candidates
+  /** 1 for each sample of which an attack had gradients or scores to go by. */
+  const isLed = new Uint8Array(labels.length)
   const foundBy = Array<string | undefined>(labels.length).fill(undefined)
   let standing = range(labels.length)
   for (const [index, method] of attacks.entries()) {
@@ -61,6 +64,8 @@ async function run(context: AttackContext, attacks: readonly Attack[]): Promise<
       gradientQueries[sample] += found.gradientQueries[row]
       forwardQueries[sample] += found.forwardQueries?.[row] ?? 0
       if (found.gradientQueries[row] > 0 && !found.vanishedGradients?.[row]) vanishedGradients[sample] = 0
+      if (!vanishedGradients[sample] || found.flatScores?.[row] === 0) isLed[sample] = 1
+      flatScores[sample] = isLed[sample] ? 0 : flatScores[sample] || (found.flatScores?.[row] ?? 0)
     })
     const left = new Set(await stillStanding(context, adversarial, standing, forwardQueries))
     for (const sample of standing) if (!left.has(sample)) foundBy[sample] = method.name

@@ -12,6 +12,8 @@ export interface RunningTest {
   readonly baselines: BaselinePlace
   /** More than 1 where the runner tries again what failed. Undefined where it does not say. */
   readonly attempt?: number | undefined
+  /** The runner passes the test if it fails. */
+  readonly expectedToFail?: boolean | undefined
   record(evidence: Evidence): void
 }
 
@@ -34,7 +36,11 @@ export function conclude(found: Evidence, negated: boolean, test: RunningTest, s
   const asserted: Evidence = {
     ...evidence,
     ...(shard && { shard }),
-    assertion: { negated, passed: passes(evidence.verdict, negated) },
+    assertion: {
+      negated,
+      passed: passes(evidence.verdict, negated),
+      ...(test.expectedToFail && { expectedToFail: true }),
+    },
   }
   test.record(asserted)
   return {
@@ -42,6 +48,12 @@ export function conclude(found: Evidence, negated: boolean, test: RunningTest, s
     pass: holds(evidence.verdict) ?? negated,
     message: () => failureMessage(asserted),
   }
+}
+
+/** The test ends as it should, and its first shard decides: the merged run has the verdict of that. */
+export function leaveToFirstShard(negated: boolean, { expectedToFail = false }: RunningTest): MatcherResult {
+  // Runners turn `pass` around for the negated form.
+  return { pass: negated === expectedToFail, message: () => 'The first shard makes this check.' }
 }
 
 /** Whether the shard has done its part: then the others decide, too. */

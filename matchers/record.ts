@@ -34,9 +34,9 @@ export interface RecordingTest {
   readonly file: string
   /** Undefined where it could be any of several concurrent ones. */
   readonly name: string | undefined
-  /** Of Vitest, where it has a name. */
+  /** Name of the project, where it has one. */
   readonly project?: string | undefined
-  /** Of Jest: tells apart the runs of one file by several projects, whose names it does not say. */
+  /** Of Jest: tells apart the runs of one file by several projects that have no names. */
   readonly fileRun?: string
   /** From 1; more where the runner tries again what failed. Undefined where it does not say. */
   readonly attempt: number | undefined

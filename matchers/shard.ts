@@ -20,7 +20,14 @@ interface SeededSamples {
   readonly seed?: number
 }
 
-const allOfIt: PartOfCheck = { shard: undefined, options: (whole) => whole, attack: (whole) => whole }
+/** What no shard does a part of. */
+export const allOfIt: PartOfCheck = { shard: undefined, options: (whole) => whole, attack: (whole) => whole }
+
+/** Whether another process does what cannot be shared: the first shard does all of it. */
+export function isLeftToFirstShard(): boolean {
+  const { UNFOOLED_SHARD } = process.env
+  return UNFOOLED_SHARD ? parseShard(UNFOOLED_SHARD).index > 1 : false
+}
 
 /**
  * Reads from UNFOOLED_SHARD which samples this process checks.

@@ -36,8 +36,8 @@ beforeEach(({ task }) => {
 afterEach(({ task }) => {
   running.delete(task)
   const notAwaited = checks.end(task)
-  // A test that failed, or whose time was up, leaves its other checks alone.
-  if (notAwaited && task.result?.state === 'pass') throw notAwaited
+  // A test that failed, or whose time was up, leaves its other checks alone. One that is expected to fail would pass by it.
+  if (notAwaited && task.result?.state === 'pass' && !task.fails) throw notAwaited
 })
 let fileHasEnded = false
 afterAll(() => {
@@ -48,6 +48,7 @@ afterAll(() => {
 
 interface VitestContext extends MatcherContext {
   readonly task?: Task
+  readonly poll?: boolean
 }
 
 expect.extend(checks.watch(createMatchers(runningTest), taskOf))
@@ -63,6 +64,11 @@ function runningTest(context: VitestContext): RunningTest {
       "unfooled/vitest was imported by another test file. Without isolation Vitest imports it only once, and not for this one: name it in the configuration, setupFiles: ['unfooled/vitest'].",
     )
   }
+  if (context.poll) {
+    throw new SettingsError(
+      'expect.poll() tries a check again and again until it passes, by chance if by nothing else. Write `await expect(model)` in place of `await expect.poll(() => model)`.',
+    )
+  }
   const task = taskOf(context)
   const baselines = baselinePlace(context)
   if (!task) {
@@ -76,6 +82,7 @@ function runningTest(context: VitestContext): RunningTest {
     budget: testBudget({ timeout: task.timeout, elapsed, signal: task.context.signal }),
     baselines,
     attempt: attemptOf(task),
+    expectedToFail: task.fails,
     record: (evidence) => record(task, evidence),
   }
 }

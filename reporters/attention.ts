@@ -30,27 +30,35 @@ const severities = ['✗', '?', '!']
 /** How many checks of how many models, and how they ended. */
 export function headline({ models }: Pick<Report, 'models'>): string {
   const checks = models.flatMap((model) => model.checks)
-  const { failed, inconclusive } = count(checks)
+  const { failed, failedAsExpected, inconclusive } = count(checks)
   const parts = [
     `${formatCount(checks.length, 'check')} of ${formatCount(models.length, 'model')}`,
     failed === 0 ? 'none failed' : `${failed} failed`,
+    ...(failedAsExpected === 0 ? [] : [`${failedAsExpected} failed as expected`]),
     ...(inconclusive === 0 ? [] : [`${inconclusive} inconclusive`]),
   ]
   return parts.join(', ')
 }
 
-/** A check that ran outside an assertion neither passed nor failed. */
-export function count(checks: readonly CheckSummary[]): { passed: number; failed: number; inconclusive: number } {
-  const conclusive = checks.filter(({ verdict }) => verdict !== 'inconclusive')
+/** How many checks ended in each way. One that ran outside an assertion neither passed nor failed: it only measured. */
+export function count(checks: readonly CheckSummary[]) {
+  const marked = (sign: ReturnType<typeof mark>) => checks.filter((check) => mark(check) === sign).length
+  const failedAsExpected = checks.filter((check) => check.failedAsExpected).length
   return {
-    passed: conclusive.filter(({ passed }) => passed === true).length,
-    failed: conclusive.filter(({ passed }) => passed === false).length,
-    inconclusive: checks.length - conclusive.length,
+    passed: marked('✓') - failedAsExpected,
+    failed: marked('✗'),
+    failedAsExpected,
+    inconclusive: marked('?'),
+    measured: marked('·'),
   }
 }
 
-/** What the check found and what was accepted, as a sentence. */
+/** What the check found and what was accepted, in sentences. */
 export function outcome(check: CheckSummary): string {
+  return `${finding(check)}${check.failedAsExpected ? ' Its test is expected to fail.' : ''}`
+}
+
+function finding(check: CheckSummary): string {
   const { verdict, method, fooled, eligible, certified, radius, norm, violations } = check
   const not = check.negated ? ', and was expected not to' : ''
   switch (verdict) {
@@ -101,7 +109,7 @@ function attentionTo({ model, checks, contradictions }: ModelSummary): Attention
   const refuted = Object.values(groupBy(contradictions, ({ certifiedBy, norm }) => `${certifiedBy} ${norm}`))
   return [
     ...checks
-      .filter((check) => check.passed === false || check.verdict === 'inconclusive')
+      .filter((check) => mark(check) === '✗' || mark(check) === '?')
       .map((check) => ({
         mark: mark(check) as '✗' | '?',
         subject: placeName(check),

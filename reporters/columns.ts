@@ -12,7 +12,10 @@ export interface Column {
 
 const columns: readonly Column[] = [
   { title: '', cell: mark },
-  { title: 'check', cell: formatCheck },
+  {
+    title: 'check',
+    cell: (check) => `${formatCheck(check)}${check.failedAsExpected ? ', failed as expected' : ''}`,
+  },
   { title: 'norm', cell: ({ norm }) => norm ?? '' },
   { title: 'radius', right: true, cell: ({ radius }) => formatRadius(radius) },
   { title: 'samples', right: true, cell: ({ eligible, samples }) => `${eligible ?? '?'}/${samples}` },
@@ -58,11 +61,15 @@ export function legendFor(checks: readonly CheckSummary[]): string {
   return explained.map(({ title, meaning }) => `${title}: ${meaning}`).join(' · ')
 }
 
-/** Passed, failed, inconclusive, or only measured, in one character. */
-export function mark({ passed, verdict }: Pick<CheckSummary, 'passed' | 'verdict'>): '✓' | '✗' | '?' | '·' {
+/** Passed or as its test expects, failed, inconclusive, or only measured, in one character. */
+export function mark({
+  passed,
+  failedAsExpected,
+  verdict,
+}: Pick<CheckSummary, 'passed' | 'failedAsExpected' | 'verdict'>): '✓' | '✗' | '?' | '·' {
   if (verdict === 'inconclusive') return '?'
   if (passed === undefined) return '·'
-  return passed ? '✓' : '✗'
+  return passed || failedAsExpected ? '✓' : '✗'
 }
 
 export function formatRadius(radius: CheckSummary['radius']): string {

@@ -1,7 +1,7 @@
 import fastXmlBuilder from 'fast-xml-builder'
 import { testName } from '../src/checks/place.js'
 import { outcome } from './attention.js'
-import { describeCheck } from './columns.js'
+import { describeCheck, mark } from './columns.js'
 import type { Report } from './report.js'
 import type { CheckSummary } from './summary.js'
 
@@ -64,14 +64,20 @@ function totals(cases: readonly TestCase[]) {
 }
 
 function testCase({ model, check }: { readonly model: string; readonly check: CheckSummary }): TestCase {
-  const { file, test, project, verdict, passed, seed, warnings, milliseconds } = check
+  const { file, test, project, verdict, failedAsExpected, seed, warnings, milliseconds } = check
   const fault: Fault = { '@type': verdict, '@message': outcome(check) }
-  const output = [`Model ${model}.`, ...(seed === undefined ? [] : [`Seed ${seed}.`]), ...warnings]
+  const sign = mark(check)
+  const output = [
+    `Model ${model}.`,
+    ...(failedAsExpected ? [outcome(check)] : []),
+    ...(seed === undefined ? [] : [`Seed ${seed}.`]),
+    ...warnings,
+  ]
   return {
     '@name': `${test === undefined && project === undefined ? '' : `${testName(check)} · `}${describeCheck(check)}`,
     '@classname': file,
     '@time': seconds(milliseconds / 1000),
-    ...(verdict === 'inconclusive' ? { error: fault } : passed === false ? { failure: fault } : {}),
+    ...(sign === '?' ? { error: fault } : sign === '✗' ? { failure: fault } : {}),
     'system-out': output.join('\n'),
   }
 }

@@ -1,6 +1,6 @@
 import type { BaselineEvidence, Evidence, RecordedCheck, StoredBaseline } from '../src/checks/evidence.js'
 import type { Place } from '../src/checks/place.js'
-import type { Verdict } from '../src/checks/verdict.js'
+import { failedAsExpected, type Verdict } from '../src/checks/verdict.js'
 import type { AttackNorm } from '../src/geometry/norm.js'
 import type { ModelDescription } from '../src/model/model.js'
 import type { Interval } from '../src/statistics/binomial.js'
@@ -20,6 +20,8 @@ export interface CheckSummary extends Place {
   /** Undefined when the check ran outside an assertion. */
   readonly passed?: boolean
   readonly negated?: boolean
+  /** It did not pass, and the runner passes the test for it: `test.fails` of Vitest, `test.failing` of Jest. */
+  readonly failedAsExpected?: true
   /** Name of the attack or bound. */
   readonly method: string
   /** Absent where the inputs are in a box. */
@@ -81,6 +83,7 @@ function summarizeCheck({ evidence, ...place }: RecordedCheck, checks: readonly 
     reason,
     passed: assertion?.passed,
     negated: assertion?.negated,
+    ...(failedAsExpected(evidence) && { failedAsExpected: true }),
     samples: samples.count,
     eligible: evidence.finding?.eligible,
     ...findings(evidence, checks),

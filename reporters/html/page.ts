@@ -53,9 +53,15 @@ function policy(): string {
 
 function renderOverview(report: Report): HtmlElement {
   const checks = report.models.flatMap((model) => model.checks)
-  const { passed, failed, inconclusive } = count(checks)
-  // Those without an assertion, as most of an audit is.
-  const measured = checks.length - passed - failed - inconclusive
+  const { passed, failed, failedAsExpected, inconclusive, measured } = count(checks)
+  const counts = [
+    { name: 'passed', value: passed, kind: 'passed' },
+    { name: 'failed', value: failed, kind: 'failed' },
+    ...(failedAsExpected > 0 ? [{ name: 'failed as expected', value: failedAsExpected, kind: 'passed' }] : []),
+    { name: 'inconclusive', value: inconclusive, kind: 'inconclusive' },
+    // Without an assertion, as most of an audit is.
+    ...(measured > 0 ? [{ name: 'measured', value: measured, kind: 'measured' }] : []),
+  ]
   const points = attention(report)
   return element(
     'section',
@@ -64,10 +70,10 @@ function renderOverview(report: Report): HtmlElement {
     element(
       'dl',
       { class: 'counts' },
-      ...Object.entries({ passed, failed, inconclusive, ...(measured > 0 && { measured }) }).map(([name, value]) =>
+      ...counts.map(({ name, value, kind }) =>
         element(
           'div',
-          { class: value === 0 ? 'none' : name },
+          { class: value === 0 ? 'none' : kind },
           element('dt', {}, name),
           element('dd', {}, String(value)),
         ),

@@ -32,7 +32,7 @@ interface CheckEvidence {
   /** Why the check could not tell; given with the verdict `inconclusive`. */
   readonly reason?: string
   /** How the verdict was used; absent when the check ran outside an assertion. */
-  readonly assertion?: { readonly negated: boolean; readonly passed: boolean }
+  readonly assertion?: Assertion
   readonly model: ModelDescription
   readonly samples: SampleSet
   /** Of a check that several processes share: `samples` and all that was found are this shard's. */
@@ -41,6 +41,13 @@ interface CheckEvidence {
   /** The budget ended the check before its settings were exhausted. */
   readonly interrupted: boolean
   readonly milliseconds: number
+}
+
+export interface Assertion {
+  readonly negated: boolean
+  readonly passed: boolean
+  /** The test passes if it fails: `test.fails` of Vitest, `test.failing` of Jest. */
+  readonly expectedToFail?: boolean
 }
 
 /** Which samples were checked. */

@@ -1,7 +1,7 @@
 import { formatCount, formatNumber } from '../format.js'
 import type { Evidence, RecordedCheck } from './evidence.js'
 import { placeName } from './place.js'
-import { holds } from './verdict.js'
+import { failedAsExpected, holds } from './verdict.js'
 
 /** What a run recorded. */
 export interface GatedRun {
@@ -26,7 +26,7 @@ export interface GateResult {
 
 /**
  * Decides whether a run may go on to be merged or released: only when it is complete, everything in it could be read,
- * and there were checks, all of which passed.
+ * and there were checks, all of which passed, or failed where their tests are expected to.
  */
 export function gate(
   { complete, problems, checks }: GatedRun,
@@ -46,6 +46,7 @@ function whyFailed(evidence: Evidence): string[] {
   const { shard, verdict, reason, assertion } = evidence
   if (shard) return [`${formatCount(shard.count, 'shard')} of the samples, not merged.`]
   if (verdict === 'inconclusive') return [`inconclusive. ${reason}`]
+  if (failedAsExpected(evidence)) return []
   // Outside an assertion what was asked has to be true, as in the plain form.
   if (!(assertion?.passed ?? holds(verdict))) return [`${assertion?.negated ? 'not expected: ' : ''}${verdict}.`]
   if (evidence.kind === 'baseline' && evidence.baseline.state !== 'compared') {

@@ -4,7 +4,7 @@ export interface Place {
   readonly file: string
   /** Full name; undefined where the runner could not tell which of several concurrent tests it was. */
   readonly test: string | undefined
-  /** Name of the project of Vitest, where it has one: several may run the same file. */
+  /** Name of the project of Vitest or Jest, where it has one: several may run the same file. */
   readonly project?: string | undefined
 }
 

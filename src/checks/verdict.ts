@@ -39,3 +39,13 @@ export function holds(verdict: Verdict): boolean | undefined {
 export function passes(verdict: Verdict, negated: boolean): boolean {
   return holds(verdict) === !negated
 }
+
+/** Whether a check failed, and its runner expects its test to fail. What could not tell has shown no failure. */
+export function failedAsExpected({ verdict, assertion }: AssertedCheck): boolean {
+  return verdict !== 'inconclusive' && assertion?.passed === false && assertion.expectedToFail === true
+}
+
+interface AssertedCheck {
+  readonly verdict: Verdict
+  readonly assertion?: { readonly passed: boolean; readonly expectedToFail?: boolean }
+}

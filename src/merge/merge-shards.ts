@@ -99,7 +99,7 @@ function inOrder(group: readonly ShardCheck[]): ShardEvidence[] {
     if (candidates.length === 0) throw new MergeError(`${where}: shard ${name} is missing.`)
     if (candidates.length > 1) {
       throw new MergeError(
-        `${where}: shard ${name} is there ${candidates.length} times. Merge each run once; checks of one test that are the same, and tests that are tried again, cannot be told apart.`,
+        `${where}: shard ${name} is there ${candidates.length} times. Merge each run once; checks of one test that are the same, tests that are tried again, and projects that run the same file and have no names (displayName of Jest) cannot be told apart.`,
       )
     }
     const found = candidates[0].evidence

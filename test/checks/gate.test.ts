@@ -4,6 +4,7 @@ import { gate } from '../../src/checks/gate.js'
 import { attackEvidence, baselineEvidence, lowerBoundEvidence, propertyEvidence } from '../reporters/evidence.js'
 
 const passed = { negated: false, passed: true }
+const failed = { negated: false, passed: false }
 const good = attackEvidence({ verdict: 'resists', assertion: passed })
 const kept = baselineEvidence({ verdict: 'kept', assertion: passed, baseline: { file: 'a.json', state: 'compared' } })
 
@@ -18,6 +19,7 @@ test('passes when there are checks, and all of them passed', () => {
   const negated = attackEvidence({ verdict: 'fooled', assertion: { negated: true, passed: true } })
   expect(gate(run(negated)).passed).toBe(true)
   expect(gate(run(attackEvidence({ verdict: 'resists', assertion: undefined }))).passed).toBe(true)
+  expect(gate(run(attackEvidence({ assertion: { ...failed, expectedToFail: true } }))).passed).toBe(true)
 })
 
 test.each([
@@ -38,6 +40,17 @@ test.each([
     'an inconclusive check, such as one without its baseline',
     run(baselineEvidence({ verdict: 'inconclusive', reason: 'There is no baseline.' })),
     'a.test.ts > a test: inconclusive. There is no baseline.',
+  ],
+  [
+    'an inconclusive check of a test that is expected to fail',
+    run(
+      attackEvidence({
+        verdict: 'inconclusive',
+        reason: 'No time.',
+        assertion: { ...failed, expectedToFail: true },
+      }),
+    ),
+    'a.test.ts > a test: inconclusive. No time.',
   ],
   [
     'a check outside an assertion that found something',

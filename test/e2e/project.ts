@@ -16,9 +16,11 @@ export interface Run {
 interface RecordedCheck {
   readonly file: string
   readonly test: string
+  readonly project?: string
+  readonly command: string
   readonly evidence: {
     readonly verdict: string
-    readonly attack: { readonly epsilon: number }
+    readonly attack: { readonly epsilon: number; readonly settings: { readonly steps: number } }
     readonly samples: { readonly count: number }
     readonly warnings: readonly string[]
   }

@@ -17,6 +17,10 @@ interface Runner {
   readonly head: string
   readonly retried: (name: string, body: string) => string
   readonly concurrent: (name: string, body: string) => string
+  /** Declares a test that is expected to fail. */
+  readonly failing: string
+  /** The configuration of the README, for two projects that run the same files. */
+  readonly projects: (readme: string) => string
   /** Runs both halves of the files and makes one report of them. */
   runShards(project: Project): Promise<void>
 }
@@ -38,6 +42,9 @@ const runners: Record<Runner['heading'], Runner> = {
       ${load}`,
     retried: (name, body) => `test('${name}', { retry: 1 }, async ({ expect }) => {${body}})`,
     concurrent: (name, body) => `test.concurrent.for([1, 2])('${name} %s', async (steps, { expect }) => {${body}})`,
+    failing: 'test.fails',
+    projects: (readme) =>
+      readme.replace('test: {', `test: { projects: ['one', 'two'].map((name) => ({ extends: true, test: { name } })),`),
     async runShards(project) {
       for (const shard of [1, 2]) {
         const options = [`--shard=${shard}/2`, '--reporter=blob', `--outputFile=blobs/${shard}.json`]
@@ -56,6 +63,10 @@ const runners: Record<Runner['heading'], Runner> = {
       ${load}`,
     retried: (name, body) => `test('${name}', async () => {${body}})`,
     concurrent: (name, body) => `test.concurrent.each([1, 2])('${name} %s', async (steps) => {${body}})`,
+    failing: 'test.failing',
+    projects: (readme) => `${readme}
+      const { setupFilesAfterEnv } = module.exports
+      module.exports.projects = ['one', 'two'].map((displayName) => ({ displayName, setupFilesAfterEnv }))`,
     async runShards(project) {
       for (const shard of [1, 2]) {
         await succeeds(project.run(...jest, `--shard=${shard}/2`))
@@ -87,9 +98,10 @@ function retriesAndBaseline({ head, retried }: Runner): string {
     })`
 }
 
-function concurrentChecks({ head, concurrent }: Runner): string {
+function concurrentChecks({ head, concurrent, failing }: Runner): string {
   return `${head}
-    ${concurrent('concurrent', check('0.02', 'steps'))}`
+    ${concurrent('concurrent', check('0.02', 'steps'))}
+    ${failing}('is fooled', async () => {${check('0.9', '3')}})`
 }
 
 /** Ends one check, and does not end another one before the time of the test below is up. */
@@ -115,8 +127,10 @@ test.each([
   const readme = readmeFiles(heading)
   const [tried, concurrent] = ['tried', 'concurrent'].map((name) => `${name}.test.${suffix}`)
   const [config] = Object.keys(readme)
+  const projectsConfig = `projects.${config}`
   const files = {
     [config!]: readme[config!]!,
+    [projectsConfig]: runner.projects(readme[config!]!),
     [tried!]: retriesAndBaseline(runner),
     [concurrent!]: concurrentChecks(runner),
   }
@@ -132,10 +146,10 @@ test.each([
     output: expect.stringContaining('was written, so nothing was compared'),
   })
 
-  // In CI everything passes, one test at its second attempt.
+  // In CI everything passes, one test at its second attempt, and one because it fails.
   await succeeds(project.run(...command))
-  expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
-  expect(project.report()).toMatchObject({ complete: true, checks: { length: 4 } })
+  expect(await succeeds(gate())).toContain('The gate passed: 5 checks.')
+  expect(project.report()).toMatchObject({ complete: true, checks: { length: 5 } })
   const retried = project.report().checks.filter(({ evidence: { warnings } }) => /attempt 2/.test(warnings.join()))
   expect(retried).toMatchObject([{ file: tried, test: 'tried again', evidence: { attack: { epsilon: 0.02 } } }])
   expect(existsSync(path('unfooled-report/report.html'))).toBe(true)
@@ -143,17 +157,30 @@ test.each([
 
   // The files of a run in two shards.
   await runner.runShards(project)
-  expect(await succeeds(gate())).toContain('The gate passed: 4 checks.')
-  expect(project.report().checks.map(({ file }) => file)).toEqual([concurrent, concurrent, tried, tried])
+  expect(await succeeds(gate())).toContain('The gate passed: 5 checks.')
+  expect(project.report().checks.map(({ file }) => file)).toEqual([concurrent, concurrent, concurrent, tried, tried])
 
-  // The samples of a run in two shards: each passes its tests, and none the gate.
+  // The samples of a run in two shards: each passes its tests, and none the gate. Two projects run the file.
   for (const shard of ['1', '2']) {
-    await succeeds(project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, concurrent!))
+    await succeeds(project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, '-c', projectsConfig, concurrent!))
     renameSync(path(report), path(`part-${shard}.json`))
   }
   expect(await gate('part-1.json')).toMatchObject({ code: 1, output: expect.stringContaining('not merged') })
-  await succeeds(project.run(unfooled, 'merge', 'part-1.json', 'part-2.json'))
-  expect(project.report().checks.map(({ evidence }) => evidence.samples.count)).toEqual([16, 16])
+  const merged = await succeeds(project.run(unfooled, 'merge', 'part-1.json', 'part-2.json'))
+  expect(merged).toContain('unfooled: 6 checks of 1 model, none failed, 2 failed as expected')
+  const { checks } = project.report()
+  const names = checks.map(({ project, test, evidence }) => `${project} ${test} ${evidence.attack.settings.steps}`)
+  expect(names.sort()).toEqual(
+    ['one', 'two'].flatMap((name) =>
+      ['concurrent 1 1', 'concurrent 2 2', 'is fooled 3'].map((each) => `${name} ${each}`),
+    ),
+  )
+  expect(checks.map(({ evidence }) => evidence.samples.count)).toEqual([16, 16, 16, 16, 16, 16])
+  for (const { command, project } of checks) {
+    expect(command).toContain(
+      `--config ${projectsConfig} --${heading === 'Jest' ? 'selectProjects' : 'project'} ${project} `,
+    )
+  }
   await succeeds(gate())
 
   // What fails fails the run and the gate.

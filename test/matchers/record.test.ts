@@ -36,6 +36,16 @@ describe('in Vitest', () => {
       .catch(() => {})
   })
 
+  test.fails('a test that is expected to fail', async ({ expect, task }) => {
+    recorded.set('expected', task.meta)
+    await expect(await thresholdModel()).toResistAttack(fools(1), { samples: samplesBelow(5) })
+  })
+
+  test('evidence says when a test is expected to fail', () => {
+    const [{ assertion }] = evidenceOf('expected')
+    expect(assertion).toEqual({ negated: false, passed: false, expectedToFail: true })
+  })
+
   test('a misuse is no evidence', async ({ expect, task }) => {
     await expect(expect(1).toResistAttack(fools(0), { samples: samplesBelow(5) })).rejects.toThrow()
     expect(task.meta).not.toHaveProperty('unfooled')

@@ -48,6 +48,14 @@ test('a budget that is given takes precedence', async () => {
   expect(await timeUntilUp({ signal: AbortSignal.abort() })).toBe(0)
 })
 
+test('is not tried again and again until it passes', async () => {
+  const attack = fools(0)
+  const run = vi.spyOn(attack, 'run')
+  const poll = async () => expect.poll(() => model, { timeout: 1 }).toResistAttack(attack, { samples })
+  await expect(poll()).rejects.toThrow('expect.poll() tries a check again and again until it passes')
+  expect(run).not.toHaveBeenCalled()
+})
+
 describe('a second attempt', () => {
   let attempts = 0
   test('has all of its time again', { timeout: 100_000, retry: 1 }, async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { attention } from '../../reporters/attention.js'
+import { attention, headline } from '../../reporters/attention.js'
 import { createReport } from '../../reporters/report.js'
 import { attackEvidence, hostileEvidence, inconclusiveEvidence, records } from './evidence.js'
 
@@ -17,6 +17,15 @@ test('a warning says which tests it is about', () => {
     ['Shared.', 'test/robustness.test.ts > check 0 and 1 more'],
     ['Own.', 'test/robustness.test.ts > check 0'],
   ])
+})
+
+test('what fails as its test expects needs none, and what could not tell does', () => {
+  const assertion = { negated: false, passed: false, expectedToFail: true }
+  const report = createReport(records([attackEvidence({ assertion }), { ...inconclusiveEvidence(), assertion }]), true)
+  expect(attention(report).map(({ mark, subject }) => [mark, subject])).toEqual([
+    ['?', 'test/robustness.test.ts > check 1'],
+  ])
+  expect(headline(report)).toBe('2 checks of 1 model, none failed, 1 failed as expected, 1 inconclusive')
 })
 
 test('failures of all models come before what could not tell, and that before warnings', () => {

@@ -237,6 +237,7 @@ export function inconclusiveEvidence(): AttackEvidence {
 export function everyKindOfEvidence(): Evidence[] {
   return [
     attackEvidence({ warnings: ['A warning.'] }),
+    attackEvidence({ assertion: { negated: false, passed: false, expectedToFail: true } }),
     attackEvidence({ assertion: undefined }, { epsilon: Float64Array.of(0.1, 0.2, 0.1, 0.1), norm: 'l1.5' }),
     hostileEvidence(),
     inconclusiveEvidence(),

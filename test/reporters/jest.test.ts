@@ -70,6 +70,35 @@ test('what one project tried again is not taken for what another one, which runs
   expect(Object.keys(checks[0])).not.toContain('fileRun')
 })
 
+test.each([
+  [['node', '/a/node_modules/.bin/jest', '-c', 'config/b.js'], '--config config/b.js '],
+  [['node', '/a/node_modules/jest/bin/jest.js', '-i', '--config=c d.js'], "--config 'c d.js' "],
+  [['node', '/a/jest.js', '-c={"verbose": true}'], `--config '{"verbose": true}' `],
+  [['node', '/a/jest', '--config'], ''],
+  [['node', '/a/build.js', '-c', 'production'], ''],
+])('says how to run a test again, after %j', async (argv, option) => {
+  vi.spyOn(process, 'cwd').mockReturnValue(rootDir)
+  vi.spyOn(process, 'argv', 'get').mockReturnValue(argv)
+  const reporter = startReporter()
+  recordInFile({ file, name: 'attacked', project: 'on a GPU', attempt: 1 }, attackEvidence())
+  await reporter.onRunComplete(new Set(), {})
+  const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(checks[0].command).toBe(
+    `npx jest ${option}--selectProjects 'on a GPU' --runTestsByPath test/a.test.js -t 'attacked$'`,
+  )
+  expect(printed).toContain('✗ |on a GPU| ')
+})
+
+test('tests get the name of their project, and those of other projects do not', () => {
+  const globals = Object.freeze({ own: 1 })
+  const [named, unnamed] = [{ displayName: { name: 'one' }, globals }, { globals }].map((config) => ({
+    context: { config: Object.freeze(config) },
+  }))
+  for (const testFile of [named, unnamed]) startReporter().onTestFileStart(testFile)
+  expect(named.context.config.globals).toEqual({ own: 1, __UNFOOLED_PROJECT__: 'one' })
+  expect(unnamed.context.config.globals).toEqual({ own: 1 })
+})
+
 test('of a test that was tried again the last attempt counts', async () => {
   const reporter = startReporter()
   for (const attempt of [1, 2]) {

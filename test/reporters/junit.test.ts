@@ -39,6 +39,13 @@ test('a suite per file, a case per check; failures, errors and the seed', () => 
   `)
 })
 
+test('what fails as expected is no failure', () => {
+  const expected = attackEvidence({ assertion: { negated: false, passed: false, expectedToFail: true } })
+  const xml = renderJunit(createReport(records([expected]), true))
+  expect(xml).toContain('<testsuites name="unfooled" tests="1" failures="0" errors="0"')
+  expect(xml).toContain('fooled 2 of 3 samples (66.7 %); accepted at most 10 %. Its test is expected to fail.')
+})
+
 test('an interrupted run and evidence that cannot be read are errors', () => {
   const unreadable = { file: 'b.test.ts', test: 'old', evidence: {} }
   const xml = renderJunit(createReport([unreadable], false))

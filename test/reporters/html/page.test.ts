@@ -66,6 +66,13 @@ test('what was only measured is counted, too', () => {
   expect(texts('.counts div')).toEqual(['passed0', 'failed1', 'inconclusive0', 'measured1'])
 })
 
+test('what fails as its test expects is counted apart, and no fault', () => {
+  const assertion = { negated: false, passed: false, expectedToFail: true }
+  const { texts } = render(attackEvidence({ assertion }))
+  expect(texts('.counts div')).toEqual(['passed0', 'failed0', 'failed as expected1', 'inconclusive0'])
+  expect(texts('tbody tr')[0]).toContain('pgd, failed as expected✓ fooled')
+})
+
 test('every chart has a name and its figures as a table', () => {
   const closest = attackEvidence({}, { name: 'deepFool', kind: 'minimal-distance', epsilon: undefined })
   const { document, texts } = render(closest, lowerBoundEvidence(), validityEvidence())

@@ -1,17 +1,20 @@
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { quote, testCommand } from './command.js'
-import { defaultFormats } from './formats.js'
+import { defaultFormats, type Formats } from './formats.js'
 import { pathIn } from './location.js'
 import { showProgress } from './progress.js'
 import { checkOptions, publish, type ReporterOptions } from './publish.js'
 import { UnfinishedRun } from './unfinished.js'
+import { isWatched, type WatchConfig } from './watched.js'
 import { announceWorkers } from './workers.js'
 
 /** What is read of Jest's global configuration. */
 interface GlobalConfig {
   readonly rootDir: string
   readonly maxWorkers: number
+  readonly watch?: boolean
+  readonly watchAll?: boolean
 }
 
 /** What is read of a test file that is about to run. */
@@ -53,9 +56,13 @@ export default class UnfooledReporter {
       context.config = { ...context.config, globals: { ...globals, __UNFOOLED_PROJECT__: displayName.name } }
   }
 
-  async onRunComplete(_contexts: unknown, { wasInterrupted }: { readonly wasInterrupted?: boolean }): Promise<void> {
+  async onRunComplete(
+    contexts: ReadonlySet<{ readonly config: WatchConfig }>,
+    { wasInterrupted }: { readonly wasInterrupted?: boolean },
+  ): Promise<void> {
     this.#endProgress()
     const { rootDir } = this.#globalConfig
+    const print = (text: string) => process.stderr.write(`${text}\n`)
     await publish(
       () => ({
         records: (this.#unfinished?.read(rootDir) ?? []).map((check) => ({
@@ -65,10 +72,25 @@ export default class UnfooledReporter {
         complete: wasInterrupted !== true,
         root: rootDir,
       }),
-      this.#options,
-      (text) => process.stderr.write(`${text}\n`),
+      { ...this.#options, formats: this.#formatsToWrite([...contexts], print) },
+      print,
     )
     this.#unfinished?.end()
+  }
+
+  /** Without those for which Jest, in watch mode, would run again and again. */
+  #formatsToWrite(contexts: readonly { readonly config: WatchConfig }[], print: (text: string) => void): Formats {
+    const { rootDir, watch, watchAll } = this.#globalConfig
+    const { formats = defaultFormats } = this.#options
+    if (!watch && !watchAll) return formats
+    const restarts = (file: string) => contexts.some(({ config }) => isWatched(resolve(rootDir, file), config))
+    for (const file of Object.values(formats).filter(restarts)) {
+      const folder = dirname(file)
+      print(
+        `unfooled: ${file} is not written in watch mode, since Jest would run again for it. Jest leaves it alone with watchPathIgnorePatterns: ['${folder === '.' ? file : folder}'] in its configuration.`,
+      )
+    }
+    return Object.fromEntries(Object.entries(formats).filter(([, file]) => !restarts(file)))
   }
 }
 

@@ -35,6 +35,10 @@ export default class UnfooledReporter implements Reporter {
 
   onTestRunStart(specifications: readonly TestSpecification[]): void {
     const { config, logger } = this.#vitest!
+    // In watch mode Vitest hands over once more what an earlier run found, where a file does not come to run again.
+    for (const entity of specifications.flatMap(({ testModule }) => (testModule ? entitiesOf(testModule) : []))) {
+      delete recordingMeta(entity).unfooled
+    }
     announceWorkers(config.maxWorkers, specifications.length)
     this.#unfinished = new UnfinishedRun(config.root, this.#options.formats ?? defaultFormats)
     this.#endProgress = showProgress(process.stdout, (text) => logger.log(text))
@@ -98,6 +102,14 @@ function nameForFilter({ name, parent }: TestCase | TestSuite): string {
   return parent.type === 'module' ? name : `${nameForFilter(parent)} ${name}`
 }
 
+function entitiesOf(testModule: TestModule): (TestModule | TestCase)[] {
+  return [testModule, ...testModule.children.allTests()]
+}
+
+function recordingMeta(entity: TestModule | TestCase): { unfooled?: readonly JsonSafe[] } {
+  return entity.meta() as { unfooled?: readonly JsonSafe[] }
+}
+
 function evidenceOf(entity: TestModule | TestCase): readonly JsonSafe[] {
-  return (entity.meta() as { unfooled?: JsonSafe[] }).unfooled ?? []
+  return recordingMeta(entity).unfooled ?? []
 }

@@ -70,6 +70,7 @@ const jest = (isModule: boolean): Templates => ({
     text: `module.exports = {
   setupFilesAfterEnv: ['unfooled/jest'],
   reporters: ['default', 'unfooled/reporters/jest'],
+  watchPathIgnorePatterns: ['unfooled-report'],
   testTimeout: 60_000,
 ${isModule ? "  testMatch: ['**/?(*.)+(spec|test).?([mc])[jt]s?(x)'],\n" : ''}}
 `,

@@ -99,6 +99,31 @@ test('tests get the name of their project, and those of other projects do not', 
   expect(unnamed.context.config.globals).toEqual({ own: 1 })
 })
 
+const watched = {
+  roots: [rootDir],
+  moduleFileExtensions: ['js', 'json'],
+  modulePathIgnorePatterns: [],
+  watchPathIgnorePatterns: [],
+}
+
+test.each([
+  ['a run that watches leaves out what Jest would run again for', { watchAll: true }, watched, false],
+  ['unless Jest ignores it', { watch: true }, { ...watched, watchPathIgnorePatterns: ['/unfooled-[a-z]+/'] }, true],
+  ['or looks elsewhere', { watch: true }, { ...watched, roots: [join(rootDir, 'src')] }, true],
+  ['or takes it for no module', { watch: true }, { ...watched, moduleFileExtensions: ['js'] }, true],
+  ['or does not watch', {}, watched, true],
+])('%s', async (_, options, config, written) => {
+  const reporter = new UnfooledReporter({ rootDir, maxWorkers: 1, ...options })
+  reporter.onRunStart({ numTotalTestSuites: 1 })
+  recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
+  await reporter.onRunComplete(new Set([{ config }]), {})
+  expect(existsSync(join(rootDir, 'unfooled-report', 'report.json'))).toBe(written)
+  expect(existsSync(join(rootDir, 'unfooled-report', 'report.html'))).toBe(true)
+  const advice = "watchPathIgnorePatterns: ['unfooled-report']"
+  if (written) expect(printed).not.toContain(advice)
+  else expect(printed).toContain(advice)
+})
+
 test('of a test that was tried again the last attempt counts', async () => {
   const reporter = startReporter()
   for (const attempt of [1, 2]) {

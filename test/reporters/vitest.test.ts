@@ -99,6 +99,23 @@ test('reads what could not be told apart from the test file', async () => {
   expect(printed.join('\n')).toContain('unfooled: 3 checks of 1 model')
 })
 
+test('what an earlier run in watch mode found is forgotten when the file is to run again', async () => {
+  const metas = [{ unfooled: [encodeEvidence(attackEvidence())] }, { unfooled: [encodeEvidence(lowerBoundEvidence())] }]
+  const [moduleMeta, testMeta] = metas
+  const ranBefore = {
+    ...testModule,
+    meta: () => moduleMeta,
+    children: {
+      allTests: () => [{ fullName: 'bounded', name: 'bounded', parent: { type: 'module' }, meta: () => testMeta }],
+    },
+  } as unknown as TestModule
+  const { reporter, printed } = startReporter()
+  const specifications = [{ testModule: ranBefore }, { testModule: undefined }] as unknown as TestSpecification[]
+  reporter.onTestRunStart(specifications)
+  await reporter.onTestRunEnd([ranBefore], [], 'failed')
+  expect(printed.join('\n')).toContain('no robustness checks were recorded')
+})
+
 test('an interrupted run is marked', async () => {
   const { reporter, printed } = startReporter()
   await reporter.onTestRunEnd([testModule], [], 'interrupted')
@@ -111,7 +128,7 @@ test.each([
   [4, 0, '1'],
 ])('%i workers for %i files share the cores', (maxWorkers, files, announced) => {
   vi.stubEnv('UNFOOLED_TEST_WORKERS', undefined)
-  startReporter(maxWorkers).reporter.onTestRunStart(new Array<TestSpecification>(files))
+  startReporter(maxWorkers).reporter.onTestRunStart(Array.from({ length: files }, () => ({}) as TestSpecification))
   expect(process.env.UNFOOLED_TEST_WORKERS).toBe(announced)
 })
 

@@ -39,6 +39,12 @@ export default class UnfooledReporter implements Reporter {
     for (const entity of specifications.flatMap(({ testModule }) => (testModule ? entitiesOf(testModule) : []))) {
       delete recordingMeta(entity).unfooled
     }
+    // There the setup file fails for the first module of Node that it imports, whatever the error says then.
+    for (const name of new Set(specifications.filter(isInBrowser).map(({ project }) => project.name))) {
+      logger.error(
+        `unfooled: the project ${name} runs in a browser, and models run in Node. Give the robustness tests a project without \`browser\`, and take unfooled/vitest out of the setupFiles of ${name}.`,
+      )
+    }
     announceWorkers(config.maxWorkers, specifications.length)
     this.#unfinished = new UnfinishedRun(config.root, this.#options.formats ?? defaultFormats)
     this.#endProgress = showProgress(process.stdout, (text) => logger.log(text))
@@ -62,6 +68,12 @@ export default class UnfooledReporter implements Reporter {
     )
     this.#unfinished?.end()
   }
+}
+
+function isInBrowser({ pool, project }: TestSpecification): boolean {
+  return (
+    pool === 'browser' && project.config.setupFiles.some((file) => /unfooled.*[\\/]matchers[\\/]vitest\.js$/.test(file))
+  )
 }
 
 /** With the configuration, where Vitest would not find it by itself. */

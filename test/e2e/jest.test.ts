@@ -28,6 +28,14 @@ test('what fails, what is not awaited and what fakes the date, in worker process
         const [model, samples] = await load()
         expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
       })
+      test.concurrent('forgets to await beside others', async () => {
+        const [model, samples] = await load()
+        expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+      })
+      test.concurrent('awaits beside others', async () => {
+        const [model, samples] = await load()
+        await expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+      })
       test('is part of another assertion', () => {
         expect({ model: 1 }).not.toEqual({ model: expect.toResistAttack(pgd({ epsilon: 0.02 }), {}) })
       })`,
@@ -46,11 +54,13 @@ test('what fails, what is not awaited and what fakes the date, in worker process
   })
   const { code, output } = await project.run(...jest, '--maxWorkers=2', '--verbose')
   expect(code).toBe(1)
-  expect(output).toMatch(/Tests: +3 failed, 2 passed/)
+  expect(output).toMatch(/Tests: +4 failed, 3 passed/)
   expect(output).not.toContain('did not exit')
 
   expect(output).toContain('expect(model).toResistAttack() was not awaited')
   expect(output).toContain('expect.toResistAttack() decides nothing inside another assertion')
+  expect(output).toContain('✕ forgets to await beside others')
+  expect(output).toContain('✓ awaits beside others')
   expect(output).toContain('✓ in 2000-01-01 a test has its time')
   expect(output).toContain('✓ in 2100-01-01 a test has its time')
   expect(output).toContain('expect(model).toResistAttack(pgd)')

@@ -72,6 +72,9 @@ test('what fails, what blocks, whose thread is killed and what is not awaited, i
       test('forgets to await', () => {
         expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
       })
+      test.fails('forgets to await where it is expected to fail', () => {
+        expect(model).toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples, maxFoolingRatio: 1 })
+      })
       test('is part of another assertion', () => {
         expect({ model }).not.toEqual({ model: expect.toResistAttack(pgd({ norm: 'linf', epsilon: 0.02 }), { samples }) })
       })
@@ -82,7 +85,7 @@ test('what fails, what blocks, whose thread is killed and what is not awaited, i
   })
   const { code, output } = await project.run(...vitest, '--pool=forks', '--reporter=verbose')
   expect(code).toBe(1)
-  expect(output).toMatch(/Tests +3 failed \| 3 passed/)
+  expect(output).toMatch(/Tests +4 failed \| 3 passed/)
 
   expect(output).toContain('expect(model).toResistAttack(pgd)')
   expect(output).toContain('model.onnx is fooled on')
@@ -92,6 +95,7 @@ test('what fails, what blocks, whose thread is killed and what is not awaited, i
   expect(output).toContain('✓ killed.test.ts > the model is loaded into a new thread')
 
   expect(output).toContain('expect(model).toResistAttack() was not awaited')
+  expect(output).toContain('Expect test to fail')
   expect(output).toMatch(/❯ awaited\.test\.ts:\d+:\d+/)
   expect(output).toContain('expect.toResistAttack() decides nothing inside another assertion')
   expect(output).toContain('✓ awaited.test.ts > has two at once')

@@ -27,7 +27,7 @@ function startReporter(
   reporter.onInit({
     config: { root, maxWorkers },
     vite: { config: { configFile: join(root, configFile) } },
-    logger: { log: (text: string) => printed.push(text) },
+    logger: { log: (text: string) => printed.push(text), error: (text: string) => printed.push(text) },
   } as unknown as Vitest)
   return { reporter, printed }
 }
@@ -114,6 +114,20 @@ test('what an earlier run in watch mode found is forgotten when the file is to r
   reporter.onTestRunStart(specifications)
   await reporter.onTestRunEnd([ranBefore], [], 'failed')
   expect(printed.join('\n')).toContain('no robustness checks were recorded')
+})
+
+test('says once of each project in a browser that the matchers do not work there', () => {
+  const project = (name: string, setupFile: string) => ({ name, config: { setupFiles: [join(root, setupFile)] } })
+  const ours = join('node_modules', 'unfooled', 'dist', 'esm', 'matchers', 'vitest.js')
+  const specifications = [
+    { pool: 'browser', project: project('chromium', ours) },
+    { pool: 'browser', project: project('chromium', ours) },
+    { pool: 'browser', project: project('webkit', 'setup.js') },
+    { pool: 'forks', project: project('node', ours) },
+  ] as unknown as TestSpecification[]
+  const { reporter, printed } = startReporter()
+  reporter.onTestRunStart(specifications)
+  expect(printed).toEqual([expect.stringContaining('the project chromium runs in a browser')])
 })
 
 test('an interrupted run is marked', async () => {

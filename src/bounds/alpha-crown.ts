@@ -37,7 +37,7 @@ export function alphaCrown(settings: AlphaCrownSettings): Bound {
       // Chords over tighter ranges are steeper, so that better bounds of the layers before may do harm.
       await refinement.refine(iterations)
       const tightened = larger(await refinement.boundLogits(rows, iterations), first)
-      const bounds = await boundWithinHalfSpaces(refinement, rows, tightened, iterations, cuts)
+      const bounds = await boundWithinHalfSpaces(refinement, rows, tightened, { rounds: cuts, iterations })
       return marginsOf(rows, bounds, labels.length, classes)
     },
     { iterations, cuts },

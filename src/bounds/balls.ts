@@ -3,9 +3,10 @@ import { elementCount, type Graph, type Tensor } from '../graph/graph.js'
 import type { BallSettings } from '../passes/ball-settings.js'
 import { lowerName, upperName } from '../passes/bound-graphs.js'
 import { halfSpaceNames } from '../passes/relaxation-graph.js'
+import { takeRowsOfEach } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
 import type { BoundedModel } from './bounded-model.js'
-import { type FloatArray, floatArray, inputBall } from './input-ball.js'
+import { type FloatArray, inputBall } from './input-ball.js'
 import type { LinearFunctions } from './row-bounds.js'
 import { type Stage, stageOf } from './stage.js'
 
@@ -90,17 +91,9 @@ export class Balls {
   /** Each of the given samples (an index may come several times) where a function of its own is not positive. */
   within(samples: readonly number[], { coefficients, constants }: LinearFunctions): Balls {
     const perSample = Object.entries(this.feeds).filter(([, { shape }]) => shape[0] === this.count)
-    const taken = perSample.map(([name, { shape, data }]) => {
-      const size = data.length / this.count
-      const rows = floatArray(this.settings.precision, samples.length * size)
-      samples.forEach((sample, row) => {
-        rows.set((data as FloatArray).subarray(sample * size, (sample + 1) * size), row * size)
-      })
-      return [name, this.tensor(rows, [samples.length, ...shape.slice(1)])] as const
-    })
     const shape = [samples.length, ...this.model.featureShape]
     const feeds = {
-      ...Object.fromEntries(taken),
+      ...takeRowsOfEach(Object.fromEntries(perSample), samples),
       [halfSpaceNames.coefficients]: this.tensor(coefficients, shape),
       [halfSpaceNames.constant]: this.tensor(constants, [samples.length]),
     }
@@ -145,7 +138,7 @@ export class Balls {
     this.#known.add(value)
   }
 
-  /** Something else that is the same for all values: dual norms, say. */
+  /** Something else that graphs take, or that cut balls take along: dual norms, say. */
   feed(name: string, tensor: Tensor): void {
     this.#feeds[name] = tensor
   }

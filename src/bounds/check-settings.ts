@@ -6,8 +6,9 @@ export function checkChoice(bound: string, name: string, value: string, choices:
   throw new SettingsError(`${bound} takes for ${name} one of ${choices.join(', ')}; it is ${JSON.stringify(value)}.`)
 }
 
-/** @throws SettingsError unless `value` is a whole number of at least 0. */
-export function checkRounds(bound: string, name: string, value: number): void {
-  if (Number.isInteger(value) && value >= 0) return
-  throw new SettingsError(`${bound}: ${name} must be a whole number of at least 0; it is ${value}.`)
+/** @throws SettingsError unless `value` is a whole number of at least 0, or one of the words. */
+export function checkRounds(bound: string, name: string, value: number | string, words: readonly string[] = []): void {
+  if (typeof value === 'string' ? words.includes(value) : Number.isInteger(value) && value >= 0) return
+  const choices = ['a whole number of at least 0', ...words.map((word) => `'${word}'`)].join(' or ')
+  throw new SettingsError(`${bound}: ${name} must be ${choices}; it is ${value}.`)
 }

@@ -24,6 +24,15 @@ interface OpenRow {
   readonly sample: number
 }
 
+/** How to bound rows again. */
+interface Cutting {
+  readonly rounds: number
+  /** Whether only intermediate bounds of what is linear in the input are computed anew. Default false. */
+  readonly firstLayerOnly?: boolean
+  /** Steps of the lower lines. Default 0. */
+  readonly iterations?: number
+}
+
 /**
  * Bounds once more, `rounds` times, the rows that are not known to be positive: only over the inputs that their own
  * linear functions do not rule out. Where a row is below zero, its function is as well; if the row is positive on that
@@ -35,11 +44,10 @@ export async function boundWithinHalfSpaces(
   refinement: Refinement,
   rows: Rows,
   { bounds, functions }: RowBounds,
-  iterations: number,
-  rounds: number,
+  { rounds, firstLayerOnly = false, iterations = 0 }: Cutting,
 ): Promise<Float64Array> {
   // float64: what is positive may be less than any positive float32 number.
-  const best = Float64Array.from(bounds)
+  const best = new Float64Array(bounds)
   const cut = async (whole: Refinement, open: readonly OpenRow[], known: LinearFunctions, round: number) => {
     for (const places of batches(worthwhile(whole, open, rows, best, known), whole.mostSamples)) {
       const part = whole.within(
@@ -47,7 +55,7 @@ export async function boundWithinHalfSpaces(
         selected(known, places),
       )
       const openHere = places.map((place, sample) => ({ row: open[place].row, sample }))
-      await part.refine()
+      await part.refineCut(firstLayerOnly)
       const found = await part.boundLogits(selectedRows(rows, openHere), iterations)
       openHere.forEach(({ row, sample }) => {
         const bound = found.bounds[sample]
@@ -56,8 +64,14 @@ export async function boundWithinHalfSpaces(
       if (round < rounds && found.functions) await cut(part, openHere, found.functions, round + 1)
     }
   }
-  const all = Array.from(rows.sample, (sample, row) => ({ row, sample }))
-  if (rounds > 0 && functions) await cut(refinement, all, functions, 1)
+  const open = range(best.length).filter((row) => !(best[row] > 0))
+  if (rounds === 0 || !functions || open.length === 0) return best
+  await cut(
+    refinement,
+    open.map((row) => ({ row, sample: rows.sample[row] })),
+    selected(functions, open),
+    1,
+  )
   return best
 }
 

@@ -33,16 +33,16 @@ export function inputBall(
     radius[sample] = covered ? float32Above(epsilon[sample]) : epsilon[sample]
   }
   const clip = settings.domain === 'intersect'
-  for (let index = 0; index < data.length; index++) {
-    const sample = Math.floor(index / features)
-    const feature = index - sample * features
-    const low = data[index] - epsilon[sample]
-    const high = data[index] + epsilon[sample]
-    // The float64 sums are rounded too, by far less than the float32 number next to them is away.
-    const below = covered ? -float32Above(-low) : low
-    const above = covered ? float32Above(high) : high
-    lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
-    upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
+  for (let sample = 0, index = 0; sample < epsilon.length; sample++) {
+    for (let feature = 0; feature < features; feature++, index++) {
+      const low = data[index] - epsilon[sample]
+      const high = data[index] + epsilon[sample]
+      // The float64 sums are rounded too, by far less than the float32 number next to them is away.
+      const below = covered ? -float32Above(-low) : low
+      const above = covered ? float32Above(high) : high
+      lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
+      upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
+    }
   }
   return { centre: settings.precision === 'float32' ? data : Float64Array.from(data), radius, lower, upper }
 }

@@ -1,6 +1,14 @@
 import type { Budget } from '../budget.js'
 import type { Tensor } from '../graph/graph.js'
-import { dualNormsName, found, intervalGraph, lowerName, needsDualNorms, upperName } from '../passes/bound-graphs.js'
+import {
+  dualNormsName,
+  found,
+  intervalGraph,
+  looseName,
+  lowerName,
+  needsDualNorms,
+  upperName,
+} from '../passes/bound-graphs.js'
 import { cropAround } from '../passes/crop.js'
 import type { Balls } from './balls.js'
 import { dualNormsOf } from './dual-norms.js'
@@ -37,7 +45,7 @@ export async function takeIntervals(
     const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
     balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
   }
-  return results.loose
+  return selected === undefined ? undefined : results[looseName(selected)]
 }
 
 /** Bounds elements from both sides, as far as both matter. */

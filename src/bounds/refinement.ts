@@ -3,7 +3,7 @@ import type { Precision } from '../graph/builder.js'
 import { featureShape } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import type { BallSettings } from '../passes/ball-settings.js'
-import { isBoundedByBall, isExactInterval } from '../passes/bound-graphs.js'
+import { isBoundedByBall, isExactInterval, looseName } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
@@ -91,13 +91,12 @@ export class Refinement {
    * still loose; with `iterations`, by as many steps of the lines below.
    */
   async refine(iterations = 0): Promise<void> {
-    const { model, settings, count, known, isCut } = this.#balls
+    const { model, settings, count, known } = this.#balls
     const { graph } = model
     let exact: string[] = []
     for (const value of nonlinearInputs(graph)) {
       if (!(await this.#budget.next())) return
-      // In a half-space no interval is exact.
-      const isExact = !isCut && isExactInterval(graph, value, settings)
+      const isExact = isExactInterval(graph, value, settings)
       const inherited = this.#inherited.get(value)
       const isLinear = isLinearInInput(value, graph)
       if (inherited && isLinear) {
@@ -129,6 +128,19 @@ export class Refinement {
     const { model, settings } = this.#balls
     const isBounded = (value: string) => isBoundedByBall(model.graph, value, settings)
     await takeIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))
+  }
+
+  /** Over balls that were cut, what is loose of the inputs of nonlinear nodes: of all, or of those that are linear in the input. */
+  async refineCut(firstLayerOnly: boolean): Promise<void> {
+    const { graph } = this.#balls.model
+    for (const value of nonlinearInputs(graph)) {
+      if (firstLayerOnly && !isLinearInInput(value, graph)) continue
+      if (!(await this.#budget.next())) return
+      // What is loose is known from before the balls were cut.
+      const loose = this.#balls.feeds[looseName(value)].data
+      const elements = chosen(loose.length, (index) => Boolean(loose[index]))
+      await tightenElements(this.#balls, value, elements, 0, this.#budget)
+    }
   }
 
   /**

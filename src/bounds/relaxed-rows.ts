@@ -1,5 +1,6 @@
 import type { Budget } from '../budget.js'
 import { elementCount } from '../graph/graph.js'
+import { looseName } from '../passes/bound-graphs.js'
 import { cropAround } from '../passes/crop.js'
 import {
   lineFunctionNames,
@@ -42,7 +43,12 @@ export async function boundRows(
   const placed = crop ? croppedRows(rows, crop.positions) : rows
   for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph, 1 + task.steps))) {
     if (!(await budget.next())) return best
-    best.take(await stage.run({ ...balls.feeds, ...rowFeeds }), rowAt)
+    const results = await stage.run({ ...balls.feeds, ...rowFeeds })
+    best.take(results, rowAt)
+    for (const value of known) {
+      const loose = results[looseName(value)]
+      if (loose) balls.feed(looseName(value), loose)
+    }
   }
   return best
 }

@@ -34,15 +34,19 @@ export class BestRows implements RowBounds {
         constants: floatArray(this.#precision, this.bounds.length),
       }
     }
+    const isBetter = (place: number) =>
+      rowAt[place] >= 0 && (bound.data as FloatArray)[place] > this.bounds[rowAt[place]]
     for (let place = 0; place < rowAt.length; place++) {
-      const row = rowAt[place]
-      const value = (bound.data as FloatArray)[place]
-      if (row < 0 || !(value > this.bounds[row])) continue
-      this.bounds[row] = value
+      if (!isBetter(place)) continue
+      // Rows that follow one another are copied together, which is much faster than one by one.
+      const start = place
+      while (isBetter(place + 1) && rowAt[place + 1] === rowAt[place] + 1) place++
+      const copy = (from: FloatArray, to: FloatArray, width: number) =>
+        to.set(from.subarray(start * width, (place + 1) * width), rowAt[start] * width)
+      copy(bound.data as FloatArray, this.bounds, 1)
       if (!this.functions) continue
-      const own = (coefficients.data as FloatArray).subarray(place * size, (place + 1) * size)
-      this.functions.coefficients.set(own, row * size)
-      this.functions.constants[row] = (constant.data as FloatArray)[place]
+      copy(coefficients.data as FloatArray, this.functions.coefficients, size)
+      copy(constant.data as FloatArray, this.functions.constants, 1)
     }
   }
 }

@@ -9,8 +9,8 @@ export function emitRowSum(rows: string, length: number, builder: GraphBuilder):
   return builder.add('MatMul', [rows, ones])
 }
 
-/** The operator that does so for numbers from 0 on, along any axes. */
-export const sumOfPositives = 'ReduceL1'
+/** The operator that does so for magnitudes, along any axes. */
+export const sumOfMagnitudes = 'ReduceL1'
 
 /** The operator that does so for squares, along any axes. */
 export const sumOfSquares = 'ReduceSumSquare'

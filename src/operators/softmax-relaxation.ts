@@ -1,6 +1,6 @@
 import { type GraphNode, intAttribute } from '../graph/graph.js'
 import { emitAbsent, emitPresent } from './absent.js'
-import { emitLog, sumOfPositives } from './batch-invariant.js'
+import { emitLog, sumOfMagnitudes } from './batch-invariant.js'
 import { emitThroughPlanes, type PlanesAround } from './lines.js'
 import type { Interval, IntervalContext, RelaxationRules, RowContext, RuleContext } from './operator.js'
 import { emitExcesses, emitLargest, emitMiddle, emitNearest, emitSecant } from './ranges.js'
@@ -250,7 +250,7 @@ function emitError(size: string, { error }: Logarithms, node: GraphNode, context
 /** Sum along the axis of the magnitudes. */
 function emitSum(terms: string, node: GraphNode, context: IntervalContext): string {
   const { axis } = axisOf(node, context)
-  return context.builder.add(sumOfPositives, [terms, context.builder.ints([axis])], { keepdims: 1 })
+  return context.builder.add(sumOfMagnitudes, [terms, context.builder.ints([axis])], { keepdims: 1 })
 }
 
 function emitSignedSum(terms: string, node: GraphNode, context: IntervalContext): string {

@@ -13,6 +13,8 @@ import { emitIntervalThroughRelu, throughRelu } from './through-relu.js'
 export const lowerName = (value: string) => `bound:lower ${value}`
 export const upperName = (value: string) => `bound:upper ${value}`
 export const dualNormsName = (value: string) => `bound:dual norms ${value}`
+/** Name of the graph output that holds which elements of a value are worth bounding more tightly. */
+export const looseName = (value: string) => `loose ${value}`
 
 /** What a bound graph is given: bounds of these values, besides those of the model's input. */
 export type Known = ReadonlySet<string>
@@ -22,7 +24,7 @@ export const found = (input: string) => `found ${input}`
 
 /**
  * A graph from bounds of the input and of `known` values to interval bounds of `values`, named by {@link found} after the inputs
- * that hold them, and to `loose`: the elements of `selected` that are worth bounding more tightly.
+ * that hold them, and to the {@link looseName} of `selected`: which of its elements are worth bounding more tightly.
  */
 export function intervalGraph(
   graph: TypedGraph,
@@ -47,7 +49,7 @@ export function intervalGraph(
     builder.output(found(lowerName(value)), lower)
     builder.output(found(upperName(value)), upper)
   }
-  if (selected !== undefined) builder.output('loose', emitLoose(selected, context))
+  if (selected !== undefined) builder.output(looseName(selected), emitLoose(selected, context))
   return builder.build()
 }
 

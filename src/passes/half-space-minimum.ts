@@ -1,6 +1,6 @@
-import { featureShape } from '../graph/graph.js'
+import { elementCount, featureShape } from '../graph/graph.js'
 import type { Interval, RowContext } from '../operators/operator.js'
-import type { Minimum } from './row-sums.js'
+import { emitSumAsColumn, type Minimum } from './row-sums.js'
 
 /** The inputs x with coefficients·x + constant ≤ 0, one per row: names in the built graph. */
 export interface HalfSpace {
@@ -8,55 +8,69 @@ export interface HalfSpace {
   readonly constant: string
 }
 
+/** What is minimised over, besides the half-space. */
+export interface Surrounding {
+  /** Minima of linear functions over it, one per row. */
+  minimize(coefficients: string): Minimum
+  /** A box around it. */
+  readonly box: Interval
+  /** Whether it is that box. */
+  readonly isBox: boolean
+}
+
 /** How much the multiplier changes from step to step; any multiplier gives a valid bound. */
-const factors = [4, 2, 1.5, 1.25, 1.12]
+const factors = [3.2, 1.8, 1.4, 1.2]
 
 /**
  * Lower bound of Σ c·x per row over the part of a set that is in a half-space a·x + b ≤ 0: for any λ ≥ 0 the minimum of
- * (c + λa)·x over the set, plus λb. `minimize` gives minima over the set, `box` encloses it; x is `value`.
+ * (c + λa)·x over the set, plus λb. x is `value`.
  */
 export function emitHalfSpaceMinimum(
   coefficients: string,
   halfSpace: HalfSpace,
-  minimize: (coefficients: string) => Minimum,
-  box: Interval,
+  { minimize, box, isBox }: Surrounding,
   value: string,
   context: RowContext,
 ): Minimum {
-  const { builder, rounding, sum } = context
+  const { builder, rounding } = context
   const shape = featureShape(context.shape(value))!
-  const rows = (sliced: string) => context.rows(sliced, value)
-  const { coefficients: a, constant: b } = halfSpace
-  const column = (numbers: string) => builder.add('Reshape', [numbers, builder.ints([-1, ...shape.map(() => 1)])])
-  const width = rows(builder.add('Sub', [box.upper, box.lower]))
-  const reach = (slopes: string) => sum(builder.add('Mul', [builder.add('Abs', [slopes]), width]), shape)
-  const combined = (multiplier: string) =>
-    builder.add('Add', [coefficients, builder.add('Mul', [a, column(multiplier)])])
+  const count = elementCount(shape)
+  const add = (operator: string, ...operands: string[]) => builder.add(operator, operands)
+  const reshaped = (numbers: string, ...sizes: number[]) => add('Reshape', numbers, builder.ints([-1, ...sizes]))
+  const flatRows = (sliced: string) => reshaped(context.rows(sliced, value), count)
+  const sum = (products: string) => emitSumAsColumn(products, count, builder)
+  const [c, a] = [coefficients, halfSpace.coefficients].map((perRow) => reshaped(perRow, count))
+  const b = reshaped(halfSpace.constant, 1)
 
-  const steepness = builder.add('Max', [reach(a), builder.scalar(1e-20)])
-  let multiplier = builder.add('Div', [reach(coefficients), steepness])
+  const width = flatRows(add('Sub', box.upper, box.lower))
+  const reach = (slopes: string) => sum(add('Mul', add('Abs', slopes), width))
+  const combined = (multiplier: string) => add('Add', c, add('Mul', a, multiplier))
+  const ends = isBox ? [box.lower, box.upper].map((end) => add('Mul', a, flatRows(end))) : []
+  // What the half-space's function adds up where the combined one is smallest.
+  const summands = (sums: string) =>
+    isBox
+      ? add('Where', add('Greater', sums, builder.scalar(0)), ...ends)
+      : add('Mul', a, reshaped(minimize(reshaped(sums, ...shape)).point, count))
+
+  const limit = add('Neg', b)
+  let multiplier = add('Div', reach(c), add('Max', reach(a), builder.scalar(1e-20)))
   for (const factor of factors) {
-    const { point } = minimize(combined(multiplier))
-    const excess = builder.add('Add', [sum(builder.add('Mul', [a, point]), shape), b])
-    const isOutside = builder.add('Greater', [excess, builder.scalar(0)])
-    const change = builder.add('Where', [isOutside, builder.scalar(factor), builder.scalar(1 / factor)])
-    multiplier = builder.add('Mul', [multiplier, change])
+    const isOutside = add('Greater', sum(summands(combined(multiplier))), limit)
+    multiplier = add('Mul', multiplier, add('Where', isOutside, builder.scalar(factor), builder.scalar(1 / factor)))
   }
-  const sums = combined(multiplier)
-  const { bound: least, point } = minimize(sums)
-  const shift = builder.add('Mul', [multiplier, b])
-  let bound = builder.add('Add', [least, shift])
+  const scaled = add('Mul', a, multiplier)
+  const sums = add('Add', c, scaled)
+  const { bound: least, point } = minimize(reshaped(sums, ...shape))
+  const shift = reshaped(add('Mul', multiplier, b))
+  let bound = add('Add', least, shift)
   if (rounding.mode === 'covered') {
     // The combined coefficients round twice, and so does what is added up here.
-    const magnitude = rows(builder.add('Max', [builder.add('Neg', [box.lower]), box.upper]))
-    const parts = [builder.add('Abs', [sums]), builder.add('Mul', [builder.add('Abs', [a]), column(multiplier)])]
-    const sizes = sum(builder.add('Mul', [builder.add('Add', parts), magnitude]), shape)
-    const own = builder.add('Add', [builder.add('Abs', [least]), builder.add('Abs', [shift])])
-    const error = builder.add('Mul', [
-      builder.add('Add', [sizes, own]),
-      builder.scalar(rounding.gamma(context.sumRoundings(shape) + 16)),
-    ])
-    bound = builder.add('Sub', [bound, builder.add('Add', [error, builder.scalar(rounding.underflow)])])
+    const magnitude = flatRows(add('Max', add('Neg', box.lower), box.upper))
+    const sizes = reshaped(sum(add('Mul', add('Add', add('Abs', sums), add('Abs', scaled)), magnitude)))
+    const own = add('Add', add('Abs', least), add('Abs', shift))
+    const gamma = builder.scalar(rounding.gamma(context.sumRoundings(shape) + 16))
+    const error = add('Mul', add('Add', sizes, own), gamma)
+    bound = add('Sub', bound, add('Add', error, builder.scalar(rounding.underflow)))
   }
-  return { bound: builder.add('Max', [bound, minimize(coefficients).bound]), point }
+  return { bound: add('Max', bound, minimize(coefficients).bound), point }
 }

@@ -1,6 +1,6 @@
 import { lowestFloat32 } from '../geometry/float32.js'
 import type { GraphBuilder } from '../graph/builder.js'
-import { emitLog, sumOfPositives } from '../operators/batch-invariant.js'
+import { emitLog, sumOfMagnitudes } from '../operators/batch-invariant.js'
 import { asNumber } from '../operators/element-type.js'
 import { emitSoftplus } from '../operators/softplus.js'
 
@@ -63,7 +63,7 @@ function crossEntropy(builder: GraphBuilder, logits: string, logit: string, isLa
 
   const probabilities = builder.add('Softmax', [logits], { axis: 1 })
   const excess = builder.add('Where', [isLabel, builder.scalar(0), probabilities])
-  const sum = builder.add(sumOfPositives, [excess, builder.ints([1])])
+  const sum = builder.add(sumOfMagnitudes, [excess, builder.ints([1])])
   const gradient = builder.add('Where', [isLabel, builder.add('Neg', [sum]), excess])
   return { value: asVector(builder, value), gradient }
 }

@@ -6,10 +6,12 @@ import { findOperator } from '../operators/registry.js'
 import { type RoundingMode, roundingOf } from '../operators/rounding.js'
 import { emitBallMinimum } from './ball-minimum.js'
 import type { BallSettings } from './ball-settings.js'
-import { declareBall, declareKnown, type Known, shapeOf } from './bound-graphs.js'
+import { declareBall, declareKnown, type Known, looseName, shapeOf } from './bound-graphs.js'
+import { nonlinearInputs } from './bounded-values.js'
 import { cropAround } from './crop.js'
 import { emitHalfSpaceMinimum, type HalfSpace } from './half-space-minimum.js'
 import { intervalContext } from './interval.js'
+import { emitLoose } from './loose.js'
 import {
   adaptiveLine,
   emitRelaxation,
@@ -30,7 +32,7 @@ export interface RelaxationTask {
   readonly steps: number
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
-  /** Whether to give the linear functions of the input too, where these are about the model's outputs. */
+  /** Whether to give what cutting the balls takes: the linear functions of the input, where these are about the model's outputs. */
   readonly givesFunctions: boolean
 }
 
@@ -47,7 +49,7 @@ export const lineFunctionNames = ['adaptive', 'flattest', 'steepest'].map((line)
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
  * and −1 at `minus`, where a position of −1 means none; before the model's output, rows have one of both. `sampleOfRow`
  * tells the sample of each row. If asked for, also `coefficients` and `constant` of linear functions of the input that the
- * model's outputs are above. Where there is a {@link cropAround}, samples are pairs of a sample and a position of the
+ * model's outputs are above, and {@link looseName} of what goes into nonlinear nodes. Where there is a {@link cropAround}, samples are pairs of a sample and a position of the
  * target, and `plus` and `minus` its channels.
  */
 export function relaxationGraph(
@@ -81,6 +83,7 @@ export function relaxationGraph(
   if (givesFunctions && isOutput && !crop && best.coefficients !== undefined) {
     builder.output('coefficients', best.coefficients)
     builder.output('constant', best.constant)
+    for (const value of nonlinearInputs(graph)) builder.output(looseName(value), emitLoose(value, context.samples))
   }
   return loopOverGroups(builder.build(), builder)
 }
@@ -130,10 +133,14 @@ function declareRows(graph: TypedGraph, target: string, known: Known, settings: 
     return emitBallMinimum(coefficients, ball, input, context)
   }
   const minimize = (coefficients: string, context: RowContext): Minimum => {
-    const overBall = (sums: string) => minimizeOverBall(sums, context)
-    if (!isCut) return overBall(coefficients)
+    if (!isCut) return minimizeOverBall(coefficients, context)
+    const surrounding = {
+      minimize: (sums: string) => minimizeOverBall(sums, context),
+      box: context.samples.interval(input),
+      isBox: settings.norm === 'linf',
+    }
     const halfSpace = declareHalfSpace(input, crop !== undefined, context)
-    return emitHalfSpaceMinimum(coefficients, halfSpace, overBall, context.samples.interval(input), input, context)
+    return emitHalfSpaceMinimum(coefficients, halfSpace, surrounding, input, context)
   }
   const relax = (context: RowContext, frontier: Frontier, lowerLine: LowerLine, shares?: Shares): Relaxation => {
     const share = (node: GraphNode) => shares?.get(node)

@@ -1,6 +1,6 @@
 import type { GraphNode, TypedGraph } from '../graph/graph.js'
 import { emitPresent } from '../operators/absent.js'
-import { sumOfPositives } from '../operators/batch-invariant.js'
+import { sumOfMagnitudes } from '../operators/batch-invariant.js'
 import { emitIntercepts, emitNonNegative, emitParts } from '../operators/lines.js'
 import type {
   Interval,
@@ -29,6 +29,9 @@ export type LowerLine = (lines: Lines) => Line
 export const adaptiveLine: LowerLine = ({ lower }) => lower
 export const flattestLine: LowerLine = ({ lower, flattest }) => flattest ?? lower
 export const steepestLine: LowerLine = ({ lower, steepest }) => steepest ?? lower
+
+/** Operators whose outputs are as many as their inputs, and none larger. */
+const notGrowing: ReadonlySet<string> = new Set(['Relu', 'Reshape', 'Flatten', 'Transpose', 'Squeeze', 'Unsqueeze'])
 
 /** What to relax, and how. */
 export interface RelaxationRequest {
@@ -180,15 +183,21 @@ class BackwardWalk {
   /** Products of coefficients that underflow lose at most this much of each value that they multiply. */
   #underflow(values: readonly string[]): string {
     const context = this.#context
-    const { builder, rounding, samples, whole } = context
-    const sizes = new Map(values.map((value) => [whole.value(value), this.#dropsAbsent(value)]))
-    const sums = [...sizes].map(([value, drops]) => {
-      const axes = builder.ints(valueShape(value, samples).map((_, axis) => axis + 1))
-      const size = emitMagnitude(value, samples)
-      return builder.add(sumOfPositives, [drops ? emitPresent(size, value, samples) : size, axes], { keepdims: 0 })
-    })
+    const { builder, rounding } = context
+    const sums = values.map((value) => this.#size(context.whole.value(value), this.#dropsAbsent(value)))
     const total = builder.add('Add', [sumOf(sums, context), builder.scalar(1)])
     return context.numbers(builder.add('Mul', [total, builder.scalar(4 * rounding.underflow)]))
+  }
+
+  /** Per sample, no less than the sum of the magnitudes of a value. */
+  #size(value: string, dropsAbsent: boolean): string {
+    const { builder, samples } = this.#context
+    const producer = samples.graph.nodes.find(({ outputs }) => outputs.includes(value))
+    if (producer && notGrowing.has(producer.operator)) return this.#size(producer.inputs[0], false)
+    const axes = builder.ints(valueShape(value, samples).map((_, axis) => axis + 1))
+    const magnitude = emitMagnitude(value, samples)
+    const present = dropsAbsent ? emitPresent(magnitude, value, samples) : magnitude
+    return builder.add(sumOfMagnitudes, [present, axes], { keepdims: 0 })
   }
 
   /** Numbers of a value, one slice per sample; zeros for what is absent if coefficients over that are zeros. */

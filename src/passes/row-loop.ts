@@ -15,8 +15,8 @@ export const groupNames = { rows: 'rowsOfGroup', samples: 'samplesOfGroup', slot
  * Turns a graph for rows into one for groups of rows, as a Scan with a turn for each group: what depends on the samples
  * alone is computed once, outside of it, and the numbers of one turn stay in the cache.
  *
- * `flat` has inputs for rows, [rows, …], which become [groups, rows, …], and so do the outputs; {@link samplesInOrder} becomes
- * [groups, samples]. New inputs tell how many rows and samples of each group are in use (int64 [groups, 1]), and for every
+ * `flat` has inputs for rows, [rows, …], which become [groups, rows, …], and so do the outputs that depend on them;
+ * {@link samplesInOrder} becomes [groups, samples]. New inputs tell how many rows and samples of each group are in use (int64 [groups, 1]), and for every
  * place in [groups, rows] (int32) the row in use that stands there: the same as its place, or one that stands in where there
  * are too few.
  */
@@ -60,12 +60,15 @@ export function loopOverGroups(flat: Graph, builder: GraphBuilder): Graph {
   }
   // All turns have to give equally many rows.
   const slotsOfTurn = scan(slots)
-  for (const { name } of flat.outputs) {
+  const outputs = flat.outputs.map(({ name }) => name)
+  for (const name of outputs.filter((name) => !names.has(name))) outer.output(name, name)
+  const ofRows = outputs.filter((name) => names.has(name))
+  for (const name of ofRows) {
     body.output(`group ${name}`, body.add('Gather', [names.get(name)!, slotsOfTurn], { axis: 0 }))
   }
   const attributes = { num_scan_inputs: scanned.length, body: body.build() }
-  outer.addMany('Scan', scanned, flat.outputs.length, attributes).forEach((result, index) => {
-    outer.output(flat.outputs[index].name, result)
+  outer.addMany('Scan', scanned, ofRows.length, attributes).forEach((result, index) => {
+    outer.output(ofRows[index], result)
   })
   return outer.build()
 }

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../graph/builder.js'
 import { elementCount, featureShape } from '../graph/graph.js'
-import { emitRowSum, sumOfPositives, sumOfSquares } from '../operators/batch-invariant.js'
+import { emitRowSum, sumOfMagnitudes, sumOfSquares } from '../operators/batch-invariant.js'
 import { emitParts } from '../operators/lines.js'
 import type { Interval, IntervalContext, RowContext } from '../operators/operator.js'
 import { emitCentreAndReach } from '../operators/ranges.js'
@@ -33,16 +33,21 @@ export function emitSum(
   { builder }: Pick<IntervalContext, 'builder'>,
 ): string {
   const count = elementCount(shape)
-  const rowsOf = (values: string, length: number) => builder.add('Reshape', [values, builder.ints([-1, length])])
-  const vector = (column: string) => builder.add('Reshape', [column, builder.ints([-1])])
-  if (count <= longestSum) return vector(emitRowSum(rowsOf(value, count), count, builder))
+  const rows = builder.add('Reshape', [value, builder.ints([-1, count])])
+  return builder.add('Reshape', [emitSumAsColumn(rows, count, builder), builder.ints([-1])])
+}
+
+/** Sums each row of a matrix [rows, count]: [rows, 1]. */
+export function emitSumAsColumn(rows: string, count: number, builder: GraphBuilder): string {
+  if (count <= longestSum) return emitRowSum(rows, count, builder)
   if (count <= longestFolded) {
-    const partial = builder.add('MatMul', [rowsOf(value, count), transposed(emitFold(count, builder), [1, 0], builder)])
-    return vector(emitRowSum(partial, foldsOf(count), builder))
+    const partial = builder.add('MatMul', [rows, transposed(emitFold(count, builder), [1, 0], builder)])
+    return emitRowSum(partial, foldsOf(count), builder)
   }
   const width = blockWidth(count)
-  const partial = emitRowSum(rowsOf(value, width), width, builder)
-  return vector(emitRowSum(rowsOf(partial, count / width), count / width, builder))
+  const blocks = builder.add('Reshape', [rows, builder.ints([-1, width])])
+  const partial = builder.add('Reshape', [emitRowSum(blocks, width, builder), builder.ints([-1, count / width])])
+  return emitRowSum(partial, count / width, builder)
 }
 
 /** Sums the squares of numbers with one row each, `count` of them: [slices, rows of a slice, 1]. */
@@ -55,7 +60,7 @@ export function emitSumOfSquares(
   if (count <= longestFolded) return squares(bySlice(perRow, [count]))
   const width = blockWidth(count)
   const partial = squares(bySlice(perRow, [width]))
-  return builder.add(sumOfPositives, [bySlice(partial, [count / width]), builder.ints([2])])
+  return builder.add(sumOfMagnitudes, [bySlice(partial, [count / width]), builder.ints([2])])
 }
 
 /** Most roundings that it does to any square. */

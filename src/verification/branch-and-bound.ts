@@ -103,7 +103,7 @@ async function boundClosely(inquiry: Inquiry, parts: readonly Part[], refinement
   await refinement.refine()
   await refinement.refine(stepsOfOne)
   const found = await refinement.boundLogits(rows, stepsOfOne)
-  const bounds = await boundWithinHalfSpaces(refinement, rows, found, stepsOfOne, cuts)
+  const bounds = await boundWithinHalfSpaces(refinement, rows, found, { rounds: cuts, iterations: stepsOfOne })
   return remaining(inquiry, parts, rows, { ...found, bounds })
 }
 

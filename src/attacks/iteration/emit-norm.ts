@@ -2,7 +2,7 @@ import { type AttackNorm, exponent } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
 import { elementTypeNumbers } from '../../graph/element-types.js'
 import { elementCount } from '../../graph/graph.js'
-import { sumOfPositives } from '../../operators/batch-invariant.js'
+import { sumOfMagnitudes } from '../../operators/batch-invariant.js'
 
 /** Emits the norm (float [batch]) of each sample of `displacement`, whose samples have the given shape. */
 export function emitNorm(
@@ -28,7 +28,7 @@ export function emitNorm(
   const largest = builder.add('ReduceMax', [sizes, builder.ints([1])])
   const isZero = builder.add('Equal', [largest, builder.scalar(0)])
   const scaled = builder.add('Div', [sizes, builder.add('Where', [isZero, builder.scalar(1), largest])])
-  const sum = builder.add(sumOfPositives, [builder.add('Pow', [scaled, builder.scalar(power)]), builder.ints([1])])
+  const sum = builder.add(sumOfMagnitudes, [builder.add('Pow', [scaled, builder.scalar(power)]), builder.ints([1])])
   const length = builder.add('Mul', [largest, builder.add('Pow', [sum, builder.scalar(1 / power)])])
   return builder.add('Squeeze', [length, builder.ints([1])])
 }

@@ -1,6 +1,6 @@
 import { type AttackNorm, exponent } from '../../geometry/norm.js'
 import type { GraphBuilder } from '../../graph/builder.js'
-import { sumOfPositives } from '../../operators/batch-invariant.js'
+import { sumOfMagnitudes } from '../../operators/batch-invariant.js'
 import { asNumber } from '../../operators/element-type.js'
 
 export interface SteepestDirection {
@@ -46,7 +46,7 @@ export function emitSteepest(
   const p = exponent(norm)
   const scaled = builder.add('Div', [sizes, divisor])
   const powers = builder.add('Pow', [scaled, builder.scalar(1 / (p - 1))])
-  const sum = atLeastOne(builder.add(sumOfPositives, [builder.add('Mul', [powers, scaled]), along]))
+  const sum = atLeastOne(builder.add(sumOfMagnitudes, [builder.add('Mul', [powers, scaled]), along]))
   const root = (power: number) => builder.add('Pow', [sum, builder.scalar(power)])
   return {
     direction: builder.add('Mul', [builder.add('Sign', [gradient]), builder.add('Div', [powers, root(1 / p)])]),

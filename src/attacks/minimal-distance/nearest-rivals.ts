@@ -3,7 +3,7 @@ import type { AttackNorm } from '../../geometry/norm.js'
 import { floatTensor, GraphBuilder, intTensor } from '../../graph/builder.js'
 import { elementCount, type Graph, type TypedGraph } from '../../graph/graph.js'
 import { largestBatch } from '../../model/predict-classes.js'
-import { sumOfPositives } from '../../operators/batch-invariant.js'
+import { sumOfMagnitudes } from '../../operators/batch-invariant.js'
 import { ruleContext } from '../../passes/context.js'
 import { emitForward } from '../../passes/forward.js'
 import { emitClassPairs, emitMargins } from '../../passes/margins.js'
@@ -84,7 +84,7 @@ function rivalDistancesGraph(model: TypedGraph, norm: AttackNorm, domain: Domain
     builder.add('Reshape', [builder.add('Neg', [value]), builder.ints([0, 1, elementCount(featureShape)])])
   const usable = emitFeasible(builder, gradients, { up: perRival(free.down), down: perRival(free.up) })
   const sizes = builder.add('Abs', [usable])
-  const reduce = { linf: sumOfPositives, l2: 'ReduceL2' }[norm as string] ?? 'ReduceMax'
+  const reduce = { linf: sumOfMagnitudes, l2: 'ReduceL2' }[norm as string] ?? 'ReduceMax'
   const slopes = builder.add(reduce, [sizes, builder.ints([2])], { keepdims: 0 })
   builder.output('distances', builder.add('Div', [margins, builder.add('Max', [slopes, builder.scalar(smallest)])]))
   return builder.build()

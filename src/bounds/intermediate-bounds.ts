@@ -98,9 +98,13 @@ async function tightenSides(
     const bound = -bounds[below.length + place]
     if (bound < upper[above[place]]) upper[above[place]] = bound
   }
-  // Only where rounding is ignored can the two bounds pass each other.
+  if (balls.settings.rounding === 'ignored') orderEnds(lower, upper)
+  balls.know(value, { lower, upper }, balls.feeds[lowerName(value)].shape)
+}
+
+/** Where rounding is ignored, the two bounds of an element may pass each other. */
+function orderEnds(lower: FloatArray, upper: FloatArray): void {
   for (let index = 0; index < lower.length; index++) {
     if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]
   }
-  balls.know(value, { lower, upper }, balls.feeds[lowerName(value)].shape)
 }

@@ -1,6 +1,6 @@
 import type { Budget } from '../budget.js'
 import type { Precision } from '../graph/builder.js'
-import { featureShape } from '../graph/graph.js'
+import { featureShape, type TensorData } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import type { BallSettings } from '../passes/ball-settings.js'
 import { isBoundedByBall, isExactInterval, looseName } from '../passes/bound-graphs.js'
@@ -115,9 +115,15 @@ export class Refinement {
       const bounds = this.#balls.boundsOf(value)
       if (inherited) this.#balls.meet(value, inherited)
       if (!loose) continue
-      const isOpen = (index: number) => !inherited || (bounds.lower[index] < 0 && bounds.upper[index] > 0)
-      const elements = chosen(loose.data.length, (index) => Boolean(loose.data[index]) && isOpen(index))
-      await tightenElements(this.#balls, value, elements, iterations, this.#budget)
+      const isOpen = (index: number) => bounds.lower[index] < 0 && bounds.upper[index] > 0
+      const elements = marked(loose.data)
+      await tightenElements(
+        this.#balls,
+        value,
+        inherited ? elements.filter(isOpen) : elements,
+        iterations,
+        this.#budget,
+      )
       if (inherited) this.#balls.meet(value, inherited)
     }
     await takeIntervals(this.#balls, exact)
@@ -137,8 +143,7 @@ export class Refinement {
       if (firstLayerOnly && !isLinearInInput(value, graph)) continue
       if (!(await this.#budget.next())) return
       // What is loose is known from before the balls were cut.
-      const loose = this.#balls.feeds[looseName(value)].data
-      const elements = chosen(loose.length, (index) => Boolean(loose[index]))
+      const elements = marked(this.#balls.feeds[looseName(value)].data)
       await tightenElements(this.#balls, value, elements, 0, this.#budget)
     }
   }
@@ -182,11 +187,11 @@ export class Refinement {
   }
 }
 
-/** The indices below `count` that are wanted. */
-function chosen(count: number, isWanted: (index: number) => boolean): Int32Array {
-  const indices = new Int32Array(count)
+/** The indices of what is not 0. */
+function marked(marks: TensorData): Int32Array {
+  const indices = new Int32Array(marks.length)
   let found = 0
-  for (let index = 0; index < count; index++) if (isWanted(index)) indices[found++] = index
+  for (let index = 0; index < marks.length; index++) if (marks[index]) indices[found++] = index
   return indices.subarray(0, found)
 }
 

@@ -34,19 +34,20 @@ export class BestRows implements RowBounds {
         constants: floatArray(this.#precision, this.bounds.length),
       }
     }
-    const isBetter = (place: number) =>
-      rowAt[place] >= 0 && (bound.data as FloatArray)[place] > this.bounds[rowAt[place]]
-    for (let place = 0; place < rowAt.length; place++) {
-      if (!isBetter(place)) continue
-      // Rows that follow one another are copied together, which is much faster than one by one.
+    const values = bound.data as FloatArray
+    const copy = (from: FloatArray, to: FloatArray, [start, end]: readonly [number, number], width: number) =>
+      to.set(from.subarray(start * width, end * width), rowAt[start] * width)
+    for (let place = 0; place < rowAt.length; ) {
       const start = place
-      while (isBetter(place + 1) && rowAt[place + 1] === rowAt[place] + 1) place++
-      const copy = (from: FloatArray, to: FloatArray, width: number) =>
-        to.set(from.subarray(start * width, (place + 1) * width), rowAt[start] * width)
-      copy(bound.data as FloatArray, this.bounds, 1)
-      if (!this.functions) continue
-      copy(coefficients.data as FloatArray, this.functions.coefficients, size)
-      copy(constant.data as FloatArray, this.functions.constants, 1)
+      // Rows that follow one another are copied together, which is much faster than one by one.
+      for (let row = rowAt[start]; rowAt[place] === row && values[place] > this.bounds[row]; row++) {
+        this.bounds[row] = values[place++]
+      }
+      if (place === start) place++
+      else if (this.functions) {
+        copy(coefficients.data as FloatArray, this.functions.coefficients, [start, place], size)
+        copy(constant.data as FloatArray, this.functions.constants, [start, place], 1)
+      }
     }
   }
 }

@@ -42,23 +42,26 @@ function placed(groups: readonly Group[], order: Int32Array, { sample, plus, min
   const total = groups.length * width
   const rowAt = new Int32Array(total).fill(-1)
   const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(total)]
+  const [sampleAt, plusAt, minusAt] = [new Int32Array(total), new Int32Array(total), new Int32Array(total)]
   groups.forEach((group, index) => {
+    const first = index * width
     group.forEach(({ start, length }, block) => {
-      rowAt.set(order.subarray(start, start + length), index * width + block * group[0].places)
+      const place = first + block * group[0].places
+      for (let offset = 0; offset < length; offset++) {
+        const row = order[start + offset]
+        rowAt[place + offset] = row
+        sampleAt[place + offset] = sample[row]
+        plusAt[place + offset] = plus[row]
+        minusAt[place + offset] = minus[row]
+      }
     })
     for (let block = 0; block < most; block++) {
       samples[index * most + block] = sample[order[(group[block] ?? group[0]).start]]
     }
-    for (let place = 0; place < width; place++) slots[index * width + place] = Math.min(place, counts[index] - 1)
+    const used = counts[index]
+    for (let place = 0; place < used; place++) slots[first + place] = place
+    slots.fill(used - 1, first + used, first + width)
   })
-  const [sampleAt, plusAt, minusAt] = [new Int32Array(total), new Int32Array(total), new Int32Array(total)]
-  for (let place = 0; place < total; place++) {
-    const row = rowAt[place]
-    if (row < 0) continue
-    sampleAt[place] = sample[row]
-    plusAt[place] = plus[row]
-    minusAt[place] = minus[row]
-  }
   const perGroup = (data: Int32Array): Tensor => ({
     type: 'int32',
     shape: [groups.length, data.length / groups.length],
@@ -84,9 +87,9 @@ function placed(groups: readonly Group[], order: Int32Array, { sample, plus, min
 /** The rows, those of a sample together and in their order; and how many each sample has. */
 function orderBySample(sample: Int32Array): { order: Int32Array; lengths: Int32Array } {
   let last = -1
-  for (const of of sample) last = Math.max(last, of)
+  for (let row = 0; row < sample.length; row++) if (sample[row] > last) last = sample[row]
   const lengths = new Int32Array(last + 1)
-  for (const of of sample) lengths[of]++
+  for (let row = 0; row < sample.length; row++) lengths[sample[row]]++
   const next = new Int32Array(last + 1)
   for (let of = 0; of < last; of++) next[of + 1] = next[of] + lengths[of]
   const order = new Int32Array(sample.length)

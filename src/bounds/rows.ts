@@ -31,9 +31,11 @@ export function sidesOf(below: ArrayLike<number>, above: ArrayLike<number>, widt
   for (let row = 0; row < rows.sample.length; row++) {
     const isBelow = row < below.length
     const element = isBelow ? below[row] : above[row - below.length]
-    rows.sample[row] = Math.floor(element / width)
-    rows.plus[row] = isBelow ? element % width : -1
-    rows.minus[row] = isBelow ? -1 : element % width
+    const sample = Math.floor(element / width)
+    const position = element - sample * width
+    rows.sample[row] = sample
+    rows.plus[row] = isBelow ? position : -1
+    rows.minus[row] = isBelow ? -1 : position
   }
   return rows
 }

@@ -61,7 +61,7 @@ async function compareWithReference() {
         ...Object.fromEntries(margins),
       },
       // The first evaluations of a process are short next to the compilation of JavaScript that goes on meanwhile.
-      name === 'digits_mlp' ? 40 : 5,
+      name === 'digits_mlp' ? 150 : 5,
     )
     console.log(`  ${name} ${norm} ${epsilon}`)
     for (const [title, method] of Object.entries(methods)) {

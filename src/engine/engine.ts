@@ -109,7 +109,8 @@ export class Engine {
     const session: LoadedSession = { number: this.#nextId++, bytes: 0, users: 0, loading: undefined }
     let isReleased = false
     const load = async () => {
-      const source = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : model
+      const encoded = typeof model === 'object' && 'nodes' in model ? encodeModel(model) : undefined
+      const source = encoded ?? (model as Uint8Array | string)
       session.bytes = typeof source === 'string' ? statSync(source).size : source.byteLength
       for (const other of this.#memory.add(session)) {
         other.loading = undefined
@@ -117,7 +118,9 @@ export class Engine {
       }
       const options = sessionOptions(settings)
       const message = { session: session.number, source, options }
-      return (await this.#call<{ outputs: SessionPort[] }>('create', message)).outputs
+      // What was encoded here nobody else needs.
+      const moved = encoded ? [encoded.buffer as ArrayBuffer] : []
+      return (await this.#call<{ outputs: SessionPort[] }>('create', message, moved)).outputs
     }
     const use = async <Result>(work: (ports: readonly SessionPort[]) => Promise<Result> | Result) => {
       if (isReleased) throw new EngineError('The session has been released.')

@@ -161,10 +161,34 @@ test.each([
   },
 )
 
+test('a cut of the first layer certifies more than none and less than one of all layers', async () => {
+  // 1 − 2·relu(2·relu(2x + y) − relu(2x − y)) falls at most as 1 − 2·(2x + 3y) does: to 0 where both are 0.1.
+  const model = await load(
+    {
+      weights: [
+        [2, 1],
+        [2, -1],
+      ],
+      activation: 'Relu',
+    },
+    { weights: [[2, -1]], activation: 'Relu' },
+    { weights: [[-2], [0]], bias: [1, 0] },
+  )
+  const radius = async (cuts: number | 'first layer') =>
+    (await bound(model, crown({ norm: 'linf', cuts }), { inputs: at(0, 0) })).samples[0].radius
+  const [none, first, all] = [await radius(0), await radius('first layer'), await radius(1)]
+  expect(first).toBeGreaterThan(1.04 * none)
+  expect(all).toBeGreaterThan(1.04 * first)
+  expect(all).toBeLessThanOrEqual(0.1)
+})
+
 test('settings are checked and recorded', () => {
   expect(() => alphaCrown({ norm: 'linf', iterations: 0 })).toThrow(SettingsError)
   expect(() => alphaCrown({ norm: 'linf', cuts: -1 })).toThrow(SettingsError)
-  expect(() => crown({ norm: 'linf', cuts: 0.5 })).toThrow(/crown: cuts must be a whole number/)
+  expect(() => crown({ norm: 'linf', cuts: 0.5 })).toThrow(
+    "crown: cuts must be a whole number of at least 0 or 'first layer'; it is 0.5.",
+  )
+  expect(() => crown({ norm: 'linf', cuts: 'last layer' as 'first layer' })).toThrow(/it is last layer/)
   expect(() => alphaCrown({ norm: 'l0' as 'l1' })).toThrow(SettingsError)
   const { name, sound, settings } = alphaCrown({ norm: 'l2' })
   expect({ name, sound, ...settings }).toEqual({

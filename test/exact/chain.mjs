@@ -11,6 +11,7 @@ export function bounds({ alphaCrown, crown, crownIbp, intervalPropagation, lipsc
   return [
     intervalPropagation({ norm }),
     crown({ norm }),
+    crown({ norm, cuts: 'first layer' }),
     crown({ norm, cuts: 2 }),
     crownIbp({ norm }),
     alphaCrown({ norm, iterations: 3, cuts: 1 }),

@@ -27,6 +27,7 @@ const sound = [
   ['intervalPropagation', every, (norm) => unfooled.intervalPropagation({ norm }), networks()],
   ['crownIbp', every, (norm) => unfooled.crownIbp({ norm }), networks()],
   ['crown', every, (norm) => unfooled.crown({ norm }), networks()],
+  ['crown, first-layer cut', every, (norm) => unfooled.crown({ norm, cuts: 'first layer' }), networks()],
   ['crown, cuts', every, (norm) => unfooled.crown({ norm, cuts: 2 }), networks()],
   ['alphaCrown', every, (norm) => unfooled.alphaCrown({ norm }), networks()],
   ['complete', every, (norm) => beyondCrown(unfooled.complete({ norm })), networks()],

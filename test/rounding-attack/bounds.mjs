@@ -19,6 +19,7 @@ export function bounds({ alphaCrown, crown, crownIbp, intervalPropagation, lipsc
       'crown ℓ1': crown({ norm: 'l1' }),
       'crown ℓ∞, float64': crown({ ...linf, precision: 'float64' }),
       'crown ℓ∞, cuts': crown({ ...linf, cuts: 2 }),
+      'crown ℓ2, first-layer cut': crown({ ...l2, cuts: 'first layer' }),
       'alphaCrown ℓ∞': alphaCrown({ ...linf, iterations: 2 }),
       'alphaCrown ℓ2': alphaCrown({ ...l2, iterations: 2, cuts: 1 }),
       'crownIbp ℓ∞': crownIbp(linf),

@@ -1,5 +1,3 @@
-import { ModelError, SettingsError } from '../errors.js'
-import { allFinite } from '../geometry/float32.js'
 import { distance } from '../geometry/norm.js'
 import { clipToDomain, projectOntoBall } from '../geometry/projection.js'
 import { CheckedInputs } from '../model/check-inputs.js'
@@ -12,7 +10,6 @@ export type Outcome = Omit<AttackedSample, 'eligible' | 'label' | 'prediction'>
 
 /**
  * Moves copies of the candidates into domain and ball, where rounding left them a hair outside, and asks the model again.
- * @throws SettingsError when what was returned is not about each of the samples, ModelError when one is not finite.
  */
 export async function recheck(
   method: Attack,
@@ -22,17 +19,11 @@ export async function recheck(
   const { model, inputs, epsilons, labels, targets } = context
   const { data, shape } = inputs
   const size = model.domain.lower.length
-  checkCandidates(method, candidates, data.length, labels.length)
   // An attack may propose again what it proposed.
   const adversarial = new Float32Array(candidates.adversarial)
   const row = (values: Float32Array, sample: number) => rowOf(values, size, sample)
   labels.forEach((_, sample) => {
     const point = row(adversarial, sample)
-    if (!allFinite(point)) {
-      throw new ModelError(
-        `${method.name} ended at an input that is not finite: the model's gradients are NaN or infinite there, so it cannot be attacked this way. An attack without gradients, such as randomNoise, still works.`,
-      )
-    }
     if (!epsilons) clipToDomain(point, model.domain)
     else
       projectOntoBall(point, { norm: method.norm, center: row(data, sample), radius: epsilons[sample] }, model.domain)
@@ -52,24 +43,4 @@ export async function recheck(
       forwardQueries: candidates.forwardQueries?.[sample] ?? 0,
     }
   })
-}
-
-/** Attacks of users without types may return anything. */
-function checkCandidates(
-  { name }: Attack,
-  { adversarial, steps, gradientQueries }: Partial<AttackCandidates>,
-  numbers: number,
-  samples: number,
-): void {
-  if (adversarial?.length !== numbers) {
-    throw new SettingsError(
-      `${name} returned ${adversarial?.length ?? 'no'} numbers for inputs of ${numbers}: adversarial must be shaped like the inputs.`,
-    )
-  }
-  for (const [part, counts] of Object.entries({ steps, gradientQueries })) {
-    if (counts?.length === samples) continue
-    throw new SettingsError(
-      `${name} returned ${counts?.length ?? 'no'} ${part} for ${samples} samples: it must return one number for each.`,
-    )
-  }
 }

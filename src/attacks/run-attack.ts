@@ -10,17 +10,11 @@ import { predictClasses } from '../model/predict-classes.js'
 import { freshSeed, randomSources } from '../sampling/random.js'
 import { batches, range, takeSamples, viewSamples } from '../sampling/rows.js'
 import { firstSamples, type Samples } from '../sampling/samples.js'
-import type {
-  Attack,
-  AttackCandidates,
-  AttackContext,
-  AttackRequest,
-  AttackResult,
-  ClassifiedInputs,
-} from './attack.js'
+import type { Attack, AttackContext, AttackRequest, AttackResult, ClassifiedInputs } from './attack.js'
 import { type AttackedPart, AttackFindings } from './attack-findings.js'
 import { samplesAtInfiniteSlopes } from './infinite-slopes.js'
 import { type Outcome, recheck } from './recheck.js'
+import { runMethod } from './run-method.js'
 import { sharedProgress } from './shared-progress.js'
 import { type Subjects, subjectsOf } from './subjects.js'
 
@@ -64,7 +58,9 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
       otherSamples,
       progress: progress[index],
     }
-    const candidates = await runMethod(method, context)
+    const candidates = await runMethod(method, context).catch((error) => {
+      throw orMissing(error, model, method)
+    })
     if (candidates.interrupted) interrupted = true
     return { part, context, candidates }
   }
@@ -82,15 +78,6 @@ export async function attack(model: Classifier, method: Attack, request: AttackR
   for await (const attacked of overlap(overlap(parts, runPart), recheckPart)) if (attacked) findings.add(attacked)
   if (parts.length === 0) onProgress?.(1)
   return { ...findings.result(interrupted), seed, milliseconds: now() - started }
-}
-
-async function runMethod(method: Attack, context: AttackContext): Promise<AttackCandidates> {
-  try {
-    // Attacks of users without types may return nothing: then all that is missing is named.
-    return (await method.run(context)) ?? {}
-  } catch (error) {
-    throw orMissing(error, context.model, method)
-  }
 }
 
 /** What an attack is told of some of the samples, besides their inputs. */

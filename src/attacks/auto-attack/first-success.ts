@@ -6,6 +6,7 @@ import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { checkList, recordedAttacks } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
+import { runMethod } from '../run-method.js'
 import { restrictContext } from './restrict-context.js'
 
 /**
@@ -55,7 +56,7 @@ async function run(context: AttackContext, attacks: readonly Attack[]): Promise<
     const part = restrictContext(context, standing, (fraction, fooled = 0) =>
       context.progress((index + fraction) / attacks.length, before + fooled),
     )
-    const found = await method.run(part)
+    const found = await runMethod(method, part)
     standing.forEach((sample, row) => {
       const [center, point] = [inputs.data, adversarial].map((data) => rowOf(data, size, sample))
       point.set(rowOf(found.adversarial, size, row))

@@ -7,6 +7,7 @@ import type { Attack, AttackCandidates, AttackContext } from '../attack.js'
 import { moveToBoundary } from '../iteration/move-to-boundary.js'
 import { type LoopCandidates, unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
+import { runMethod } from '../run-method.js'
 
 export interface Improvement {
   readonly norm: 'linf' | 'l2' | 'l1'
@@ -49,7 +50,7 @@ export async function improveStarts(
   const stages = starts.length + 1
   for (const [index, start] of starts.entries()) {
     const progress = (fraction: number) => context.progress((index + fraction) / stages)
-    const found = await start.run({ ...context, progress })
+    const found = await runMethod(start, { ...context, progress })
     count(candidates, found)
     await adopt(state, norm, found.adversarial, range(labels.length))
     if (found.interrupted) return { ...candidates, interrupted: true }

@@ -9,6 +9,7 @@ import { restrictContext } from '../auto-attack/restrict-context.js'
 import { checkList, recordedModels } from '../check-settings.js'
 import { unchanged } from '../iteration/run-loop.js'
 import { stillStanding } from '../iteration/still-standing.js'
+import { runMethod } from '../run-method.js'
 
 export interface TransferSettings {
   /** What is run on the surrogates. */
@@ -73,7 +74,7 @@ async function run(
     const part = restrictContext(context, samples, (fraction) =>
       context.progress((turn + fraction) / surrogates.length),
     )
-    const found = await attack.run({ ...part, model: surrogate })
+    const found = await runMethod(attack, { ...part, model: surrogate })
     const proposed = new Float32Array(inputs.data)
     samples.forEach((sample, index) => {
       steps[sample] += found.steps[index]

@@ -11,6 +11,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const esm = join(root, 'dist/esm')
 const cjs = join(root, 'dist/cjs')
 const worker = 'src/engine/onnxruntime-worker.cjs'
+const html = 'reporters/html'
 
 rmSync(join(root, 'dist'), { recursive: true, force: true })
 const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
@@ -29,7 +30,9 @@ const fileByFile = {
 await build({
   ...fileByFile,
   // Vitest cannot be required: its matchers are an ES module for require(), too, and only their types are there twice.
-  entryPoints: fileByFile.entryPoints.filter((file) => file !== join(esm, 'matchers/vitest.js')),
+  entryPoints: fileByFile.entryPoints.filter(
+    (file) => file !== join(esm, 'matchers/vitest.js') && dirname(file) !== join(esm, html),
+  ),
   outdir: cjs,
   format: 'cjs',
   define: { 'import.meta.url': 'importMetaUrl' },
@@ -39,5 +42,11 @@ await build({
 })
 await build({ ...fileByFile, outdir: esm, format: 'esm', allowOverwrite: true })
 cpSync(esm, cjs, { recursive: true, filter: (source) => !source.endsWith('.js') })
+// Reporters are no code that Jest runs, and have import(). Their charts come from ES modules, which require() does not find
+// where they are in an archive: with Yarn's Plug'n'Play.
+writeFileSync(
+  join(cjs, html, 'page.js'),
+  `exports.renderHtml = async (report) => (await import('../../../esm/${html}/page.js')).renderHtml(report)\n`,
+)
 writeFileSync(join(cjs, 'package.json'), '{ "type": "commonjs" }\n')
 for (const folder of [esm, cjs]) copyFileSync(join(root, worker), join(folder, worker))

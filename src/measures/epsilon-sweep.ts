@@ -130,7 +130,7 @@ async function sweepRadii(
   const results: AttackResult[] = []
   let standing = range(count)
   for (const epsilon of epsilons) {
-    const fixed = checkFixed(method(epsilon))
+    const fixed = checkFixed(method(epsilon), epsilon)
     const result = await attack(model, fixed, {
       ...takePart({ inputs, labels, partOf }, standing),
       seed,
@@ -152,8 +152,15 @@ function swept({ eligible, label, prediction, adversarialPrediction, distance }:
   return { eligible, label, prediction, adversarialPrediction, smallestEpsilon }
 }
 
-function checkFixed(method: Attack): Attack {
-  if (method?.kind === 'fixed-epsilon') return method
+/** The curve counts what is found within ε: from a ball of another size it would count too much or too little. */
+function checkFixed(method: Attack, epsilon: number): Attack {
+  if (method?.kind === 'fixed-epsilon') {
+    if (method.epsilon === epsilon) return method
+    const its = typeof method.epsilon === 'number' ? `the radius ${method.epsilon}` : 'radii of its own'
+    throw new SettingsError(
+      `The function of ε given to epsilonSweep returns ${method.name} with ${its} for ε ${epsilon}: it must attack at the radius that it is given, in input units.`,
+    )
+  }
   if (method?.run === undefined) {
     throw new SettingsError(
       `The function of ε given to epsilonSweep must return an attack; it returns ${describe(method)}.`,

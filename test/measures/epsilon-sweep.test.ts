@@ -95,5 +95,8 @@ test('radii and attacks that do not fit are refused', async () => {
   await expect(sweep(deepFool(), [0.1, 0])).rejects.toThrow(/epsilons is \[0, 0.1\]/)
   await expect(sweep(pgd({ epsilon: 1 }), [1])).rejects.toThrow(/Give a function of ε/)
   await expect(sweep(() => deepFool(), [1])).rejects.toThrow(/give the attack, not a function/)
+  // The one would fool nobody at ε 1, the other as many there as at ε 2.
+  await expect(sweep(() => pgd({ epsilon: 2 }), [1, 2])).rejects.toThrow(/pgd with the radius 2 for ε 1: it must/)
+  await expect(sweep((epsilon) => pgd({ epsilon: epsilon / 255 }), [1, 2])).rejects.toThrow(/in input units/)
   await model.close()
 })

@@ -5,6 +5,7 @@ import { fgsm } from '../../src/attacks/perturbation-analysis/fgsm.js'
 import { pgd } from '../../src/attacks/perturbation-analysis/pgd.js'
 import { attack } from '../../src/attacks/run-attack.js'
 import { randomNoise } from '../../src/attacks/without-gradients/random-noise.js'
+import { square } from '../../src/attacks/without-gradients/square.js'
 import { engine } from '../../src/engine/engine.js'
 import { ModelError, SampleError, SettingsError } from '../../src/errors.js'
 import { encodeModel } from '../../src/graph/encode.js'
@@ -356,6 +357,19 @@ describe('warnings', () => {
     expect(closest).toMatch(/found no adversarial example for 3 of 3 eligible samples/)
     expect((await attack(dead, randomNoise({ epsilon: 0.1 }), { inputs, seed })).warnings).toEqual([])
     await dead.close()
+  })
+
+  test('a single sample whose gradients are zero, or whose scores never change', async () => {
+    // Flat below 0.2, where the class is that of the bias.
+    const flat = await loadModel(
+      denseModel({ weights: [[1, 0]], bias: [-0.2], activation: 'Relu' }, { weights: [[1], [0]], bias: [0, 0.01] }),
+      { domain: [0, 1] },
+    )
+    const many = { data: Float32Array.from({ length: 60 }, (_, index) => (index === 0 ? 0.1 : 0.5)), shape: [30, 2] }
+    const warningsOf = async (method: Attack) => (await attack(flat, method, { inputs: many, seed })).warnings.join()
+    expect(await warningsOf(pgd({ epsilon: 0.05 }))).toMatch(/gradient was exactly zero for 1 of 30 eligible/)
+    expect(await warningsOf(square({ epsilon: 0.05, queries: 20 }))).toMatch(/scores of 1 of 30 eligible/)
+    await flat.close()
   })
 
   test('a tenth of the samples of which an attack without a radius finds nothing', async () => {

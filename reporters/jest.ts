@@ -28,6 +28,14 @@ interface ProjectConfig {
   readonly globals: Readonly<Record<string, unknown>>
 }
 
+/** What is read of the results of a run. */
+interface RunResults {
+  readonly wasInterrupted?: boolean
+  readonly numTotalTestSuites: number
+  /** One per file that has run. */
+  readonly testResults: readonly unknown[]
+}
+
 /** Reports the robustness checks of a Jest run. */
 export default class UnfooledReporter {
   readonly #globalConfig: GlobalConfig
@@ -58,7 +66,7 @@ export default class UnfooledReporter {
 
   async onRunComplete(
     contexts: ReadonlySet<{ readonly config: WatchConfig }>,
-    { wasInterrupted }: { readonly wasInterrupted?: boolean },
+    { wasInterrupted, numTotalTestSuites, testResults }: RunResults,
   ): Promise<void> {
     this.#endProgress()
     const { rootDir } = this.#globalConfig
@@ -69,7 +77,8 @@ export default class UnfooledReporter {
           ...check,
           command: testCommand(runnerOf(rootDir, check.project), check.file, check.test),
         })),
-        complete: wasInterrupted !== true,
+        // With --bail Jest leaves out the rest of the files, and does not call that an interruption.
+        complete: wasInterrupted !== true && testResults.length === numTotalTestSuites,
         root: rootDir,
       }),
       { ...this.#options, formats: this.#formatsToWrite([...contexts], print) },

@@ -28,6 +28,8 @@ afterEach(() => {
 
 const file = join(rootDir, 'test', 'a.test.js')
 
+const allRun = { numTotalTestSuites: 3, testResults: [{}, {}, {}] }
+
 type Options = ConstructorParameters<typeof UnfooledReporter>[1]
 
 function startReporter(options?: Options): UnfooledReporter {
@@ -42,7 +44,7 @@ test('reads what the matchers of all workers wrote, and removes it', async () =>
   recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
   vi.spyOn(process, 'pid', 'get').mockReturnValue(1)
   recordInFile({ file, name: 'bounded', attempt: 1 }, lowerBoundEvidence())
-  await reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), allRun)
   expect(printed).toContain('unfooled: 2 checks of 1 model, 1 failed')
   expect(printed).toContain(`✗ ${join('test', 'a.test.js')} > attacked`)
   expect(JSON.parse(readFileSync(join(rootDir, 'report.json'), 'utf8'))).toMatchObject({ complete: true })
@@ -53,9 +55,16 @@ test('half a line of a killed worker does not hide the others', async () => {
   const reporter = startReporter()
   recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
   appendFileSync(join(process.env.UNFOOLED_EVIDENCE_DIR!, `${process.pid}.jsonl`), '{"file":"/a.test.js","evid')
-  await reporter.onRunComplete(new Set(), { wasInterrupted: true })
+  await reporter.onRunComplete(new Set(), { ...allRun, wasInterrupted: true })
   expect(printed).toContain('unfooled: 1 check of 1 model')
   expect(printed).toContain('The run was interrupted')
+})
+
+test('a run that stopped at a failure before its last file is not complete', async () => {
+  const reporter = startReporter()
+  recordInFile({ file, name: 'bounded', attempt: 1 }, lowerBoundEvidence())
+  await reporter.onRunComplete(new Set(), { ...allRun, testResults: [{}] })
+  expect(printed).toContain('The run was interrupted: checks are missing.')
 })
 
 test('what one project tried again is not taken for what another one, which runs the same file, did at once', async () => {
@@ -63,7 +72,7 @@ test('what one project tried again is not taken for what another one, which runs
   recordInFile({ file, name: 'flaky', fileRun: 'a', attempt: 1 }, attackEvidence({ seed: 1 }))
   recordInFile({ file, name: 'flaky', fileRun: 'b', attempt: 1 }, attackEvidence({ seed: 2 }))
   recordInFile({ file, name: 'flaky', fileRun: 'b', attempt: 2 }, attackEvidence({ seed: 3 }))
-  await reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), allRun)
   const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
   expect(checks.map(({ evidence }: { evidence: { seed?: number } }) => evidence.seed)).toEqual([1, 3])
   expect(checks[0].command).toBe("npx jest --runTestsByPath test/a.test.js -t 'flaky$'")
@@ -81,7 +90,7 @@ test.each([
   vi.spyOn(process, 'argv', 'get').mockReturnValue(argv)
   const reporter = startReporter()
   recordInFile({ file, name: 'attacked', project: 'on a GPU', attempt: 1 }, attackEvidence())
-  await reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), allRun)
   const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
   expect(checks[0].command).toBe(
     `npx jest ${option}--selectProjects 'on a GPU' --runTestsByPath test/a.test.js -t 'attacked$'`,
@@ -116,7 +125,7 @@ test.each([
   const reporter = new UnfooledReporter({ rootDir, maxWorkers: 1, ...options })
   reporter.onRunStart({ numTotalTestSuites: 1 })
   recordInFile({ file, name: 'attacked', attempt: 1 }, attackEvidence())
-  await reporter.onRunComplete(new Set([{ config }]), {})
+  await reporter.onRunComplete(new Set([{ config }]), allRun)
   expect(existsSync(join(rootDir, 'unfooled-report', 'report.json'))).toBe(written)
   expect(existsSync(join(rootDir, 'unfooled-report', 'report.html'))).toBe(true)
   const advice = "watchPathIgnorePatterns: ['unfooled-report']"
@@ -130,7 +139,7 @@ test('of a test that was tried again the last attempt counts', async () => {
     recordInFile({ file, name: 'flaky', attempt }, attackEvidence({ seed: attempt }))
     recordInFile({ file, name: undefined, attempt: 1 }, lowerBoundEvidence())
   }
-  await reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), allRun)
   const { checks } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
   expect(
     checks.map(({ test, evidence }: { test?: string; evidence: { seed?: number } }) => [test, evidence.seed]),
@@ -147,14 +156,14 @@ test('two runs have folders of their own', async () => {
     return { reporter, folder: process.env.UNFOOLED_EVIDENCE_DIR }
   })
   expect(reporters[0].folder).not.toBe(reporters[1].folder)
-  for (const { reporter } of reporters) await reporter.onRunComplete(new Set(), {})
+  for (const { reporter } of reporters) await reporter.onRunComplete(new Set(), allRun)
   expect(printed).toContain('no robustness checks were recorded')
 })
 
 test('workers share the cores', async () => {
   const reporter = startReporter()
   expect(process.env.UNFOOLED_TEST_WORKERS).toBe('3')
-  await reporter.onRunComplete(new Set(), {})
+  await reporter.onRunComplete(new Set(), allRun)
 })
 
 test('options that make no sense are refused before anything runs', () => {

@@ -89,6 +89,16 @@ describe('the search for the radius', () => {
     for (const count of evaluations) expect(count).toBeLessThanOrEqual(8)
   })
 
+  test('takes margins in a plain list, as callers without types may give them', async () => {
+    const { method } = fakeBound((epsilon) => 1 - epsilon / 0.37)
+    const listed = {
+      ...method,
+      margins: async (...given: Parameters<Bound['margins']>) => [...(await method.margins(...given))],
+    }
+    const { minimum } = await bound(model, listed as unknown as Bound, { inputs })
+    expect(minimum).toBeGreaterThan(0.37 * 0.99)
+  })
+
   test('finds tiny radii, each sample its own', async () => {
     const roots = [1e-5, 0.02, 0.9]
     const { method } = fakeBound((epsilon, sample) => 1 - epsilon / roots[sample])

@@ -111,6 +111,10 @@ test('APGD takes the place of AutoAttack in ℓ1, and samples can be limited', a
   )
   // In ℓ1 the boundary is twice as far: 0.2 and 0.4.
   expect(evidence.finding).toMatchObject({ eligible: 2, fooled: 1 })
+  const closest = checks.find(
+    ({ evidence }: { evidence: { attack?: { name: string } } }) => evidence.attack?.name === 'deepFool',
+  )
+  expect(closest.evidence.attack.norm).toBe('l1')
 })
 
 test('nothing that is classified correctly is a finding', async () => {

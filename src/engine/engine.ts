@@ -274,8 +274,8 @@ function sessionOptions({ optimization = 'all', device = 'cpu', kept = [] }: Ses
 
 /** Reporters announce the number of test workers before these start; the cores are shared between them. */
 function threadsPerTestWorker(): number {
-  const workers = Number(process.env.UNFOOLED_TEST_WORKERS)
-  return Math.max(1, Math.floor(availableParallelism() / (workers >= 1 ? workers : 1)))
+  const workers = Number(process.env.UNFOOLED_TEST_WORKERS) || 1
+  return Math.max(1, Math.floor(availableParallelism() / Math.max(1, workers)))
 }
 
 /**

@@ -145,8 +145,22 @@ export function createMatchers<Context extends MatcherContext>(runningTest: (con
   }
 }
 
+/** Every run of a test file has a state of snapshots of its own. */
+const modelsOfRuns = new WeakMap<object, Map<string, string>>()
+
 /** Where the test keeps its baselines, as both runners tell matchers. */
 export function baselinePlace({ testPath, currentTestName, snapshotState }: MatcherContext): BaselinePlace {
   const update = (snapshotState as { readonly _updateSnapshot?: unknown } | undefined)?._updateSnapshot
-  return { testFile: testPath, test: currentTestName, update: update === 'all' || update === 'new' ? update : 'none' }
+  return {
+    testFile: testPath,
+    test: currentTestName,
+    update: update === 'all' || update === 'new' ? update : 'none',
+    models: snapshotState && modelsOf(snapshotState),
+  }
+}
+
+function modelsOf(run: object): Map<string, string> {
+  const models = modelsOfRuns.get(run) ?? new Map<string, string>()
+  modelsOfRuns.set(run, models)
+  return models
 }

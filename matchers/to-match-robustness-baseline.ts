@@ -9,6 +9,7 @@ import { analyse } from '../src/checks/analysis.js'
 import { describeModelAndSamples, describeSamples } from '../src/checks/describe.js'
 import type { BaselineEvidence, Method } from '../src/checks/evidence.js'
 import { SettingsError } from '../src/errors.js'
+import type { Classifier } from '../src/model/classifier.js'
 import { freshSeed } from '../src/sampling/random.js'
 import type { Samples } from '../src/sampling/samples.js'
 import { packageVersion } from '../src/version.js'
@@ -42,6 +43,8 @@ export interface BaselinePlace {
   readonly test: string | undefined
   /** As for snapshots: `new` writes those that are missing, `all` (-u) replaces others too, `none` (--ci) writes none. */
   readonly update: 'all' | 'new' | 'none'
+  /** Of which model each baseline of this run of the test file is; undefined where the runner does not tell runs apart. */
+  readonly models?: Map<string, string> | undefined
 }
 
 export interface BaselineCircumstances {
@@ -70,6 +73,7 @@ export async function checkBaseline(
   requireComparable(method, resampled)
   const { testFile, check } = requirePlace(place, nameGiven)
   const file = baselineFile(testFile, check)
+  requireOneModel(place, check, model)
 
   const setting = describeSetting({
     samples: describeSamples(samples),
@@ -124,6 +128,22 @@ function requirePlace({ testFile, test }: BaselinePlace, name: unknown): { testF
   throw new SettingsError(
     `The runner does not say which test ${testFile ? 'this is, so the baseline needs a { name }' : 'file this is, so there is no place for a baseline: use it within a test'}.`,
   )
+}
+
+/** What one model withstands says nothing of another: the second one would be measured against the first. */
+function requireOneModel(
+  { models }: BaselinePlace,
+  check: string,
+  { description: { name, sha256 } }: Classifier,
+): void {
+  const model = `${name} (${sha256.slice(0, 8)})`
+  const other = models?.get(check)
+  if (other !== undefined && other !== model) {
+    throw new SettingsError(
+      `The baseline ${JSON.stringify(check)} is that of ${other} already; ${model} needs one of its own: give each of the checks a { name }.`,
+    )
+  }
+  models?.set(check, model)
 }
 
 function describeMethod(method: Attack | Bound): Method {

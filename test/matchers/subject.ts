@@ -6,8 +6,8 @@ import type { Samples } from '../../src/sampling/samples.js'
 import { denseModel } from '../tiny-models.js'
 
 /** One feature in [0, 1]; class 1 above one half. The distance of x to the other class is |x − 0.5|. */
-export function thresholdModel(): Promise<Classifier> {
-  return loadModel(denseModel({ weights: [[-1], [1]], bias: [0.5, -0.5] }), { domain: [0, 1], name: 'threshold.onnx' })
+export function thresholdModel(name = 'threshold.onnx'): Promise<Classifier> {
+  return loadModel(denseModel({ weights: [[-1], [1]], bias: [0.5, -0.5] }), { domain: [0, 1], name })
 }
 
 /** `count` samples of class 0, at 0, 0.01, 0.02 … */

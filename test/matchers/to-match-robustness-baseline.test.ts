@@ -60,6 +60,17 @@ function minimal(factor: number): Attack {
   }
 }
 
+test('two models in one test need names: the second would be measured against the first', async () => {
+  const models = new Map<string, string>()
+  const other = await thresholdModel('other.onnx')
+  expect((await write(fools(3), { models })).passes).toBe(true)
+  expect((await write(fools(3), { models })).passes).toBe(true)
+  await expect(write(fools(3), { models, subject: other })).rejects.toThrow(
+    /^The baseline "resists" is that of .+ already; other\.onnx \([0-9a-f]{8}\) needs one of its own: give each of the checks a \{ name \}\.$/,
+  )
+  expect((await write(fools(3), { models, subject: other, options: { name: 'other' } })).passes).toBe(true)
+})
+
 describe('writing', () => {
   test('a missing baseline is written, and the check passes', async () => {
     const { passes, evidence } = await write(fools(3))

@@ -204,8 +204,8 @@ async function smallestMargins(
   const { classes } = context.model
   checkLength(method, 'margins', margins, samples.length * classes)
   return samples.map((_, index) => {
-    // Callers without types may give a list. Math.min passes NaN on, which certifies nothing.
-    const row = Array.from(margins.slice(index * classes, (index + 1) * classes))
+    // Not subarray: callers without types may give a list. Math.min passes NaN on, which certifies nothing.
+    const row = margins.slice(index * classes, (index + 1) * classes)
     return Math.min(...row.filter((_, other) => other !== labels[index]))
   })
 }

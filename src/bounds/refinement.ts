@@ -136,7 +136,7 @@ export class Refinement {
     await takeIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))
   }
 
-  /** Over balls that were cut, what is loose of the inputs of nonlinear nodes: of all, or of those that are linear in the input. */
+  /** Over balls that were cut: of the inputs of all nonlinear nodes, or of those that are linear in the model's input. */
   async refineCut(firstLayerOnly: boolean): Promise<void> {
     const { graph } = this.#balls.model
     for (const value of nonlinearInputs(graph)) {

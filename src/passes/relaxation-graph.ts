@@ -32,7 +32,7 @@ export interface RelaxationTask {
   readonly steps: number
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
-  /** Whether to give what cutting the balls takes: the linear functions of the input, where these are about the model's outputs. */
+  /** Whether to give what cutting the balls takes, where the functions are about the model's outputs. */
   readonly givesFunctions: boolean
 }
 
@@ -49,8 +49,8 @@ export const lineFunctionNames = ['adaptive', 'flattest', 'steepest'].map((line)
  * A graph to a lower bound `bound` of one linear function of `target` per row: of coefficient 1 at flat position `plus`
  * and −1 at `minus`, where a position of −1 means none; before the model's output, rows have one of both. `sampleOfRow`
  * tells the sample of each row. If asked for, also `coefficients` and `constant` of linear functions of the input that the
- * model's outputs are above, and {@link looseName} of what goes into nonlinear nodes. Where there is a {@link cropAround}, samples are pairs of a sample and a position of the
- * target, and `plus` and `minus` its channels.
+ * model's outputs are above, and the {@link looseName} of what goes into nonlinear nodes. Where there is a
+ * {@link cropAround}, samples are pairs of a sample and a position of the target, and `plus` and `minus` its channels.
  */
 export function relaxationGraph(
   graph: TypedGraph,

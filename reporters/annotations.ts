@@ -9,12 +9,13 @@ import type { Report } from './report.js'
  * @param folder Folder of the project in its repository; empty where they are the same.
  */
 export function renderAnnotations(report: Report, folder: string): string[] {
-  return attention(report).map(({ subject, text, check }) => {
-    if (!check) return command('warning', { title: subject ?? 'unfooled' }, text)
-    const title = `${testName(check)} (${describeCheck(check)})`
-    const file = inRepository(check.file, folder)
-    const line: Record<string, string> = check.line === undefined ? {} : { line: String(check.line) }
-    return command(check.passed === false ? 'error' : 'warning', { file, ...line, title }, text)
+  return attention(report).map(({ subject, text, check, failedTest }) => {
+    const place = check ?? failedTest
+    if (!place) return command('warning', { title: subject ?? 'unfooled' }, text)
+    const title = check ? `${testName(check)} (${describeCheck(check)})` : testName(place)
+    const file = inRepository(place.file, folder)
+    const line: Record<string, string> = place.line === undefined ? {} : { line: String(place.line) }
+    return command(check && check.passed !== false ? 'warning' : 'error', { file, ...line, title }, text)
   })
 }
 

@@ -1,3 +1,4 @@
+import { type FailedTest, whyFailed } from '../src/checks/failed-test.js'
 import { placeName } from '../src/checks/place.js'
 import { formatCount, formatNumber, formatPercent } from '../src/format.js'
 import { describeCheck, formatBaseline, formatRadius, mark } from './columns.js'
@@ -7,28 +8,36 @@ import type { CheckSummary, ModelSummary } from './summary.js'
 
 /** Something that a reader has to know. */
 export interface Attention {
-  /** A failed check, an inconclusive one, or a warning. */
+  /** A failed check or test, an inconclusive check, or a warning. */
   readonly mark: '✗' | '?' | '!'
   /** What it is about: a test, a model, or nothing where it is the run. */
   readonly subject?: string
   readonly text: string
-  /** Given with ✗ and ?. */
+  /** Given with ? and, unless it was a test that failed otherwise, with ✗. */
   readonly check?: CheckSummary
+  /** One that failed outside its checks. */
+  readonly failedTest?: FailedTest
 }
 
 /** Failures of all models first, then what could not tell, then warnings. What went well needs no attention. */
-export function attention({ complete, models, problems }: Report): Attention[] {
+export function attention({ complete, models, problems, failedTests }: Report): Attention[] {
   return [
     ...(complete ? [] : [{ mark: '!', text: 'The run was interrupted: checks are missing.' } as const]),
     ...problems.map((text) => ({ mark: '!', subject: 'Unreadable evidence', text }) as const),
-    ...models.flatMap(attentionTo).sort((one, other) => severities.indexOf(one.mark) - severities.indexOf(other.mark)),
+    ...[...failedTests.map(attentionToTest), ...models.flatMap(attentionTo)].sort(
+      (one, other) => severities.indexOf(one.mark) - severities.indexOf(other.mark),
+    ),
   ]
 }
 
 const severities = ['✗', '?', '!']
 
+function attentionToTest(failedTest: FailedTest): Attention {
+  return { mark: '✗', subject: placeName(failedTest), text: `It ${whyFailed(failedTest)}`, failedTest }
+}
+
 /** How many checks of how many models, and how they ended. */
-export function headline({ models }: Pick<Report, 'models'>): string {
+export function headline({ models, failedTests }: Pick<Report, 'models' | 'failedTests'>): string {
   const checks = models.flatMap((model) => model.checks)
   const { failed, failedAsExpected, inconclusive } = count(checks)
   const parts = [
@@ -36,6 +45,7 @@ export function headline({ models }: Pick<Report, 'models'>): string {
     failed === 0 ? 'none failed' : `${failed} failed`,
     ...(failedAsExpected === 0 ? [] : [`${failedAsExpected} failed as expected`]),
     ...(inconclusive === 0 ? [] : [`${inconclusive} inconclusive`]),
+    ...(failedTests.length === 0 ? [] : [formatCount(failedTests.length, 'other failure')]),
   ]
   return parts.join(', ')
 }

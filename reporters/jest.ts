@@ -1,6 +1,9 @@
 import { dirname, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import type { FailedTest } from '../src/checks/failed-test.js'
+import type { Place } from '../src/checks/place.js'
 import { quote, testCommand } from './command.js'
+import { errorText } from './error-text.js'
 import { defaultFormats, type Formats } from './formats.js'
 import { pathIn } from './location.js'
 import { showProgress } from './progress.js'
@@ -33,7 +36,20 @@ interface RunResults {
   readonly wasInterrupted?: boolean
   readonly numTotalTestSuites: number
   /** One per file that has run. */
-  readonly testResults: readonly unknown[]
+  readonly testResults: readonly FileResult[]
+}
+
+interface FileResult {
+  readonly testFilePath: string
+  readonly displayName?: { readonly name: string }
+  /** What kept the file from running, or a hook after its tests from its end. */
+  readonly testExecError?: string | { readonly message?: string; readonly stack?: string }
+  readonly testResults: readonly {
+    readonly fullName: string
+    readonly status: string
+    /** Each with its stack. */
+    readonly failureMessages: readonly string[]
+  }[]
 }
 
 /** Reports the robustness checks of a Jest run. */
@@ -73,12 +89,12 @@ export default class UnfooledReporter {
     const print = (text: string) => process.stderr.write(`${text}\n`)
     await publish(
       () => ({
-        records: (this.#unfinished?.read(rootDir) ?? []).map((check) => ({
-          ...check,
-          command: testCommand(runnerOf(rootDir, check.project), check.file, check.test),
-        })),
+        records: (this.#unfinished?.read(rootDir) ?? []).map((check) => withCommand(rootDir, check)),
         // With --bail Jest leaves out the rest of the files, and does not call that an interruption.
         complete: wasInterrupted !== true && testResults.length === numTotalTestSuites,
+        failedTests: testResults
+          .flatMap((result) => readFailures(result, rootDir))
+          .map((failed) => withCommand(rootDir, failed)),
         root: rootDir,
       }),
       { ...this.#options, formats: this.#formatsToWrite([...contexts], print) },
@@ -101,6 +117,25 @@ export default class UnfooledReporter {
     }
     return Object.fromEntries(Object.entries(formats).filter(([, file]) => !restarts(file)))
   }
+}
+
+function readFailures(result: FileResult, rootDir: string): FailedTest[] {
+  const { testFilePath, displayName, testExecError, testResults } = result
+  const place = { project: displayName?.name, file: pathIn(rootDir, testFilePath) }
+  return [
+    ...(testExecError === undefined ? [] : [{ ...place, test: undefined, message: errorText(testExecError) }]),
+    ...testResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages: [message = ''] }) => ({
+        ...place,
+        test: fullName,
+        message: errorText(message),
+      })),
+  ]
+}
+
+function withCommand<Placed extends Place>(rootDir: string, place: Placed): Placed & { readonly command: string } {
+  return { ...place, command: testCommand(runnerOf(rootDir, place.project), place.file, place.test) }
 }
 
 /** With the configuration that this run was given, and the project, where there is one. */

@@ -1,4 +1,5 @@
 import fastXmlBuilder from 'fast-xml-builder'
+import { type FailedTest, whyFailed } from '../src/checks/failed-test.js'
 import { testName } from '../src/checks/place.js'
 import { outcome } from './attention.js'
 import { describeCheck, mark } from './columns.js'
@@ -10,12 +11,20 @@ const XMLBuilder = 'default' in fastXmlBuilder ? (fastXmlBuilder.default as type
 
 /**
  * The report as JUnit XML: a suite per test file, a test case per check. A failed check is a failure. An inconclusive one
- * is an error, and so is everything that keeps the report from being complete.
+ * is an error, and so are tests that failed outside their checks and everything that keeps the report from being complete.
  */
-export function renderJunit({ complete, models, problems }: Report): string {
-  const checks = models.flatMap(({ model, checks }) => checks.map((check) => ({ model: model.name, check })))
-  const files = [...new Set(checks.map(({ check }) => check.file))].sort()
-  const suites = files.map((file) => suite(file, checks.filter(({ check }) => check.file === file).map(testCase)))
+export function renderJunit({ complete, models, problems, failedTests }: Report): string {
+  const cases = [
+    ...models.flatMap(({ model, checks }) => checks.map((check) => testCase(model.name, check))),
+    ...failedTests.map(failedCase),
+  ]
+  const files = [...new Set(cases.map(({ '@classname': file }) => file))].sort()
+  const suites = files.map((name) =>
+    suite(
+      name,
+      cases.filter(({ '@classname': file }) => file === name),
+    ),
+  )
   const incomplete = [
     ...(complete ? [] : [broken('complete run', 'The run was interrupted: checks are missing.')]),
     ...problems.map((problem) => broken('readable evidence', problem)),
@@ -63,7 +72,7 @@ function totals(cases: readonly TestCase[]) {
   }
 }
 
-function testCase({ model, check }: { readonly model: string; readonly check: CheckSummary }): TestCase {
+function testCase(model: string, check: CheckSummary): TestCase {
   const { file, test, project, verdict, failedAsExpected, seed, warnings, milliseconds } = check
   const fault: Fault = { '@type': verdict, '@message': outcome(check) }
   const sign = mark(check)
@@ -82,8 +91,12 @@ function testCase({ model, check }: { readonly model: string; readonly check: Ch
   }
 }
 
-function broken(name: string, message: string): TestCase {
-  return { '@name': name, '@classname': 'unfooled', '@time': 0, error: { '@type': 'incomplete', '@message': message } }
+function failedCase(test: FailedTest): TestCase {
+  return broken(testName(test), `It ${whyFailed(test)}`, { file: test.file, type: 'failed test' })
+}
+
+function broken(name: string, message: string, { file = 'unfooled', type = 'incomplete' } = {}): TestCase {
+  return { '@name': name, '@classname': file, '@time': 0, error: { '@type': type, '@message': message } }
 }
 
 function seconds(value: number): number {

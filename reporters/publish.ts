@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
+import type { FailedTest } from '../src/checks/failed-test.js'
 import type { GateSettings } from '../src/checks/gate.js'
 import { SettingsError } from '../src/errors.js'
 import { renderAnnotations } from './annotations.js'
@@ -18,7 +19,7 @@ export interface ReporterOptions {
    */
   readonly formats?: Formats
   /**
-   * Fails the run unless every check passed and there is at least one: also where all tests passed, but a baseline was written
+   * Fails the run unless every check passed and there is at least one, and no test failed: also where all tests passed, but a baseline was written
    * instead of compared, shards are not merged, or evidence could not be read. With `requireBaselines` each model needs a
    * check against a baseline that passed. Default: the tests alone decide.
    */
@@ -58,6 +59,8 @@ export function checkOptions(options: ReporterOptions): ReporterOptions {
 export interface Run {
   readonly records: readonly EncodedCheck[]
   readonly complete: boolean
+  /** Whether for a check or not. */
+  readonly failedTests: readonly FailedTest[]
   /** Folder of the project. */
   readonly root: string
 }
@@ -75,15 +78,15 @@ export async function publish(
   const texts: string[] = []
   const say = (text: string) => texts.push(text)
   await attempt('report', say, async () => {
-    const { records, complete, root } = readRun()
-    const report = createReport(records, complete)
+    const { records, complete, failedTests, root } = readRun()
+    const report = createReport(records, complete, failedTests)
     say(`\n${renderTerminal(report)}`)
     if (gate) {
       const { passed, text } = decide(report, gate)
       say(`\n${text}`)
       gatePassed = passed
     }
-    if (records.length === 0) return
+    if (records.length === 0 && failedTests.length === 0) return
     const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env
     const folder = folderInRepository(root)
     say('')

@@ -1,4 +1,5 @@
 import type { RecordedCheck } from '../src/checks/evidence.js'
+import { type FailedTest, failedOutsideChecks } from '../src/checks/failed-test.js'
 import { collect, type EncodedCheck } from './collect.js'
 import { type ModelSummary, summarize } from './summary.js'
 
@@ -9,6 +10,8 @@ export interface Report {
   readonly models: readonly ModelReport[]
   /** Records that could not be read, and why. */
   readonly problems: readonly string[]
+  /** Those that no failed check accounts for. */
+  readonly failedTests: readonly FailedTest[]
 }
 
 export interface ModelReport extends ModelSummary {
@@ -16,7 +19,20 @@ export interface ModelReport extends ModelSummary {
   readonly records: readonly RecordedCheck[]
 }
 
-export function createReport(records: readonly EncodedCheck[], complete: boolean): Report {
+/** @param failedTests All tests that failed, whether for a check or not. */
+export function createReport(
+  records: readonly EncodedCheck[],
+  complete: boolean,
+  failedTests: readonly FailedTest[] = [],
+): Report {
   const { models, problems } = collect(records)
-  return { complete, models: models.map((model) => ({ ...summarize(model), records: model.checks })), problems }
+  return {
+    complete,
+    models: models.map((model) => ({ ...summarize(model), records: model.checks })),
+    problems,
+    failedTests: failedOutsideChecks(
+      failedTests,
+      models.flatMap(({ checks }) => checks),
+    ),
+  }
 }

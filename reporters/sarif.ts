@@ -22,7 +22,8 @@ const rules: Readonly<Record<Verdict, string>> = {
 
 /**
  * The report as SARIF 2.1.0 for code scanning: a rule per verdict, a result per failed or inconclusive check, located at
- * its test file. Warnings, and what keeps the report from being complete, are notifications of the run.
+ * its test file. Warnings, tests that failed outside their checks, and what keeps the report from being complete, are
+ * notifications of the run.
  * @param folder Folder of the project in its repository; empty where they are the same.
  */
 export function renderSarif(report: Report, folder: string): string {
@@ -36,11 +37,11 @@ export function renderSarif(report: Report, folder: string): string {
     },
     invocations: [
       {
-        executionSuccessful: report.complete && report.problems.length === 0,
+        executionSuccessful: report.complete && report.problems.length === 0 && report.failedTests.length === 0,
         toolExecutionNotifications: attentions
           .filter(({ check }) => !check)
-          .map(({ subject, text }) => ({
-            level: 'warning',
+          .map(({ subject, text, failedTest }) => ({
+            level: failedTest ? 'error' : 'warning',
             message: { text: subject === undefined ? text : `${subject}: ${text}` },
           })),
       },

@@ -8,11 +8,10 @@ import type { ModelSummary } from './summary.js'
 /** The report for a terminal: a table per model, then only what needs attention. */
 export function renderTerminal(report: Report): string {
   const { models, problems } = report
-  if (models.length === 0 && problems.length === 0) {
-    return 'unfooled: no robustness checks were recorded: no test came to one, or the setup file unfooled/vitest or unfooled/jest is not configured.'
-  }
   return [
-    `unfooled: ${headline(report)}`,
+    models.length === 0 && problems.length === 0
+      ? 'unfooled: no robustness checks were recorded: no test came to one, or the setup file unfooled/vitest or unfooled/jest is not configured.'
+      : `unfooled: ${headline(report)}`,
     ...models.map(renderModel),
     wrap(legendFor(models.flatMap(({ checks }) => checks))),
     attention(report).map(renderAttention).join('\n'),
@@ -52,8 +51,8 @@ const borderless = Object.fromEntries(
     ]),
 )
 
-function renderAttention({ mark, subject, text, check }: Attention): string {
-  if (check) return `${mark} ${subject}\n    ${text}`
+function renderAttention({ mark, subject, text }: Attention): string {
+  if (mark !== '!') return `${mark} ${subject}\n    ${text}`
   return `${mark} ${subject === undefined ? '' : `${subject}: `}${text}`
 }
 

@@ -7,9 +7,11 @@ import type {
   TestSuite,
   Vitest,
 } from 'vitest/node'
+import type { FailedTest } from '../src/checks/failed-test.js'
 import type { JsonSafe } from '../src/checks/json-safe.js'
 import type { EncodedCheck } from './collect.js'
 import { quote, testCommand } from './command.js'
+import { errorText } from './error-text.js'
 import { defaultFormats } from './formats.js'
 import { pathIn } from './location.js'
 import { showProgress } from './progress.js'
@@ -52,17 +54,29 @@ export default class UnfooledReporter implements Reporter {
 
   async onTestRunEnd(
     testModules: readonly TestModule[],
-    _errors: readonly unknown[],
+    errors: readonly UnhandledError[],
     reason: TestRunEndReason,
   ): Promise<void> {
     this.#endProgress()
     const { config, logger } = this.#vitest!
+    const unhandled = config.dangerouslyIgnoreUnhandledErrors ? [] : errors
     await publish(
-      () => ({
-        records: testModules.flatMap((testModule) => readModule(testModule, config.root, runnerOf(this.#vitest!))),
-        complete: reason !== 'interrupted',
-        root: config.root,
-      }),
+      () => {
+        const modules = testModules.map((testModule) => readModule(testModule, config.root, runnerOf(this.#vitest!)))
+        return {
+          records: modules.flatMap(({ records }) => records),
+          // What belongs to no file is the end of a worker, whose file stays as it was.
+          complete: reason !== 'interrupted' && testModules.every(hasEnded) && unhandled.every(fileOf),
+          failedTests: [
+            ...modules.flatMap(({ failedTests }) => failedTests),
+            ...unhandled.flatMap((error) => {
+              const file = fileOf(error)
+              return file ? [{ file: pathIn(config.root, file), test: undefined, message: errorText(error) }] : []
+            }),
+          ],
+          root: config.root,
+        }
+      },
       this.#options,
       (text) => logger.log(text),
     )
@@ -82,31 +96,57 @@ function runnerOf({ config: { root }, vite }: Vitest): string {
   return !file || /^vite(st)?\.config\.\w+$/.test(file) ? 'vitest run' : `vitest run --config ${quote(file)}`
 }
 
-function readModule(testModule: TestModule, root: string, runner: string): EncodedCheck[] {
+/** What is read of an error that no test caught. */
+interface UnhandledError {
+  readonly message: string
+  readonly stack?: string
+  readonly VITEST_TEST_PATH?: unknown
+}
+
+/** The test file that ran; undefined where Vitest does not know. */
+function fileOf({ VITEST_TEST_PATH: file }: UnhandledError): string | undefined {
+  return typeof file === 'string' ? file : undefined
+}
+
+function hasEnded(testModule: TestModule): boolean {
+  return !['queued', 'pending'].includes(testModule.state())
+}
+
+function readModule(
+  testModule: TestModule,
+  root: string,
+  runner: string,
+): { readonly records: readonly EncodedCheck[]; readonly failedTests: readonly FailedTest[] } {
   const project = testModule.project.name || undefined
   const file = pathIn(root, testModule.moduleId)
-  const command = (test: string | undefined) =>
-    testCommand(project === undefined ? runner : `${runner} --project ${quote(project)}`, file, test)
-  return [
-    ...evidenceOf(testModule).map((evidence) => ({
+  const inProject = project === undefined ? runner : `${runner} --project ${quote(project)}`
+  const ofFile = { project, file, test: undefined, command: testCommand(inProject, file, undefined) }
+  const tests = Array.from(testModule.children.allTests(), (testCase) => ({
+    testCase,
+    place: {
       project,
       file,
-      test: undefined,
-      command: command(undefined),
-      evidence,
-    })),
-    ...[...testModule.children.allTests()].flatMap((testCase) =>
-      evidenceOf(testCase).map((evidence) => ({
-        project,
-        file,
-        test: testCase.fullName,
-        // Only with Vitest's option `includeTaskLocation`.
-        line: testCase.location?.line,
-        command: command(nameForFilter(testCase)),
-        evidence,
-      })),
-    ),
-  ]
+      test: testCase.fullName,
+      // Only with Vitest's option `includeTaskLocation`.
+      line: testCase.location?.line,
+      command: testCommand(inProject, file, nameForFilter(testCase)),
+    },
+  }))
+  // Of the file and of hooks, whose tests are left out.
+  const errors = [testModule, ...testModule.children.allSuites()].flatMap((suite) => suite.errors())
+  return {
+    records: [
+      ...evidenceOf(testModule).map((evidence) => ({ ...ofFile, evidence })),
+      ...tests.flatMap(({ testCase, place }) => evidenceOf(testCase).map((evidence) => ({ ...place, evidence }))),
+    ],
+    failedTests: [
+      ...errors.map((error) => ({ ...ofFile, message: errorText(error) })),
+      ...tests.flatMap(({ testCase, place }) => {
+        const { state, errors } = testCase.result()
+        return state === 'failed' ? [{ ...place, message: errorText(errors[0]) }] : []
+      }),
+    ],
+  }
 }
 
 /** The option -t is compared with names that are joined by spaces. */

@@ -7,7 +7,8 @@ import type { Verb } from './verb.js'
 
 const help = `Usage: unfooled gate <report.json> ... [options]
 
-Decides whether runs may be built on: all checks passed, and none is missing, unreadable, inconclusive or an unmerged shard.
+Decides whether runs may be built on: all tests and checks passed, and no check is missing, unreadable,
+inconclusive or an unmerged shard.
 
   --require-baselines  each model needs a check against a baseline that passed
 
@@ -24,8 +25,8 @@ export const gate: Verb = {
       options: { 'require-baselines': { type: 'boolean' } },
     })
     if (positionals.length === 0) throw new SettingsError('needs JSON reports. See unfooled gate --help.')
-    const { records, complete, problems } = await readReports(positionals)
-    const report = createReport(records, complete)
+    const { records, complete, problems, failedTests } = await readReports(positionals)
+    const report = createReport(records, complete, failedTests)
     const { passed, text } = decide(
       { ...report, problems: [...problems, ...report.problems] },
       { requireBaselines: values['require-baselines'] },

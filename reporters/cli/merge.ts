@@ -24,12 +24,16 @@ export const merge: Verb = {
     const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options: reportOptions })
     if (positionals.length === 0) throw new SettingsError('needs JSON reports. See unfooled merge --help.')
     const formats = readFormats(values.formats)
-    const { records, complete, problems } = await readReports(positionals)
+    const { records, complete, problems, failedTests } = await readReports(positionals)
     // What cannot be read cannot be merged: unlike in a report, it is an error.
-    const merged = mergeShards(records.map((record) => ({ ...record, evidence: decodeEvidence(record.evidence) })))
+    const merged = mergeShards(
+      records.map((record) => ({ ...record, evidence: decodeEvidence(record.evidence) })),
+      failedTests,
+    )
     const created = createReport(
       merged.map((record) => ({ ...record, evidence: encodeEvidence(record.evidence) })),
       complete,
+      failedTests,
     )
     await writeReport(
       { ...created, problems: [...problems, ...created.problems] },

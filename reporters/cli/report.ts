@@ -21,8 +21,8 @@ export const report: Verb = {
     const { positionals, values } = parseArgs({ args: [...args], allowPositionals: true, options: reportOptions })
     if (positionals.length === 0) throw new SettingsError('needs JSON reports. See unfooled report --help.')
     const formats = readFormats(values.formats)
-    const { records, complete, problems } = await readReports(positionals)
-    const created = createReport(records, complete)
+    const { records, complete, problems, failedTests } = await readReports(positionals)
+    const created = createReport(records, complete, failedTests)
     const whole = { ...created, problems: [...problems, ...created.problems] }
     await writeReport(whole, { output: values.output, formats }, output)
     return 0

@@ -59,6 +59,9 @@ function renderOverview(report: Report): HtmlElement {
     { name: 'failed', value: failed, kind: 'failed' },
     ...(failedAsExpected > 0 ? [{ name: 'failed as expected', value: failedAsExpected, kind: 'passed' }] : []),
     { name: 'inconclusive', value: inconclusive, kind: 'inconclusive' },
+    ...(report.failedTests.length > 0
+      ? [{ name: 'other failures', value: report.failedTests.length, kind: 'failed' }]
+      : []),
     // Without an assertion, as most of an audit is.
     ...(measured > 0 ? [{ name: 'measured', value: measured, kind: 'measured' }] : []),
   ]

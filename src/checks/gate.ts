@@ -1,5 +1,6 @@
 import { formatCount, formatNumber } from '../format.js'
 import type { Evidence, RecordedCheck } from './evidence.js'
+import { type FailedTest, whyFailed } from './failed-test.js'
 import { placeName } from './place.js'
 import { failedAsExpected, holds } from './verdict.js'
 
@@ -9,6 +10,8 @@ export interface GatedRun {
   readonly complete: boolean
   /** Records that could not be read, and why. */
   readonly problems: readonly string[]
+  /** Those that no failed check accounts for. */
+  readonly failedTests: readonly FailedTest[]
   /** Checks of shards have to be merged before. */
   readonly checks: readonly RecordedCheck[]
 }
@@ -26,23 +29,24 @@ export interface GateResult {
 
 /**
  * Decides whether a run may go on to be merged or released: only when it is complete, everything in it could be read,
- * and there were checks, all of which passed, or failed where their tests are expected to.
+ * no test failed, and there were checks, all of which passed, or failed where their tests are expected to.
  */
 export function gate(
-  { complete, problems, checks }: GatedRun,
+  { complete, problems, failedTests, checks }: GatedRun,
   { requireBaselines = false }: GateSettings = {},
 ): GateResult {
   const reasons = [
     ...(complete ? [] : ['The run is not complete: checks are missing.']),
     ...problems.map((problem) => `Unreadable evidence: ${problem}`),
+    ...failedTests.map((test) => `${placeName(test)}: ${whyFailed(test)}`),
     ...(checks.length === 0 ? ['There are no checks.'] : []),
-    ...checks.flatMap((check) => whyFailed(check.evidence).map((reason) => `${location(check)}: ${reason}`)),
+    ...checks.flatMap((check) => faultsOf(check.evidence).map((reason) => `${location(check)}: ${reason}`)),
     ...(requireBaselines ? modelsWithoutBaseline(checks) : []),
   ]
   return { passed: reasons.length === 0, reasons }
 }
 
-function whyFailed(evidence: Evidence): string[] {
+function faultsOf(evidence: Evidence): string[] {
   const { shard, verdict, reason, assertion } = evidence
   if (shard) return [`${formatCount(shard.count, 'shard')} of the samples, not merged.`]
   if (verdict === 'inconclusive') return [`inconclusive. ${reason}`]

@@ -1,4 +1,5 @@
 import type { Evidence, RecordedCheck, SampleEvidence, ShardOfSamples } from '../checks/evidence.js'
+import { type FailedTest, whyFailed } from '../checks/failed-test.js'
 import { encodeJson } from '../checks/json-safe.js'
 import { placeName } from '../checks/place.js'
 import { passes } from '../checks/verdict.js'
@@ -20,9 +21,13 @@ type ShardCheck = RecordedCheck & { readonly evidence: ShardEvidence }
  * Merges the shards of each check into the evidence of the whole check: totals, intervals and the verdict are computed
  * anew from the outcomes of the samples. Checks without shards stay as they are; each check is in the place of its first
  * record.
+ * @param failedTests Of all shards: they say why a shard is missing.
  * @throws MergeError when a shard is missing or there twice, or has other samples than its part.
  */
-export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] {
+export function mergeShards(
+  records: readonly RecordedCheck[],
+  failedTests: readonly FailedTest[] = [],
+): RecordedCheck[] {
   const groups = new Map<string, ShardCheck[]>()
   for (const record of records.filter(isShard)) {
     const key = identity(record)
@@ -31,7 +36,7 @@ export function mergeShards(records: readonly RecordedCheck[]): RecordedCheck[] 
   return records.flatMap((record) => {
     if (!isShard(record)) return [record]
     const group = groups.get(identity(record))!
-    return record === group[0] ? [mergeGroup(group)] : []
+    return record === group[0] ? [mergeGroup(group, failedTests)] : []
   })
 }
 
@@ -58,9 +63,9 @@ function identity({ project, file, test, evidence }: ShardCheck): string {
   return JSON.stringify(encodeJson([project, file, test, ...asked]))
 }
 
-function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
+function mergeGroup(group: readonly ShardCheck[], failedTests: readonly FailedTest[]): RecordedCheck {
   const [{ evidence: _, ...place }] = group
-  const shards = inOrder(group)
+  const shards = inOrder(group, failedTests)
   const { shard, assertion, reason, ...first } = shards[0]
   const rules = rulesOf(shards[0])
   const merged = {
@@ -89,14 +94,17 @@ function mergeGroup(group: readonly ShardCheck[]): RecordedCheck {
 }
 
 /** @throws MergeError unless every shard is there once, with as many samples as its part has. */
-function inOrder(group: readonly ShardCheck[]): ShardEvidence[] {
+function inOrder(group: readonly ShardCheck[], failedTests: readonly FailedTest[]): ShardEvidence[] {
   const { evidence } = group[0]
   const { count, of } = evidence.shard
   const where = `${placeName(group[0])} (${rulesOf(evidence).method(evidence)})`
   return Array.from({ length: count }, (_, position) => {
     const candidates = group.filter((check) => check.evidence.shard.index === position + 1)
     const name = describe({ index: position + 1, count })
-    if (candidates.length === 0) throw new MergeError(`${where}: shard ${name} is missing.`)
+    if (candidates.length === 0) {
+      const failed = failedTests.find((test) => placeName(test) === placeName(group[0]))
+      throw new MergeError(`${where}: shard ${name} is missing.${failed ? ` Its test ${whyFailed(failed)}` : ''}`)
+    }
     if (candidates.length > 1) {
       throw new MergeError(
         `${where}: shard ${name} is there ${candidates.length} times. Merge each run once; checks of one test that are the same, tests that are tried again, and projects that run the same file and have no names (displayName of Jest) cannot be told apart.`,

@@ -11,6 +11,7 @@ const kept = baselineEvidence({ verdict: 'kept', assertion: passed, baseline: { 
 const run = (...evidence: Evidence[]) => ({
   complete: true,
   problems: [],
+  failedTests: [],
   checks: evidence.map((entry) => ({ file: 'a.test.ts', test: 'a test', evidence: entry })),
 })
 
@@ -29,6 +30,16 @@ test.each([
     'unreadable evidence',
     { ...run(good), problems: ['a.test.ts: half a line'] },
     'Unreadable evidence: a.test.ts: half a line',
+  ],
+  [
+    'a test that threw before its check',
+    { ...run(good), failedTests: [{ file: 'a.test.ts', test: 'typo', message: 'pdg is not\n  defined' }] },
+    'a.test.ts > typo: failed outside its checks: pdg is not defined',
+  ],
+  [
+    'a file that could not be loaded',
+    { ...run(good), failedTests: [{ file: 'b.test.ts', test: undefined, message: 'x'.repeat(301) }] },
+    `b.test.ts: failed outside its tests: ${'x'.repeat(300)} …`,
   ],
   ['a check that failed', run(good, attackEvidence()), 'a.test.ts > a test: fooled.'],
   [
@@ -84,7 +95,7 @@ test('gives every reason', () => {
 
 test('names the project of several that run the same file', () => {
   const checks = [{ file: 'a.test.ts', test: 'resists', project: 'one', evidence: attackEvidence() }]
-  expect(gate({ complete: true, problems: [], checks }).reasons).toEqual(['|one| a.test.ts > resists: fooled.'])
+  expect(gate({ ...run(), checks }).reasons).toEqual(['|one| a.test.ts > resists: fooled.'])
 })
 
 test('checks of an audit, which has no tests, are told apart by their attacks and bounds', () => {
@@ -96,8 +107,7 @@ test('checks of an audit, which has no tests, are told apart by their attacks an
     propertyEvidence(unsure),
   ]
   const { reasons } = gate({
-    complete: true,
-    problems: [],
+    ...run(),
     checks: checks.map((evidence) => ({ file: 'model.onnx', test: undefined, evidence })),
   })
   expect(reasons).toMatchInlineSnapshot(`

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { renderJson } from '../../reporters/json.js'
@@ -6,6 +6,7 @@ import { createReport } from '../../reporters/report.js'
 import { fgsm } from '../../src/attacks/perturbation-analysis/fgsm.js'
 import { attackEvidence } from '../../src/checks/attack-evidence.js'
 import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
+import type { FailedTest } from '../../src/checks/failed-test.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { samplesFrom } from '../../src/sampling/samples-from.js'
 import { seed } from '../seed.js'
@@ -32,11 +33,16 @@ const samples = samplesFrom({
 })
 
 /** Half of the samples is fooled. */
-async function report(name: string, maxFoolingRatio: number, complete = true): Promise<string> {
+async function report(
+  name: string,
+  maxFoolingRatio: number,
+  complete = true,
+  failedTests: FailedTest[] = [],
+): Promise<string> {
   const settings = { maxFoolingRatio, confidence: undefined, seed, budget: undefined }
   const evidence = await attackEvidence(model, fgsm({ epsilon: 0.2 }), samples, settings)
   const record = { file: 'robustness.test.ts', test: 'resists', evidence: encodeEvidence(evidence) }
-  writeFileSync(join(folder, name), renderJson(createReport([record], complete)))
+  writeFileSync(join(folder, name), renderJson(createReport([record], complete, failedTests)))
   return join(folder, name)
 }
 
@@ -59,6 +65,21 @@ test('fails when one check did, or the run was interrupted, or a baseline is mis
   })
   const strict = await unfooled('gate', good, '--require-baselines')
   expect(strict).toMatchObject({ code: 1, printed: expect.stringMatching(/no check against a baseline passed/) })
+})
+
+test('fails where a test did before it came to its check', async () => {
+  const failed = { file: 'a.test.ts', test: 'typo', message: 'pdg is not defined' }
+  expect(await unfooled('gate', await report('failed.json', 0.5, true, [failed]))).toEqual({
+    code: 1,
+    printed: 'The gate failed:\n✗ a.test.ts > typo: failed outside its checks: pdg is not defined',
+    noted: '',
+  })
+})
+
+test('passes a report of the first version, which had no list of failed tests', async () => {
+  const { failedTests: _, ...first } = JSON.parse(readFileSync(good, 'utf8'))
+  writeFileSync(join(folder, 'first.json'), JSON.stringify(first))
+  expect(await unfooled('gate', join(folder, 'first.json'))).toMatchObject({ code: 0 })
 })
 
 test('fails on evidence that cannot be read', async () => {

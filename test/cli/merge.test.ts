@@ -8,6 +8,7 @@ import { attackEvidence } from '../../src/checks/attack-evidence.js'
 import { describeModelAndSamples } from '../../src/checks/describe.js'
 import { encodeEvidence } from '../../src/checks/encoded-evidence.js'
 import type { Evidence } from '../../src/checks/evidence.js'
+import type { FailedTest } from '../../src/checks/failed-test.js'
 import { loadModel } from '../../src/model/load-model.js'
 import { takeSamples } from '../../src/sampling/rows.js'
 import { samplesFrom } from '../../src/sampling/samples-from.js'
@@ -38,9 +39,11 @@ const whole = samplesFrom({
 const attack = fgsm({ epsilon: 0.25 })
 const settings = { maxFoolingRatio: 0.5, confidence: undefined, seed, budget: undefined }
 
-function write(name: string, evidence: Evidence, complete = true): string {
-  const record = { file: 'robustness.test.ts', test: 'resists', evidence: encodeEvidence(evidence) }
-  writeFileSync(join(folder, name), renderJson(createReport([record], complete)))
+const failed = { file: 'robustness.test.ts', test: 'resists', message: 'model.onnx cannot be read' }
+
+function write(name: string, evidence: Evidence | undefined, complete = true, failedTests: FailedTest[] = []): string {
+  const records = evidence ? [{ file: 'robustness.test.ts', test: 'resists', evidence: encodeEvidence(evidence) }] : []
+  writeFileSync(join(folder, name), renderJson(createReport(records, complete, failedTests)))
   return join(folder, name)
 }
 
@@ -77,6 +80,39 @@ test('refuses a shard that is missing, and writes nothing', async () => {
   const { code, noted } = await unfooled('merge', first, '--output', output)
   expect({ code, noted }).toEqual({ code: 2, noted: expect.stringMatching(/shard 2\/2 is missing/) })
   expect(existsSync(output)).toBe(false)
+})
+
+test('says what its test failed for, where that is why it is missing', async () => {
+  const without = write('without.json', undefined, true, [failed])
+  expect(await unfooled('merge', first, without, '--output', join(folder, 'nothing'))).toMatchObject({
+    code: 2,
+    noted: expect.stringContaining(
+      'shard 2/2 is missing. Its test failed outside its checks: model.onnx cannot be read',
+    ),
+  })
+})
+
+test('lists a test once that failed in several shards, unless a merged check accounts for it', async () => {
+  const output = join(folder, 'failed')
+  const readFailed = () => JSON.parse(readFileSync(join(output, 'report.json'), 'utf8')).failedTests
+  const shards = ['one.json', 'two.json'].map((name) => write(name, undefined, true, [failed]))
+  const { printed } = await unfooled('merge', ...shards, '--output', output)
+  expect(printed).toContain(
+    '✗ robustness.test.ts > resists\n    It failed outside its checks: model.onnx cannot be read',
+  )
+  expect(readFailed()).toEqual([failed])
+
+  const assertion = { negated: false, passed: false }
+  const parts = await Promise.all(
+    [1, 2].map(async (shard) => {
+      const evidence = { ...(await evidenceOfShard(shard)), assertion } as Evidence
+      return write(`part-${shard}.json`, evidence, true, [failed])
+    }),
+  )
+  // A shard alone decides nothing.
+  expect(JSON.parse(readFileSync(parts[0], 'utf8')).failedTests).toEqual([failed])
+  await unfooled('merge', ...parts, '--output', output)
+  expect(readFailed()).toEqual([])
 })
 
 test('shows stored reports again, in any format', async () => {

@@ -104,6 +104,15 @@ function concurrentChecks({ head, concurrent, failing }: Runner): string {
     ${failing}('is fooled', async () => {${check('0.9', '3')}})`
 }
 
+/** Comes to no check. */
+function throws({ head }: Runner): string {
+  return `${head}
+    test('typo', async () => {
+      const { model, samples } = await load()
+      await expect(model).toResistAttack(pdg({ epsilon: 0.01 }), { samples })
+    })`
+}
+
 /** Ends one check, and does not end another one before the time of the test below is up. */
 function endless({ head }: Runner): string {
   return `${head}
@@ -186,6 +195,28 @@ test.each([
   const failed = await project.runIn({ EPSILON: '0.9' }, ...command, tried!)
   expect(failed.code).toBe(1)
   expect(await gate()).toMatchObject({ code: 1, output: expect.stringMatching(/✗ tried.*: fooled/) })
+
+  // So does what comes to no check, and what cannot be loaded, in any shard of the samples.
+  const broken = [`throws.test.${suffix}`, `unloadable.test.${suffix}`]
+  writeFileSync(path(broken[0]!), throws(runner))
+  writeFileSync(path(broken[1]!), 'const x = ;')
+  for (const shard of ['1', '2']) {
+    const run = await project.runIn({ UNFOOLED_SHARD: `${shard}/2` }, ...command, concurrent!, ...broken)
+    expect(run.code).toBe(1)
+    expect(run.output).toContain('2 inconclusive, 2 other failures\n')
+    renameSync(path(report), path(`part-${shard}.json`))
+  }
+  await succeeds(project.run(unfooled, 'merge', 'part-1.json', 'part-2.json'))
+  const outside = await gate()
+  expect(outside.code).toBe(1)
+  expect(outside.output.trim().split('\n')).toEqual([
+    'The gate failed:',
+    expect.stringMatching(
+      /^✗ throws\.test\.\w+ > typo: failed outside its checks: (ReferenceError: )?pdg is not defined$/,
+    ),
+    expect.stringMatching(/^✗ unloadable\.test\.\w+: failed outside its tests: .*Unexpected/),
+  ])
+  for (const file of broken) rmSync(path(file))
 
   // What is killed leaves what has ended.
   writeFileSync(path(`endless.test.${suffix}`), endless(runner))

@@ -28,7 +28,8 @@ afterEach(() => {
 
 const file = join(rootDir, 'test', 'a.test.js')
 
-const allRun = { numTotalTestSuites: 3, testResults: [{}, {}, {}] }
+const ran = { testFilePath: file, testResults: [] }
+const allRun = { numTotalTestSuites: 3, testResults: [ran, ran, ran] }
 
 type Options = ConstructorParameters<typeof UnfooledReporter>[1]
 
@@ -63,8 +64,56 @@ test('half a line of a killed worker does not hide the others', async () => {
 test('a run that stopped at a failure before its last file is not complete', async () => {
   const reporter = startReporter()
   recordInFile({ file, name: 'bounded', attempt: 1 }, lowerBoundEvidence())
-  await reporter.onRunComplete(new Set(), { ...allRun, testResults: [{}] })
+  await reporter.onRunComplete(new Set(), { ...allRun, testResults: [ran] })
   expect(printed).toContain('The run was interrupted: checks are missing.')
+})
+
+test('what failed outside its checks is reported, and a check that failed is no other failure', async () => {
+  const reporter = startReporter()
+  recordInFile({ file, name: 'is fooled', attempt: 1 }, attackEvidence())
+  recordInFile({ file, name: 'passes its check', attempt: 1 }, lowerBoundEvidence())
+  const failed = (fullName: string, message: string) => ({
+    fullName,
+    status: 'failed',
+    failureMessages: [`Error: ${message}\n    at Object.<anonymous> (a.test.js:1:1)`, 'Error: of a hook'],
+  })
+  await reporter.onRunComplete(new Set(), {
+    numTotalTestSuites: 3,
+    testResults: [
+      {
+        testFilePath: file,
+        testResults: [
+          failed('is fooled', 'is fooled on all samples'),
+          failed('passes its check', '\u001b[2mnot\u001b[22m equal\n\n- 1'),
+          { fullName: 'passes', status: 'passed', failureMessages: [] },
+        ],
+      },
+      { testFilePath: join(rootDir, 'b.test.js'), testExecError: 'Cannot find module', testResults: [] },
+      {
+        testFilePath: join(rootDir, 'c.test.js'),
+        displayName: { name: 'one' },
+        testExecError: { message: '', stack: 'Error: after all\n    at c.test.js:1:1' },
+        testResults: [],
+      },
+    ],
+  })
+  const { failedTests } = JSON.parse(readFileSync(join(rootDir, 'unfooled-report', 'report.json'), 'utf8'))
+  expect(failedTests).toEqual([
+    {
+      file: 'test/a.test.js',
+      test: 'passes its check',
+      command: "npx jest --runTestsByPath test/a.test.js -t 'passes its check$'",
+      message: 'not equal\n\n- 1',
+    },
+    { file: 'b.test.js', command: 'npx jest --runTestsByPath b.test.js', message: 'Cannot find module' },
+    {
+      project: 'one',
+      file: 'c.test.js',
+      command: 'npx jest --selectProjects one --runTestsByPath c.test.js',
+      message: 'after all',
+    },
+  ])
+  expect(printed).toContain('unfooled: 2 checks of 1 model, 1 failed, 3 other failures')
 })
 
 test('what one project tried again is not taken for what another one, which runs the same file, did at once', async () => {

@@ -15,6 +15,7 @@ import {
 } from './evidence.js'
 import { reportFaults } from './validate.js'
 
+const failedTest = { file: 'c.test.ts', test: undefined, message: 'Parse failure' }
 const ratio = { value: 0.5, low: 0.2, high: 0.8 }
 const violation = { sample: 1, label: 1, adversarialPrediction: 7, radius: 0.06, distance: 0.05, foundBy: 'pgd' }
 
@@ -25,6 +26,7 @@ test('has the summaries and the complete evidence', () => {
     schemaVersion: 1,
     complete: false,
     problems: [],
+    failedTests: [],
     models: [{ model: { name: 'digits_mlp.onnx' }, checks: [{ method: 'pgd', fooled: 2 }, { method: 'crown' }] }],
     checks: [{ test: 'check 0' }, { test: 'check 1' }],
   })
@@ -63,6 +65,7 @@ test('is what its schema says, with every kind of evidence and every property', 
       { file: 'b.test.ts', test: undefined, evidence: {} },
     ],
     true,
+    [failedTest, { ...failedTest, test: 'typo', project: 'one', line: 3, command: 'npx jest' }],
   )
   expect(report.problems).toHaveLength(1)
   expect(report.models.flatMap(({ contradictions }) => contradictions)).not.toEqual([])

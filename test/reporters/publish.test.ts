@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { checkOptions, publish } from '../../reporters/publish.js'
+import { checkOptions, publish, type Run } from '../../reporters/publish.js'
 import { attackEvidence, records } from './evidence.js'
 
 let root = ''
@@ -15,7 +15,7 @@ afterEach(() => {
   rmSync(root, { recursive: true })
 })
 
-const run = () => ({ records: records([attackEvidence()]), complete: true, root })
+const run = (): Run => ({ records: records([attackEvidence()]), complete: true, failedTests: [], root })
 
 async function printed(...[readRun, options]: [Parameters<typeof publish>[0], Parameters<typeof publish>[1]]) {
   const lines: string[] = []
@@ -58,9 +58,15 @@ test('writes the formats it was told to, where it was told to, and no others', a
   expect(readFileSync(join(root, 'b.html'), 'utf8')).toContain('<!doctype html>')
 })
 
-test('writes nothing when nothing was recorded', async () => {
-  await printed(() => ({ records: [], complete: true, root }), {})
+test('writes nothing when nothing was recorded, and nothing failed', async () => {
+  await printed(() => ({ ...run(), records: [] }), {})
   expect(readdirSync(root)).toEqual([])
+  const failedTests = [{ file: 'a.test.ts', test: undefined, message: 'no' }]
+  await printed(() => ({ ...run(), records: [], failedTests }), { formats: { json: 'report.json' } })
+  expect(JSON.parse(readFileSync(join(root, 'report.json'), 'utf8'))).toMatchObject({
+    checks: [],
+    failedTests: [{ file: 'a.test.ts', message: 'no' }],
+  })
 })
 
 test('appends to the job summary and annotates the tests on GitHub Actions', async () => {
@@ -113,6 +119,8 @@ test('a gate sets the exit code unless everything passed, also where it could no
   expect(await exitCodeOf(passed, { requireBaselines: true })).toEqual([1, 'The gate failed:'])
   expect(await exitCodeOf(run, {})).toEqual([1, 'The gate failed:'])
   expect(await exitCodeOf(() => ({ ...run(), records: [] }), {})).toEqual([1, 'The gate failed:'])
+  const failedTests = [{ file: 'a.test.ts', test: 'typo', message: 'pdg is not defined' }]
+  expect(await exitCodeOf(() => ({ ...passed(), failedTests }), {})).toEqual([1, 'The gate failed:'])
   const broken = () => {
     throw new Error('no')
   }

@@ -25,7 +25,11 @@ test('a run that does not end leaves its checks, and no report of an earlier one
   const run = new UnfinishedRun(root, formats)
   recordInFile({ file: join(root, 'test/a.test.ts'), name: 'attacked', attempt: 1 }, attackEvidence())
   expect(run.read(root)).toMatchObject([{ file: join('test', 'a.test.ts'), test: 'attacked' }])
-  expect(await readReports([report])).toMatchObject({ complete: false, records: [{ test: 'attacked' }] })
+  expect(await readReports([report])).toMatchObject({
+    complete: false,
+    failedTests: [],
+    records: [{ test: 'attacked' }],
+  })
   expect(existsSync(join(root, 'report.html'))).toBe(false)
   run.end()
   expect(existsSync(`${report}.unfinished`)).toBe(false)
@@ -34,7 +38,7 @@ test('a run that does not end leaves its checks, and no report of an earlier one
 
 test('a run that was killed before its first check is incomplete, too', async () => {
   const run = new UnfinishedRun(root, formats)
-  expect(await readReports([report])).toEqual({ complete: false, records: [], problems: [] })
+  expect(await readReports([report])).toEqual({ complete: false, failedTests: [], records: [], problems: [] })
   run.end()
 })
 

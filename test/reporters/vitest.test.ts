@@ -36,11 +36,20 @@ const meta =
   (...evidence: Evidence[]) =>
   () => ({ unfooled: evidence.map(encodeEvidence) })
 
+const failedWith = (message: string) => ({
+  state: 'failed',
+  errors: [{ message, stack: `Error: ${message}\n    at a` }],
+})
+const untested = (name: string) => ({ name, fullName: name, parent: { type: 'module' }, meta: () => ({}) })
+
 const testModule = {
   moduleId: join(root, 'test', 'a.test.ts'),
   project: { name: '' },
   meta: () => ({}),
+  state: () => 'passed',
+  errors: () => [],
   children: {
+    allSuites: () => [],
     *allTests() {
       yield {
         name: 'attacked (ε 0.1)',
@@ -48,8 +57,9 @@ const testModule = {
         fullName: 'suite > attacked (ε 0.1)',
         location: { line: 17, column: 3 },
         meta: meta(attackEvidence(), lowerBoundEvidence()),
+        result: () => failedWith('is fooled on 2 samples'),
       }
-      yield { fullName: 'unrelated', meta: () => ({}) }
+      yield { ...untested('unrelated'), result: () => ({ state: 'passed' }) }
     },
   },
 } as unknown as TestModule
@@ -106,7 +116,8 @@ test('what an earlier run in watch mode found is forgotten when the file is to r
     ...testModule,
     meta: () => moduleMeta,
     children: {
-      allTests: () => [{ fullName: 'bounded', name: 'bounded', parent: { type: 'module' }, meta: () => testMeta }],
+      allSuites: () => [],
+      allTests: () => [{ ...untested('bounded'), meta: () => testMeta, result: () => ({ state: 'passed' }) }],
     },
   } as unknown as TestModule
   const { reporter, printed } = startReporter()
@@ -128,6 +139,40 @@ test('says once of each project in a browser that the matchers do not work there
   const { reporter, printed } = startReporter()
   reporter.onTestRunStart(specifications)
   expect(printed).toEqual([expect.stringContaining('the project chromium runs in a browser')])
+})
+
+test('what failed outside its checks is reported, and a check that failed is no other failure', async () => {
+  const broken = {
+    ...testModule,
+    moduleId: join(root, 'test', 'b.test.ts'),
+    errors: () => [{ message: 'Parse failure' }],
+    children: {
+      allSuites: () => [{ errors: () => [{ message: 'no model in beforeAll' }] }],
+      allTests: () => [{ ...untested('typo'), result: () => failedWith('pdg is not defined') }],
+    },
+  } as unknown as TestModule
+  const late = { message: 'too late', VITEST_TEST_PATH: join(root, 'test', 'a.test.ts') }
+  await startReporter().reporter.onTestRunEnd([testModule, broken], [late], 'failed')
+  const report = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
+  const command = 'npx vitest run test/b.test.ts'
+  expect(report).toMatchObject({ complete: true, checks: { length: 2 } })
+  expect(report.failedTests).toEqual([
+    { file: 'test/b.test.ts', command, message: 'Parse failure' },
+    { file: 'test/b.test.ts', command, message: 'no model in beforeAll' },
+    { file: 'test/b.test.ts', test: 'typo', command: `${command} -t 'typo$'`, message: 'pdg is not defined' },
+    { file: 'test/a.test.ts', message: 'too late' },
+  ])
+})
+
+test('a run one of whose workers died is not complete', async () => {
+  const left = { ...testModule, state: () => 'pending' } as unknown as TestModule
+  for (const [modules, errors] of [
+    [[left], []],
+    [[testModule], [{ message: 'Worker exited unexpectedly' }]],
+  ] as const) {
+    await startReporter().reporter.onTestRunEnd(modules, errors, 'failed')
+    expect(JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8')).complete).toBe(false)
+  }
 })
 
 test('an interrupted run is marked', async () => {

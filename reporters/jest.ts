@@ -140,9 +140,14 @@ function withCommand<Placed extends Place>(rootDir: string, place: Placed): Plac
 
 /** With the configuration that this run was given, and the project, where there is one. */
 function runnerOf(rootDir: string, project: string | undefined): string {
-  const config = configOption(process.argv)
+  const args = jestArguments(process.argv)
+  const config = configOption(args)
+  const projects = projectsOption(args)
   return [
     'jest',
+    ...(projects.length === 0
+      ? []
+      : ['--projects', ...projects.map((path) => quote(pathIn(rootDir, resolve(path)) || '.'))]),
     // It may be JSON in place of a path.
     ...(config === undefined
       ? []
@@ -153,9 +158,24 @@ function runnerOf(rootDir: string, project: string | undefined): string {
   ].join(' ')
 }
 
-/** Reporters are not told it. Of programs that call Jest, the command line is their own. */
-function configOption([, script = '', ...args]: readonly string[]): string | undefined {
-  if (!/[\\/]jest(\.js)?$/.test(script)) return undefined
+/** Of programs that call Jest, the command line is their own. Reporters are not told its options. */
+function jestArguments([, script = '', ...args]: readonly string[]): string[] {
+  return /[\\/]jest(\.js)?$/.test(script) ? args : []
+}
+
+/** Paths, each relative to the working directory: all up to the next option. */
+function projectsOption(args: readonly string[]): string[] {
+  const paths: string[] = []
+  let taken = false
+  for (const arg of args) {
+    if (arg.startsWith('-')) taken = /^--projects(=|$)/.test(arg)
+    const path = arg.replace(/^--projects=?/, '')
+    if (taken && path !== '') paths.push(path)
+  }
+  return paths
+}
+
+function configOption(args: string[]): string | undefined {
   const { values } = parseArgs({ args, strict: false, options: { config: { type: 'string', short: 'c' } } })
   // Jest takes -c=path, too.
   return typeof values.config === 'string' ? values.config.replace(/^=/, '') : undefined

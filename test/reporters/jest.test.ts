@@ -133,6 +133,8 @@ test.each([
   [['node', '/a/node_modules/jest/bin/jest.js', '-i', '--config=c d.js'], "--config 'c d.js' "],
   [['node', '/a/jest.js', '-c={"verbose": true}'], `--config '{"verbose": true}' `],
   [['node', '/a/jest', '--config'], ''],
+  [['node', '/a/jest', '--projects', '.', '../b c', '--ci', 'x.test.js'], "--projects . '../b c' "],
+  [['node', '/a/jest', '--ci', '--projects=a', '-c', 'd.js', '--projects', 'b'], '--projects a b --config d.js '],
   [['node', '/a/build.js', '-c', 'production'], ''],
 ])('says how to run a test again, after %j', async (argv, option) => {
   vi.spyOn(process, 'cwd').mockReturnValue(rootDir)

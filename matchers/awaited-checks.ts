@@ -1,4 +1,4 @@
-import { SettingsError } from '../src/errors.js'
+import { SettingsError, UnfooledError } from '../src/errors.js'
 import type { MatcherResult } from './assertion.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: takes the arguments of every matcher
@@ -40,16 +40,25 @@ export class AwaitedChecks<Test extends object> {
           `expect.${name}() decides nothing inside another assertion, which does not wait for it. Write \`await expect(model).${name}(…)\`.`,
         )
       }
-      const check = matcher.apply(this, given)
-      const test = testOf(this)
-      if (!test) return check
       const notAwaited = new Error(
         `expect(model).${name}() was not awaited: the test ended before the check did, so that it decided nothing. Write \`await expect(model).${name}(…)\`.`,
       )
       Error.captureStackTrace(notAwaited, watched)
+      const check = matcher.apply(this, given).catch((error: unknown) => {
+        throw error instanceof UnfooledError ? thrownWhere(notAwaited, error) : error
+      })
+      const test = testOf(this)
+      if (!test) return check
       const checks = unended.get(test) ?? new Set()
       unended.set(test, checks.add(notAwaited))
       return check.finally(() => checks.delete(notAwaited))
     }
   }
+}
+
+/** What is wrong with a call is looked for there: the frames of this package come first, and leave no room for it. */
+function thrownWhere(called: Error, error: UnfooledError): UnfooledError {
+  const [frames] = /(\n {4}at .*)*$/.exec(called.stack!)!
+  error.stack = `${error.name}: ${error.message}${frames}`
+  return error
 }

@@ -4,6 +4,7 @@ import { failedAsExpected, type Verdict } from '../src/checks/verdict.js'
 import type { AttackNorm } from '../src/geometry/norm.js'
 import type { ModelDescription } from '../src/model/model.js'
 import type { Interval } from '../src/statistics/binomial.js'
+import { extremes } from '../src/statistics/extremes.js'
 import type { ModelChecks } from './collect.js'
 import { type Contradiction, contradictions, gap } from './gap.js'
 import { outdone } from './outdone.js'
@@ -174,10 +175,5 @@ function summarizeBaseline({ baseline, finding }: BaselineEvidence): BaselineSum
 }
 
 function range(epsilon: number | Float64Array | undefined): CheckSummary['radius'] {
-  if (typeof epsilon !== 'object') return epsilon
-  // A call takes no more than some ten thousand arguments.
-  return [
-    epsilon.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY),
-    epsilon.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY),
-  ]
+  return typeof epsilon === 'object' ? extremes(epsilon) : epsilon
 }

@@ -1,5 +1,6 @@
 import type { AttackEvidence, AttackFinding, LowerBoundFinding, RegressionFinding } from '../../src/checks/evidence.js'
 import { formatCount, formatNumber, formatPercent } from '../../src/format.js'
+import { extremes } from '../../src/statistics/extremes.js'
 
 /** How many samples a message shows before it only counts the rest. */
 const shownSamples = 5
@@ -37,7 +38,8 @@ export function settingsOf(settings: Readonly<Record<string, number | string | b
 function epsilonOf({ epsilon }: Pick<AttackEvidence['attack'], 'epsilon'>): string[] {
   if (epsilon === undefined) return []
   if (typeof epsilon === 'number') return [`ε ${formatNumber(epsilon)}`]
-  return [`ε ${formatNumber(Math.min(...epsilon))} to ${formatNumber(Math.max(...epsilon))} per sample`]
+  const [smallest, largest] = extremes(epsilon)
+  return [`ε ${formatNumber(smallest)} to ${formatNumber(largest)} per sample`]
 }
 
 export function indicesWhere(flags: Uint8Array): number[] {

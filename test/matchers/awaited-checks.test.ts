@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { AwaitedChecks } from '../../matchers/awaited-checks.js'
+import { SettingsError } from '../../src/errors.js'
 
 interface Context {
   readonly promise?: string
@@ -43,6 +44,26 @@ test('a check that has ended is none, and neither is one of a test that is not k
   await ended
   expect(checks.end(running)).toBeUndefined()
 })
+
+test('an error that this package throws on purpose is said to be where the check was called', async () => {
+  const checks = new AwaitedChecks<object>()
+  const toThrow = (error: Error) => checks.watch({ toThrow: async () => Promise.reject(error) }, () => running).toThrow
+  const ours = deepError((message) => new SettingsError(message))
+  const theirs = deepError((message) => new Error(message))
+  const stackOf = (error: Error) => error.stack!
+  async function callsTheCheck(error: Error): Promise<string> {
+    return toThrow(error).call(context).then(String, stackOf)
+  }
+  expect(stackOf(ours)).not.toContain('callsTheCheck')
+  expect(await callsTheCheck(ours)).toMatch(/^SettingsError: deep\n {4}at callsTheCheck/)
+  expect(await callsTheCheck(theirs)).toContain('recurse')
+})
+
+/** Made further below the caller than a stack trace reaches. */
+function deepError(make: (message: string) => Error): Error {
+  const recurse = (depth: number): Error => (depth === 0 ? make('deep') : recurse(depth - 1))
+  return recurse(Error.stackTraceLimit)
+}
 
 test('as a part of another assertion, which does not wait, a check is refused at once', () => {
   const { toHold } = new AwaitedChecks<object>().watch({ toHold: heldMatcher().toHold }, () => running)

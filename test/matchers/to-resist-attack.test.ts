@@ -1,8 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
 import '../../matchers/vitest.js'
+import { failureMessage } from '../../matchers/messages/failure-message.js'
 import { UnsupportedOperatorError } from '../../src/errors.js'
 import type { Classifier } from '../../src/model/classifier.js'
 import { loadModel } from '../../src/model/load-model.js'
+import { attackEvidence } from '../reporters/evidence.js'
 import { seed } from '../seed.js'
 import { denseModel } from '../tiny-models.js'
 import { fools, samplesBelow, thresholdModel } from './subject.js'
@@ -77,6 +79,11 @@ test('says which samples do not count', async () => {
 test('shows radii that differ between samples', async () => {
   const attack = { ...fools(1), epsilon: Float64Array.from({ length: 20 }, (_, index) => 0.6 + index / 100) }
   await expect(expect(model).toResistAttack(attack, { samples, seed })).rejects.toThrow('ε 0.6 to 0.79 per sample')
+})
+
+test('radii of more samples than a call takes arguments are in the message', () => {
+  const epsilon = Float64Array.from({ length: 200_000 }, (_, sample) => sample / 200_000)
+  expect(failureMessage(attackEvidence({}, { epsilon }))).toContain('ε 0 to 1 per sample')
 })
 
 test('judges by the one-sided binomial bounds when given a confidence', async () => {

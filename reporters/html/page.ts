@@ -31,8 +31,7 @@ export function renderHtml(report: Report): string {
     element(
       'body',
       {},
-      element('h1', {}, 'Robustness report'),
-      element('p', {}, headline(report)),
+      element('header', {}, element('h1', {}, 'Robustness report'), element('p', {}, headline(report))),
       element(
         'main',
         {},
@@ -66,6 +65,9 @@ function renderOverview(report: Report): HtmlElement {
     ...(measured > 0 ? [{ name: 'measured', value: measured, kind: 'measured' }] : []),
   ]
   const points = attention(report)
+  const replays = new Map(
+    report.models.flatMap(({ checks }, model) => checks.map((check, position) => [check, replayId(model, position)])),
+  )
   return element(
     'section',
     { 'aria-labelledby': 'overview' },
@@ -87,12 +89,14 @@ function renderOverview(report: Report): HtmlElement {
       : element(
           'ul',
           { class: 'attention' },
-          ...points.map(({ mark, subject, text }) =>
+          ...points.map(({ mark, subject, text, check }) =>
             element(
               'li',
               { class: kinds[mark] },
               element('span', { class: 'mark' }, `${mark} ${kinds[mark]}`),
-              subject === undefined ? undefined : element('strong', {}, subject),
+              subject === undefined
+                ? undefined
+                : element('strong', {}, check ? element('a', { href: `#${replays.get(check)}` }, subject) : subject),
               element('span', {}, text),
             ),
           ),

@@ -89,7 +89,9 @@ function renderSet(columns: readonly Column[]): HtmlElement {
         element(
           'tbody',
           {},
-          ...rows.map((cells) => element('tr', {}, ...cells.map((text) => element('td', {}, text)))),
+          ...rows.map(([sample, ...cells]) =>
+            element('tr', {}, element('th', { scope: 'row' }, sample), ...cells.map((text) => element('td', {}, text))),
+          ),
         ),
       ),
     ),

@@ -22,7 +22,7 @@ for (const details of document.querySelectorAll('.samples')) {
 
   headers.forEach((header, column) => {
     header.querySelector('button').addEventListener('click', () => {
-      const direction = header.ariaSort === 'ascending' ? -1 : 1
+      const direction = header.getAttribute('aria-sort') === 'ascending' ? -1 : 1
       for (const other of headers) other.removeAttribute('aria-sort')
       header.setAttribute('aria-sort', direction === 1 ? 'ascending' : 'descending')
       const keys = new Map(rows.map((row) => [row, row.cells[column].textContent]))

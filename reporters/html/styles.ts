@@ -2,7 +2,7 @@ export const styles = `
 :root {
   color-scheme: light dark;
   --text: #1d2330; --faint: #5c6473; --page: #ffffff; --panel: #f5f6f8; --line: #d5d9e0;
-  --passed: #1a7f4b; --failed: #c62f2f; --inconclusive: #8a6100; --focus: #2f5fd0;
+  --surface: var(--page); --passed: #1a7f4b; --failed: #c62f2f; --inconclusive: #8a6100; --focus: #2f5fd0;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -33,16 +33,21 @@ a { color: var(--focus); }
 .attention li > * { display: block; }
 .attention strong, .attention span:last-child { color: var(--text); font-weight: normal; }
 .attention strong { font-weight: 600; }
+.attention strong a { color: inherit; }
 .mark { font-size: .85rem; }
 .scroll { overflow-x: auto; max-width: 100%; }
-.samples .scroll { max-height: 70vh; overflow: auto; }
+.samples .scroll, figure .scroll { max-height: 70vh; overflow: auto; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
 caption { text-align: left; color: var(--faint); padding: .25rem 0; }
 th, td { text-align: right; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 tbody th { font-weight: 600; }
-thead th { color: var(--faint); font-weight: 600; background: var(--page); }
-.sortable thead th { position: sticky; top: 0; padding: 0; }
+th { background: var(--surface); }
+thead th { color: var(--faint); font-weight: 600; position: sticky; top: 0; z-index: 1; }
+/* Narrow screens would show nothing but the names. */
+@media (min-width: 600px) { th:first-child { position: sticky; left: 0; } thead th:first-child { z-index: 2; } }
+.sortable thead th { padding: 0; }
+.sortable tbody th { font-weight: normal; }
 .sortable button { font: inherit; color: inherit; background: none; border: 0; padding: .25rem .6rem; cursor: pointer; }
 .sortable [aria-sort=ascending] button::after { content: ' ▲'; }
 .sortable [aria-sort=descending] button::after { content: ' ▼'; }
@@ -51,7 +56,7 @@ figcaption strong { color: var(--text); display: flex; flex-wrap: wrap; justify-
 figcaption small { color: var(--faint); font-weight: normal; }
 .charts > div { display: grid; gap: 1rem; min-width: 0; }
 .charts { display: grid; align-items: start; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); }
-figure { margin: 0; min-width: 0; }
+figure { --surface: var(--panel); margin: 0; min-width: 0; }
 .charts > figure, .charts > div > figure { background: var(--panel); border-radius: 4px; padding: .75rem; }
 .pictures { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 290px), 1fr)); }
 .pictures > figure { background: var(--panel); border-radius: 4px; padding: .75rem; }

@@ -94,8 +94,9 @@ describe.skipIf(chromium === undefined)('in Chromium, from a file', () => {
     expect(shown.filter(({ name }) => !name?.value.trim()).map(({ role }) => role.value)).toEqual([])
   })
 
-  test('the link of a check opens what repeats it', async () => {
-    await page.evaluate('(window.link = document.querySelector("tbody th a")).focus()')
+  test.each(['tbody th a', '.attention a'])('the link %s opens what repeats a check', async (selector) => {
+    await page.evaluate('for (const details of document.querySelectorAll("details")) details.open = false')
+    await page.evaluate(`(window.link = document.querySelector(${JSON.stringify(selector)})).focus()`)
     expect(await page.evaluate('document.querySelector(link.hash).parentElement.open')).toBe(false)
     await page.press('Enter')
     expect(await page.evaluate('document.querySelector(link.hash).parentElement.open')).toBe(true)
@@ -124,6 +125,11 @@ describe.skipIf(chromium === undefined)('in Chromium, from a file', () => {
     await page.press('Enter')
     expect(await page.evaluate('samples.querySelector("th:last-child").getAttribute("aria-sort")')).toBe('descending')
     expect((await column()).map(Number.parseFloat).slice(0, 800)).toEqual(numbers.toReversed())
+
+    await page.evaluate('samples.querySelector(".scroll").scrollTop = 1000')
+    const tops = '[".scroll", "thead th"].map((part) => samples.querySelector(part).getBoundingClientRect().top)'
+    const [top, head] = await page.evaluate<number[]>(tops)
+    expect(head).toBeCloseTo(top, 0)
 
     await page.evaluate('samples.querySelector("select").value = "unfooled"')
     await page.evaluate('samples.querySelector("select").dispatchEvent(new Event("change"))')

@@ -187,6 +187,17 @@ test('problems and interruptions come first', () => {
   expect(third).toContain('✗ failed')
 })
 
+test('what failed leads to what repeats it', () => {
+  const other = { ...attackEvidence().model, name: 'other.onnx' }
+  const checks = [lowerBoundEvidence(), attackEvidence(), inconclusiveEvidence(), attackEvidence({ model: other })]
+  const { document } = render(...checks)
+  const links = [...document.querySelectorAll('.attention a')]
+  expect(links).toHaveLength(3)
+  for (const link of links) {
+    expect(document.querySelector(link.getAttribute('href')!)?.textContent).toContain(link.textContent)
+  }
+})
+
 test('several models have a list of links', () => {
   const other = { ...attackEvidence().model, name: 'other.onnx' }
   const { document } = render(attackEvidence(), attackEvidence({ model: other }))

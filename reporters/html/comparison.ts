@@ -24,6 +24,8 @@ export interface Reach {
   readonly eligible: number
   /** At how many radii it was tried: infinitely many when it looks for the closest example or the largest radius. */
   readonly radii: number
+  /** The largest of them. */
+  readonly furthest: number
   /** Distance or certified radius of each sample; NaN where it is not fooled or not eligible. */
   readonly bySample: readonly number[]
   /** Those above 0, ascending. */
@@ -137,6 +139,7 @@ function reach(
   return [...methods.values()].map(({ tried, ...known }) => ({
     ...known,
     radii: tried.has(Number.POSITIVE_INFINITY) ? Number.POSITIVE_INFINITY : tried.size,
+    furthest: Math.max(...tried),
     values: known.bySample.filter((value) => value > 0).sort((left, right) => left - right),
   }))
 }

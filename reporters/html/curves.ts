@@ -34,13 +34,18 @@ export function largestRadius(
 
 /**
  * The empirical curve of an attack, an upper bound of the true one: a sample with an adversarial example at some
- * distance is fooled at every radius from there on. Steps down, to be drawn level to the right of each point.
+ * distance is fooled at every radius from there on. Steps down, to be drawn level to the right of each point, and ends where
+ * the attack was not tried any more.
  */
-export function attackCurve({ method, eligible, values }: Counted, largest: number): CurvePoint[] {
+export function attackCurve(
+  { method, eligible, values, furthest }: Counted & Pick<Reach, 'furthest'>,
+  largest: number,
+): CurvePoint[] {
+  const end = Math.min(largest, Math.max(furthest, values.at(-1) ?? 0))
   const point = (epsilon: number, fooled: number) => curvePoint(method, epsilon, eligible - fooled, eligible)
-  const within = values.filter((value) => value <= largest)
+  const within = values.filter((value) => value <= end)
   const steps = thin(within).map((index) => point(within[index], index + 1))
-  return [point(0, 0), ...steps, point(largest, within.length)]
+  return [point(0, 0), ...steps, point(end, within.length)]
 }
 
 /** The certified share, a lower bound of the true one: what is certified at a radius is so at all smaller ones. */

@@ -68,11 +68,18 @@ test('of several checks with one method the closest example and the largest radi
     validityEvidence(),
   )
   expect(attackReach(comparison)).toEqual([
-    { method: 'pgd', eligible: 3, radii: 2, bySample: [0.1, 0.15, none, none], values: [0.1, 0.15] },
+    { method: 'pgd', eligible: 3, radii: 2, furthest: 0.2, bySample: [0.1, 0.15, none, none], values: [0.1, 0.15] },
   ])
   // At 0.05 samples 1 and 2 are certified; the radii are 0.02, 0.06 and 0.2.
   expect(boundReach(comparison)).toEqual([
-    { method: 'crown', eligible: 3, radii: Infinity, bySample: [0.02, 0.06, 0.2, none], values: [0.02, 0.06, 0.2] },
+    {
+      method: 'crown',
+      eligible: 3,
+      radii: Infinity,
+      furthest: Infinity,
+      bySample: [0.02, 0.06, 0.2, none],
+      values: [0.02, 0.06, 0.2],
+    },
   ])
   const [pgd, own] = deviations(comparison)
   expect(pgd.pair).toBe('crown ↔ pgd')
@@ -108,9 +115,12 @@ test('the curves say at each radius what was counted', () => {
     const { value, low, high } = interval(count)
     return { method: 'm', epsilon, robust: value, low, high }
   }
-  const reach = { method: 'm', eligible: 4, values: [0.1, 0.3, 0.3] }
+  const reach = { method: 'm', eligible: 4, values: [0.1, 0.3, 0.3], furthest: Infinity }
   expect(attackCurve(reach, 0.4)).toEqual([point(0, 4), point(0.1, 3), point(0.3, 2), point(0.3, 1), point(0.4, 1)])
   expect(attackCurve(reach, 0.2)).toEqual([point(0, 4), point(0.1, 3), point(0.2, 3)])
+  // Nothing was tried beyond; distances may be beyond the radius by rounding.
+  expect(attackCurve({ ...reach, furthest: 0.35 }, 0.4).at(-1)).toEqual(point(0.35, 1))
+  expect(attackCurve({ ...reach, furthest: 0.2999 }, 0.4).at(-1)).toEqual(point(0.3, 1))
   expect(certifiedCurve(reach, 0.4)).toEqual([
     point(0, 3),
     point(0.1, 3),
@@ -141,7 +151,7 @@ test('thinned out, the attack curve stays above and the certified curve below wh
       fc.array(fc.double({ min: 0.001, max: 1, noNaN: true }), { minLength: 61, maxLength: 300 }),
       (values) => {
         const sorted = values.toSorted((one, other) => one - other)
-        const reach = { method: 'm', eligible: values.length + 5, values: sorted }
+        const reach = { method: 'm', eligible: values.length + 5, values: sorted, furthest: Infinity }
         const attack = attackCurve(reach, 1)
         const certified = certifiedCurve(reach, 1)
         expect(Math.max(attack.length, certified.length)).toBeLessThan(70)

@@ -102,6 +102,35 @@ const onlyVitest = `import { expect, test } from 'vitest'`
 // TypeScript takes those of the CommonJS build, whichever build the tests import.
 const typesOfVitest = ['node', 'unfooled/vitest']
 
+test('matchers of others are typed beside those for Jest', async () => {
+  const own = (parameters: string) =>
+    `export {}\ndeclare module 'expect' { interface Matchers<${parameters}> { toBeOwn(): R } }`
+  const project = linkedProject({
+    'tsconfig.json': JSON.stringify({
+      compilerOptions: { target: 'es2022', module: 'nodenext', strict: true, noEmit: true, types: ['node'] },
+      // In the order of their imports.
+      files: ['robustness.test.ts'],
+    }),
+    // As Jest's documentation has it.
+    'own.d.ts': own('R'),
+    // As @testing-library/jest-dom/jest-globals does it.
+    'other.d.ts': `export {}
+      declare module '@jest/expect' { interface Matchers<R extends void | Promise<void>> { toBeOther(): R } }`,
+    'robustness.test.ts': `
+      import 'unfooled/jest'
+      import './own.js'
+      import './other.js'
+      import { expect } from '@jest/globals'
+      import { type Classifier, pgd, type Samples } from 'unfooled'
+      export async function check(model: Classifier, samples: Samples) {
+        expect(model).toBeOwn()
+        expect(model).not.toBeOther()
+        await expect(model).toResistAttack(pgd({ epsilon: 0.1 }), { samples })
+      }`,
+  })
+  expect(await project.run(...tsc)).toEqual({ code: 0, output: '' })
+})
+
 test.each([
   ['Vitest, in a package of type module', { type: 'module', module: 'nodenext', imports: fromVitest, types: ['node'] }],
   ['Vitest, in one of type commonjs', { type: 'commonjs', module: 'preserve', imports: fromVitest, types: ['node'] }],

@@ -101,11 +101,14 @@ interface UnhandledError {
   readonly message: string
   readonly stack?: string
   readonly VITEST_TEST_PATH?: unknown
+  readonly name?: string
+  readonly stacks?: readonly { readonly file: string }[]
 }
 
-/** The test file that ran; undefined where Vitest does not know. */
-function fileOf({ VITEST_TEST_PATH: file }: UnhandledError): string | undefined {
-  return typeof file === 'string' ? file : undefined
+/** The test file that ran, or the file with an error in its types; undefined where Vitest does not know. */
+function fileOf({ VITEST_TEST_PATH: file, name, stacks }: UnhandledError): string | undefined {
+  if (typeof file === 'string') return file
+  return name === 'TypeCheckError' ? stacks?.[0]?.file : undefined
 }
 
 function hasEnded(testModule: TestModule): boolean {

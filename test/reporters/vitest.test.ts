@@ -152,7 +152,8 @@ test('what failed outside its checks is reported, and a check that failed is no 
     },
   } as unknown as TestModule
   const late = { message: 'too late', VITEST_TEST_PATH: join(root, 'test', 'a.test.ts') }
-  await startReporter().reporter.onTestRunEnd([testModule, broken], [late], 'failed')
+  const type = { name: 'TypeCheckError', message: 'not assignable', stacks: [{ file: join(root, 'src', 'c.ts') }] }
+  await startReporter().reporter.onTestRunEnd([testModule, broken], [late, type], 'failed')
   const report = JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8'))
   const command = 'npx vitest run test/b.test.ts'
   expect(report).toMatchObject({ complete: true, checks: { length: 2 } })
@@ -161,6 +162,7 @@ test('what failed outside its checks is reported, and a check that failed is no 
     { file: 'test/b.test.ts', command, message: 'no model in beforeAll' },
     { file: 'test/b.test.ts', test: 'typo', command: `${command} -t 'typo$'`, message: 'pdg is not defined' },
     { file: 'test/a.test.ts', message: 'too late' },
+    { file: 'src/c.ts', message: 'not assignable' },
   ])
 })
 
@@ -168,7 +170,7 @@ test('a run one of whose workers died is not complete', async () => {
   const left = { ...testModule, state: () => 'pending' } as unknown as TestModule
   for (const [modules, errors] of [
     [[left], []],
-    [[testModule], [{ message: 'Worker exited unexpectedly' }]],
+    [[testModule], [{ message: 'Worker exited unexpectedly', stacks: [{ file: 'node_modules/vitest/a.js' }] }]],
   ] as const) {
     await startReporter().reporter.onTestRunEnd(modules, errors, 'failed')
     expect(JSON.parse(readFileSync(join(root, 'unfooled-report', 'report.json'), 'utf8')).complete).toBe(false)

@@ -291,6 +291,28 @@ test('the other inputs of a layers model are fixed', async () => {
   }
 })
 
+test('a graph that was made for one sample is given one at a time, also where it takes several', async () => {
+  const identity = Float32Array.from({ length: 16 }, (_, index) => (index % 5 === 0 ? 1 : 0))
+  const graphs: ((graph: TfjsGraphBuilder) => string)[] = [
+    // It looks at the first sample only, and gives fewer outputs than there are samples.
+    (graph) => graph.add('Slice', ['x', graph.ints([0, 0]), graph.ints([1, 4])]),
+    // As many outputs as there are samples, of which only the first is right.
+    (graph) => {
+      const first = graph.add('Slice', ['x', graph.ints([0, 0]), graph.ints([1, 4])])
+      return graph.add('AddV2', [graph.add('Sub', ['x', 'x']), first])
+    },
+  ]
+  for (const build of graphs) {
+    const graph = new TfjsGraphBuilder([4])
+    const output = graph.add('MatMul', [build(graph), graph.floats(identity, [4, 4])])
+    const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(output)))
+    const model = await loadTfjsModel(native, { tf, domain })
+    const logits = await model.predict(inputs)
+    inputs.data.forEach((value, index) => expect(logits[index]).toBeCloseTo(value, 6))
+    await model.close()
+  }
+})
+
 test('a fixed input for one sample only leaves the samples one at a time', async () => {
   const graph = new TfjsGraphBuilder([4])
   const joined = graph.add('ConcatV2', ['x', graph.input('state', [1, 2]), graph.ints([1], [])], { N: 2 })

@@ -35,6 +35,7 @@ export function openGraphModel(
   }
   const { value, activation } = findLogits(nodes, output)
   return {
+    isLayers: false,
     input: inputs.tested,
     output,
     outputs: model.outputNodes,

@@ -18,6 +18,7 @@ export function openLayersModel(
   const output = findOutput(model, wanted)
   const { activation, ...logits } = findLogits(output)
   return {
+    isLayers: true,
     input: inputs.tested,
     output: output.sourceLayer.name,
     outputs: model.outputs.map(({ sourceLayer }) => sourceLayer.name),

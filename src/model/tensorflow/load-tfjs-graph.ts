@@ -1,30 +1,25 @@
-import { createHash } from 'node:crypto'
 import { basename, dirname } from 'node:path'
 import { refuseUnknown, settingsOf } from '../../arguments.js'
-import { GraphRefusedError, ModelError } from '../../errors.js'
+import { ModelError } from '../../errors.js'
 import { createDomain, type Domain } from '../../geometry/domain.js'
 import type { TypedGraph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
-import { rowOf, takeSamples } from '../../sampling/rows.js'
+import { takeSamples } from '../../sampling/rows.js'
 import type { Inputs } from '../../sampling/samples.js'
-import { gradientError, gradientTolerance, printGradientError } from '../check-gradient.js'
-import { decomposed } from '../decomposed.js'
-import { hostedGraph } from '../hosted-graph.js'
-import { inferTypes } from '../infer-types.js'
-import type { Model, ModelDescription } from '../model.js'
-import { OnnxModel } from '../onnx-model.js'
-import { prependPreprocessing, preprocess } from '../preprocessing.js'
+import type { ModelDescription } from '../model.js'
+import { preprocess } from '../preprocessing.js'
 import { probes } from '../probes.js'
-import { agree, compareTranslation, gradientWarning } from './compare.js'
 import { checkInput, type Tried } from './examine.js'
 import { findTfjs } from './find-tfjs.js'
 import { openGraphModel } from './graph-model.js'
-import { UntranslatableError } from './layers/layer.js'
+import { faultOfGradient, fitBatches, hostedReason, hostNative, modelOf } from './host-native.js'
 import { openLayersModel } from './layers-model.js'
-import { type NativeModel, runGradient, runNative, type Tested } from './native.js'
+import type { NativeModel, Tested } from './native.js'
 import { readArtifacts } from './read-artifacts.js'
-import type { GraphModel, LayersModel, TfjsArtifacts, TfjsLibrary, TfjsModel } from './tfjs.js'
+import { digest, storedArtifacts } from './stored-artifacts.js'
+import type { GraphModel, LayersModel, TfjsLibrary, TfjsModel } from './tfjs.js'
 import type { TfjsModelSettings } from './tfjs-model-settings.js'
+import { translateAndCompare } from './translate.js'
 
 /** A model that was opened, translated where that is possible, and compared, whatever its output means. */
 export interface LoadedTfjsGraph<Output extends ModelDescription['output']> {
@@ -123,12 +118,11 @@ async function open<Output extends ModelDescription['output']>(
   { tryOut, describe }: Loading<Output>,
 ): Promise<Omit<LoadedTfjsGraph<Output>, 'dispose'>> {
   const { name, preprocessing } = settings
-  const isLayers = 'layers' in model
-  const artifacts = await artifactsOf(model, tf)
-  const native = isLayers ? openLayersModel(tf, model, settings) : openGraphModel(tf, model, artifacts, settings)
-  const { featureShape, batchSize } = checkInput(native, settings)
+  const artifacts = await storedArtifacts(model, tf)
+  const native =
+    'layers' in model ? openLayersModel(tf, model, settings) : openGraphModel(tf, model, artifacts, settings)
+  const { featureShape, batchSize: most } = checkInput(native, settings)
   const domain = createDomain(settings.domain, featureShape)
-  const complete = (graph: TypedGraph) => (preprocessing ? prependPreprocessing(graph, preprocessing) : graph)
   const inputs = probes(domain, featureShape, probeCount)
   const first = takeSamples(inputs, [0])
   const { tested, outputs } = await tryOut(tf, native, preprocessing ? preprocess(first, preprocessing) : first)
@@ -145,101 +139,21 @@ async function open<Output extends ModelDescription['output']>(
     batching: 'dynamic',
     warnings: [],
   }
-  const modelOf = (graph: TypedGraph) => new OnnxModel(description, { graph, deployed: graph }, domain)
-  const host = (most: number, opaque: string, withoutGradient?: string) =>
-    complete(
-      hostedGraph({
-        name,
-        featureShape,
-        output: tested.name,
-        outputShape: tested.shape,
-        batchSize: most,
-        predict: async (batch) => (await runNative(tf, tested.compute, batch)).data,
-        gradient:
-          withoutGradient ?? ((batch, cotangents) => runGradient(tf, tested.compute, batch, cotangents, tested.shape)),
-        opaque,
-      }),
-    )
-  const runs = 'TensorFlow.js runs it'
-  const inBatches = modelOf(host(batchSize, runs))
-  const together = await inBatches.predict(inputs).catch(() => undefined)
-  await inBatches.close()
-  // A file that was made for one sample may refuse several, or mix them up.
-  const tellsApart = together && agree(rowOf(together, outputs.length, 0), outputs)
-  const most = tellsApart ? batchSize : 1
-  const deployed = host(most, runs)
-  const asDeployed = modelOf(deployed)
+  const hosting = { tf, tested, preprocessing, description, domain }
+  const { batchSize, outputs: probeOutputs } = await fitBatches(hosting, most, inputs, outputs)
+  const deployed = hostNative(hosting, batchSize, hostedReason)
+  const asDeployed = modelOf(hosting, deployed)
   try {
-    const probeOutputs = tellsApart ? together : await asDeployed.predict(inputs)
-    const loaded = { domain, description, tested, probeOutputs }
-    const untranslated = async (reason: string) => {
-      const graph = host(most, reason, await faultOfGradient(asDeployed, tf.getBackend()))
-      return { ...loaded, graph, deployed: graph }
+    const opened = { domain, description, tested, probeOutputs }
+    const probed = { inputs, outputs: probeOutputs }
+    const translation = await translateAndCompare(hosting, native, asDeployed, probed)
+    if (typeof translation === 'string') {
+      const graph = hostNative(hosting, batchSize, translation, await faultOfGradient(asDeployed, tf.getBackend()))
+      return { ...opened, graph, deployed: graph }
     }
-    const translation = await translate(tf, native, featureShape, tested)
-    if (typeof translation === 'string') return await untranslated(translation)
-    const graph = complete(translation)
-    const translated = modelOf(graph)
-    // Gradients of layers are worth a warning. Whole graphs take TensorFlow.js a minute on its backend cpu.
-    const probed = { inputs, outputs: probeOutputs, withGradients: isLayers }
-    const compared = await compareTranslation(asDeployed, translated, probed).catch((error: unknown) => {
-      if (isLayers || !(error instanceof ModelError)) throw error
-      return error.message
-    })
-    await translated.close()
-    if (typeof compared === 'string') return await untranslated(compared)
-    const warnings = gradientWarning(compared.ofGradients, tf.getBackend())
-    return { ...loaded, description: { ...description, fidelity: compared.ofOutputs, warnings }, graph, deployed }
+    const { graph, ...measured } = translation
+    return { ...opened, description: { ...description, ...measured }, graph, deployed }
   } finally {
     await asDeployed.close()
   }
-}
-
-/** The model as a graph, or the reason why there is none. */
-async function translate(
-  tf: TfjsLibrary,
-  native: NativeModel,
-  featureShape: readonly number[],
-  tested: Tested,
-): Promise<TypedGraph | string> {
-  const backend = tf.getBackend()
-  const onGpu = backend === 'webgl' || backend === 'webgpu' || Reflect.get(tf.backend(), 'isUsingGpuDevice') === true
-  if (onGpu) return `TensorFlow.js runs it on a GPU (backend ${backend}), whose arithmetic no bound covers`
-  try {
-    return await decomposed(await inferTypes(await native.translate(featureShape, tested)))
-  } catch (error) {
-    if (error instanceof UntranslatableError) return error.message
-    if (error instanceof ModelError || error instanceof GraphRefusedError) {
-      return `its translation to ONNX does not run (${error.message})`
-    }
-    throw error
-  }
-}
-
-/** Why the gradients of TensorFlow.js cannot be used; nothing where they can. */
-async function faultOfGradient(model: Model, backend: string): Promise<string | undefined> {
-  let error: number
-  try {
-    error = await gradientError(model)
-  } catch (cause) {
-    return `TensorFlow.js cannot differentiate it on the backend ${backend} (${(cause as Error).message.trim()})`
-  }
-  if (error <= gradientTolerance) return undefined
-  return `the gradient that TensorFlow.js gives on the backend ${backend} ${printGradientError(error)}; another backend may have the right one`
-}
-
-async function artifactsOf(model: LayersModel | GraphModel, tf: TfjsLibrary): Promise<TfjsArtifacts> {
-  let found: TfjsArtifacts = {}
-  const save = async (artifacts: TfjsArtifacts) => {
-    found = artifacts
-    return { modelArtifactsInfo: { dateSaved: new Date(), modelTopologyType: 'JSON' } }
-  }
-  await model.save(tf.io.withSaveHandler(save))
-  return found
-}
-
-function digest({ modelTopology, weightData = [] }: TfjsArtifacts): string {
-  const hash = createHash('sha256').update(JSON.stringify(modelTopology) ?? '')
-  for (const part of Array.isArray(weightData) ? weightData : [weightData]) hash.update(new Uint8Array(part))
-  return hash.digest('hex')
 }

@@ -8,6 +8,8 @@ export type Compute = (inputs: TfjsTensor) => TfjsTensor
 
 /** A model as TensorFlow.js runs it, of either kind. */
 export interface NativeModel {
+  /** It is a layers model, not a graph model. */
+  readonly isLayers: boolean
   readonly input: NativeInput
   readonly output: string
   /** Names of all outputs. */

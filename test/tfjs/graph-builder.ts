@@ -1,11 +1,14 @@
 import type * as Tf from '@tensorflow/tfjs'
 
+type DataType = 'float32' | 'int32' | 'bool'
+
+/** Types are written as `DT_FLOAT` and the like. */
 type Attribute = number | boolean | string | readonly number[] | readonly string[]
 
 /** Writes graph models as the converter does. */
 export class TfjsGraphBuilder {
   readonly #nodes: object[] = []
-  readonly #weights: { readonly name: string; readonly shape: number[]; readonly dtype: 'float32' | 'int32' }[] = []
+  readonly #weights: { readonly name: string; readonly shape: number[]; readonly dtype: DataType }[] = []
   readonly #data: Buffer[] = []
   readonly #inputs: Record<string, object> = {}
 
@@ -35,6 +38,10 @@ export class TfjsGraphBuilder {
     return this.#constant(Int32Array.from(data), shape, 'int32')
   }
 
+  truths(data: ArrayLike<number>, shape: readonly number[] = [data.length]): string {
+    return this.#constant(Uint8Array.from(data), shape, 'bool')
+  }
+
   build(output: string): Tf.io.ModelArtifacts {
     this.#nodes.push({ name: 'Identity', op: 'Identity', input: [output], attr: { T: { type: 'DT_FLOAT' } } })
     const data = Buffer.concat(this.#data)
@@ -50,9 +57,9 @@ export class TfjsGraphBuilder {
     }
   }
 
-  #constant(data: Float32Array | Int32Array, shape: readonly number[], dtype: 'float32' | 'int32'): string {
+  #constant(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[], dtype: DataType): string {
     const name = `constant_${this.#nodes.length}`
-    const type = dtype === 'float32' ? 'DT_FLOAT' : 'DT_INT32'
+    const type = { float32: 'DT_FLOAT', int32: 'DT_INT32', bool: 'DT_BOOL' }[dtype]
     const value = { tensor: { dtype: type, tensorShape: sizes(shape) } }
     this.#nodes.push({ name, op: 'Const', input: [], attr: { dtype: { type }, value } })
     this.#weights.push({ name, shape: [...shape], dtype })
@@ -71,7 +78,7 @@ function sizes(shape: readonly number[]) {
 
 function written(value: Attribute): object {
   if (typeof value === 'boolean') return { b: value }
-  if (typeof value === 'string') return { s: encoded(value) }
+  if (typeof value === 'string') return value.startsWith('DT_') ? { type: value } : { s: encoded(value) }
   if (typeof value === 'number') return Number.isInteger(value) ? { i: String(value) } : { f: value }
   const isText = (list: readonly unknown[]): list is readonly string[] => typeof list[0] === 'string'
   return { list: isText(value) ? { s: value.map(encoded) } : { i: value.map(String) } }

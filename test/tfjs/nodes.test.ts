@@ -6,6 +6,7 @@ import { gradientError, gradientTolerance } from '../../src/model/check-gradient
 import { reasonForOpacity } from '../../src/model/hosted-graph.js'
 import { nodeRules } from '../../src/model/tensorflow/nodes/rules.js'
 import { findOperator } from '../../src/operators/registry.js'
+import { findActivations } from '../../src/passes/context.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { randomInputs, sampledMargins } from '../bounds/sampling.js'
 import { seed } from '../seed.js'
@@ -158,6 +159,42 @@ const cases: Record<string, Build> = {
     const attributes = { transpose_a: false, transpose_b: false, fused_ops: ['BiasAdd', 'Elu'], num_args: 1 }
     return [graph.add('_FusedMatMul', [flat, normals(graph, [90, 4]), normals(graph, [4])], attributes), [4]]
   },
+  'MatMul of the rows of a sample': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 15])])
+    const attributes = { transpose_a: false, transpose_b: true, fused_ops: ['BiasAdd', 'LeakyRelu'], num_args: 1 }
+    const factors = [rows, normals(graph, [4, 15]), normals(graph, [4])]
+    const product = graph.add('_FusedMatMul', factors, { ...attributes, leakyrelu_alpha: 0.3 })
+    const scaled = graph.add('Mul', [graph.add('Softmax', [product]), normals(graph, [4])])
+    return [graph.add('Reshape', [scaled, graph.ints([-1, 6, 4])]), [6, 4]]
+  },
+  'BatchMatMulV2 of values, transposed': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 3, 6, 5])])
+    const other = graph.add('Reshape', [graph.add('Exp', [x]), graph.ints([-1, 3, 6, 5])])
+    return [graph.add('BatchMatMulV2', [rows, other], { adj_x: true, adj_y: false }), [3, 5, 5]]
+  },
+  'BatchMatMul with constants on either side': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 3, 6, 5])])
+    const left = graph.add('BatchMatMul', [normals(graph, [1, 3, 6, 4]), rows], { adj_x: true, adj_y: false })
+    return [graph.add('BatchMatMulV2', [left, normals(graph, [2, 5])], { adj_x: false, adj_y: true }), [3, 4, 2]]
+  },
+  'BatchMatMulV2 of the heads of a sample': (graph, x) => {
+    const heads = graph.add('Reshape', [x, graph.ints([-1, 6, 5])])
+    const scores = graph.add('BatchMatMulV2', [heads, heads], { adj_x: false, adj_y: true })
+    return [graph.add('Reshape', [scores, graph.ints([-1, 3, 6, 6])]), [3, 6, 6]]
+  },
+  'Einsum of a value and weights': (graph, x) => [
+    graph.add('Einsum', [x, normals(graph, [3, 2, 4])], { equation: 'abcd,def->abcef', N: 2 }),
+    [6, 5, 2, 4],
+  ],
+  'Einsum of values': (graph, x) => [
+    graph.add('Einsum', [x, graph.add('Relu', [x])], { equation: 'aecd,abcd->acbe', N: 2 }),
+    [5, 6, 6],
+  ],
+  'Einsum without a batch': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 5, 3])])
+    const product = graph.add('Einsum', [rows, normals(graph, [6, 3])], { equation: 'abc,dc->bad', N: 2 })
+    return [graph.add('Transpose', [product, graph.ints([1, 0, 2])]), [6, 5, 6]]
+  },
   'Reshape to a computed shape': (graph, x) => {
     const count = graph.add(
       'StridedSlice',
@@ -184,8 +221,13 @@ const cases: Record<string, Build> = {
       'Softmax',
       'LogSoftmax',
       'Abs',
+      'Cos',
+      'Erf',
       'Exp',
       'Neg',
+      'Selu',
+      'Sin',
+      'Snapshot',
       'Square',
       'Identity',
       'StopGradient',
@@ -195,6 +237,42 @@ const cases: Record<string, Build> = {
   ...Object.fromEntries(
     ['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'Maximum', 'Minimum'].map((op) => [op, binary(op)]),
   ),
+  SquaredDifference: binary('SquaredDifference'),
+  'Pow of a scalar': (graph, x) => [graph.add('Pow', [x, graph.floats([3], [])]), image],
+  'ClipByValue, FakeQuantWithMinMaxVars': (graph, x) => {
+    const clipped = graph.add('ClipByValue', [x, graph.floats([-0.5], []), graph.floats([0.25], [])])
+    const quantised = graph.add('FakeQuantWithMinMaxVars', [clipped, graph.floats([-1], []), graph.floats([1], [])])
+    return [quantised, image]
+  },
+  'Maximum of a value and its mean': (graph, x) => {
+    const mean = graph.add('Mean', [x, graph.ints([2])], { keep_dims: false })
+    const flat = graph.add('Reshape', [mean, graph.ints([1, 18])])
+    return [graph.add('Maximum', [graph.add('Reshape', [x, graph.ints([1, 5, 18])]), flat]), [5, 18]]
+  },
+  ...Object.fromEntries(
+    ['Equal', 'NotEqual', 'Greater', 'GreaterEqual', 'Less', 'LessEqual'].map((op): [string, Build] => [
+      op,
+      (graph, x) => {
+        const threshold = graph.floats([0.1, 0.2, -0.3], [3])
+        const chosen = graph.add(op, [x, threshold])
+        const inside = graph.add('LogicalAnd', [chosen, graph.add('Less', [x, graph.floats([0.8], [])])])
+        const other = graph.add('LogicalOr', [inside, graph.truths([0, 1, 0])])
+        const mask = graph.add('Cast', [graph.add('LogicalNot', [other])], { SrcT: 'DT_BOOL', DstT: 'DT_FLOAT' })
+        return [graph.add('Mul', [x, graph.add('AddV2', [mask, graph.floats([1], [])])]), image]
+      },
+    ]),
+  ),
+  'Select by a value': (graph, x) => {
+    const ways = [graph.add('Exp', [x]), graph.add('Square', [x])]
+    return [graph.add('Select', [graph.add('Greater', [x, graph.floats([0], [])]), ...ways]), image]
+  },
+  'SelectV2 by a mask': (graph, x) => {
+    const mask = graph.truths(
+      Array.from({ length: 15 }, (_, index) => index % 2),
+      [5, 3],
+    )
+    return [graph.add('SelectV2', [mask, x, graph.floats([-3], [])]), image]
+  },
   'Add of channels': binary('AddV2', [4]),
   'Mul by pixels': binary('Mul', [6, 5, 1]),
   'Sub of a scalar': binary('Sub', []),
@@ -208,6 +286,11 @@ const cases: Record<string, Build> = {
   'Sum over channels': reduced('Sum', [-1], false, [6, 5]),
   'Max over pixels': reduced('Max', [1, 2], false, [3], false),
   'Min over rows': reduced('Min', [1], true, [1, 5, 4]),
+  'EuclideanNorm over channels': reduced('EuclideanNorm', [3], true, [6, 5, 1]),
+  'Cumsum of rows': (graph, x) => [
+    graph.add('Cumsum', [x, graph.ints([1], [])], { exclusive: true, reverse: true }),
+    image,
+  ],
   'Squeeze and ExpandDims': (graph, x) => {
     const [mean] = reduced('Mean', [1, 2], true, [1, 1, 4])(graph, x)
     const squeezed = graph.add('Squeeze', [mean], { squeeze_dims: [1, 2] })
@@ -226,6 +309,66 @@ const cases: Record<string, Build> = {
     graph.add('ConcatV2', [x, graph.add('Relu', [x]), graph.ints([1], [])], { N: 2 }),
     [12, 5, 3],
   ],
+  'ConcatV2 with a constant': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 6, 15])])
+    return [graph.add('ConcatV2', [normals(graph, [1, 1, 15]), rows, graph.ints([1], [])], { N: 2 }), [7, 15]]
+  },
+  'ConcatV2 with a constant that follows the batch': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 6, 15])])
+    const masks = { begin_mask: 0, end_mask: 0, ellipsis_mask: 0, new_axis_mask: 0, shrink_axis_mask: 1 }
+    const bounds = [[0], [1], [1]].map((numbers) => graph.ints(numbers))
+    const batch = graph.add('StridedSlice', [graph.add('Shape', [x]), ...bounds], masks)
+    const sizes = graph.add('Pack', [batch, graph.ints([1], []), graph.ints([15], [])], { axis: 0, N: 3 })
+    const token = graph.add('BroadcastTo', [normals(graph, [1, 1, 15]), sizes])
+    return [graph.add('ConcatV2', [token, rows, graph.ints([-2], [])], { N: 2 }), [7, 15]]
+  },
+  'Concat of the rows of a sample': (graph, x) => {
+    const rows = graph.add('Reshape', [x, graph.ints([-1, 15])])
+    const both = graph.add('Concat', [graph.ints([-1], []), rows, graph.add('Exp', [rows])], { N: 2 })
+    return [graph.add('Reshape', [both, graph.ints([-1, 180])]), [180]]
+  },
+  'Pack and Unpack': (graph, x) => {
+    const rows = graph.add('Unpack', [x], { axis: 1, num: 6 })
+    return [graph.add('Pack', [`${rows}:3`, rows, normals(graph, [1, 5, 3])], { axis: -2, N: 3 }), [5, 3, 3]]
+  },
+  'Pack in front of the batch, and Unpack': (graph, x) => {
+    const packed = graph.add('Pack', [x, graph.add('Exp', [x])], { axis: 0, N: 2 })
+    const [first, second] = ['', ':1'].map((part) => graph.add('Unpack', [packed], { axis: 0, num: 2 }) + part)
+    return [graph.add('Sub', [first, second]), image]
+  },
+  Tile: (graph, x) => [graph.add('Tile', [x, graph.ints([1, 2, 1, 3])]), [12, 5, 9]],
+  'BroadcastTo and MirrorPad': (graph, x) => {
+    const mean = graph.add('Mean', [x, graph.ints([1])], { keep_dims: true })
+    const wide = graph.add('BroadcastTo', [mean, graph.ints([1, 4, 5, 3])])
+    const reflected = graph.add('MirrorPad', [wide, graph.ints([0, 0, 0, 0, 2, 1, 0, 0], [4, 2])], { mode: 'REFLECT' })
+    const margins = graph.ints([0, 0, 0, 0, 0, 0, 2, 1], [4, 2])
+    return [graph.add('MirrorPad', [reflected, margins], { mode: 'SYMMETRIC' }), [4, 8, 6]]
+  },
+  'Gather and GatherV2': (graph, x) => {
+    const channels = graph.add('GatherV2', [x, graph.ints([2, 0, 0, 1], [2, 2]), graph.ints([-1], [])], {
+      batch_dims: 0,
+    })
+    const rows = graph.add('Reshape', [channels, graph.ints([-1, 20])])
+    const picked = graph.add('Gather', [rows, graph.ints([5, 1, 4])])
+    return [graph.add('Reshape', [picked, graph.ints([-1, 60])]), [60]]
+  },
+  'GatherV2 of one': (graph, x) => [
+    graph.add('GatherV2', [x, graph.ints([3], []), graph.ints([1], [])], { batch_dims: 0 }),
+    [5, 3],
+  ],
+  'Reverse and ReverseV2': (graph, x) => {
+    const turned = graph.add('Reverse', [x, graph.truths([0, 1, 0, 0])])
+    return [graph.add('ReverseV2', [turned, graph.ints([-1, 2])]), image]
+  },
+  IdentityN: (graph, x) => {
+    const both = graph.add('IdentityN', [x, graph.add('Exp', [x])], {})
+    return [graph.add('Mul', [both, `${both}:1`]), image]
+  },
+  'Transpose of the batch': (graph, x) => {
+    const moved = graph.add('Transpose', [x, graph.ints([1, 2, 0, 3])])
+    const bent = graph.add('Mul', [graph.add('Tanh', [moved]), normals(graph, [6, 1, 1, 3])])
+    return [graph.add('Transpose', [bent, graph.ints([2, 0, 1, 3])]), image]
+  },
   Transpose: (graph, x) => [graph.add('Transpose', [x, graph.ints([0, 3, 1, 2])]), [3, 6, 5]],
   Slice: (graph, x) => [graph.add('Slice', [x, graph.ints([0, 1, 2, 0]), graph.ints([-1, 3, 2, 3])]), [3, 2, 3]],
   StridedSlice: sliced(
@@ -246,6 +389,30 @@ const cases: Record<string, Build> = {
     { begin_mask: 3, end_mask: 3, shrink_axis_mask: 4 },
     [6, 3],
   ),
+  'StridedSlice with an ellipsis and a new axis': sliced(
+    [
+      [0, 0, 1],
+      [0, 0, 2],
+      [1, 1, 1],
+    ],
+    { ellipsis_mask: 1, new_axis_mask: 2, shrink_axis_mask: 4 },
+    [6, 5, 1],
+  ),
+  'StridedSlice backwards': sliced(
+    [
+      [0, -1, 3],
+      [0, -9, 0],
+      [1, -2, -1],
+    ],
+    { begin_mask: 1, end_mask: 1 },
+    [3, 3, 3],
+  ),
+  'StridedSlice of the sample': sliced([[0], [1], [1]], { shrink_axis_mask: 1 }, image),
+  'Split, the first part': (graph, x) => [graph.add('Split', [graph.ints([1], []), x], { num_split: 3 }), [2, 5, 3]],
+  'SplitV, the first part': (graph, x) => [
+    graph.add('SplitV', [x, graph.ints([2, -1]), graph.ints([1], [])], { num_split: 2 }),
+    [2, 5, 3],
+  ],
   Split: (graph, x) => {
     const split = graph.add('Split', [graph.ints([3], []), x], { num_split: 3 })
     return [graph.add('Sub', [`${split}:2`, split]), [6, 5, 1]]
@@ -259,6 +426,51 @@ const cases: Record<string, Build> = {
   ResizeBilinear: resized('ResizeBilinear', [9, 10], {}),
   'ResizeBilinear, half pixels': resized('ResizeBilinear', [12, 10], { half_pixel_centers: true }),
   'ResizeBilinear, corners': resized('ResizeBilinear', [11, 9], { align_corners: true }),
+  'Conv2D with listed margins': (graph, x) => [
+    graph.add('Conv2D', [x, normals(graph, [3, 3, 3, 4])], {
+      ...plain,
+      strides: [1, 2, 1, 1],
+      padding: 'EXPLICIT',
+      explicit_paddings: [0, 0, 2, 1, 0, 3, 0, 0],
+    }),
+    [4, 6, 4],
+  ],
+  'DepthwiseConv2dNative dilated': (graph, x) => [
+    graph.add('DepthwiseConv2dNative', [x, normals(graph, [3, 3, 3, 2])], { ...plain, dilations: [1, 2, 1, 1] }),
+    [6, 5, 6],
+  ],
+  '_FusedConv2D Elu': fusedConvolution('BiasAdd', 'Elu'),
+  '_FusedConv2D Sigmoid': fusedConvolution('BiasAdd', 'Sigmoid'),
+  'Conv3D and pools': (graph, x) => {
+    const volume = graph.add('Reshape', [x, graph.ints([-1, 6, 5, 3, 1])])
+    const windows = { strides: [1, 1, 2, 1, 1], padding: 'SAME', data_format: 'NDHWC' }
+    const kernel = normals(graph, [2, 3, 2, 1, 4])
+    const convolved = graph.add('Conv3D', [volume, kernel], { ...windows, dilations: [1, 1, 1, 1, 1] })
+    const pools = { ...windows, ksize: [1, 2, 2, 1, 1], strides: [1, 2, 1, 1, 1], padding: 'VALID' }
+    return [graph.add('AvgPool3D', [graph.add('MaxPool3D', [convolved], pools)], pools), [1, 1, 3, 4]]
+  },
+  'Conv2D of several images': (graph, x) => {
+    const images = graph.add('Reshape', [x, graph.ints([-1, 6, 5, 1])])
+    const kernel = normals(graph, [3, 2, 1, 4])
+    const convolved = graph.add('Conv2D', [images, kernel], { ...plain, strides: [1, 2, 1, 1] })
+    const normal = { epsilon: 0.01, data_format: 'NHWC', is_training: false }
+    const parameters = [normals(graph, [4]), normals(graph, [4]), normals(graph, [4]), positive(graph, 4)]
+    const bent = graph.add('Relu', [graph.add('FusedBatchNormV3', [convolved, ...parameters], normal)])
+    const pool = { ksize: [1, 2, 2, 1], strides: [1, 1, 2, 1], padding: 'SAME', data_format: 'NHWC' }
+    const pooled = graph.add('BiasAdd', [graph.add('MaxPool', [bent], pool), normals(graph, [4])])
+    return [graph.add('Reshape', [pooled, graph.ints([-1, 3, 3, 3, 4])]), [3, 3, 3, 4]]
+  },
+  'SpaceToBatchND around a convolution': (graph, x) => {
+    const blocks = graph.ints([2, 3])
+    const apart = graph.add('SpaceToBatchND', [x, blocks, graph.ints([1, 1, 2, 2], [2, 2])])
+    const kernel = normals(graph, [2, 2, 3, 1])
+    const convolved = graph.add('DepthwiseConv2dNative', [apart, kernel], { ...plain, padding: 'VALID' })
+    return [graph.add('BatchToSpaceND', [convolved, blocks, graph.ints([1, 0, 0, 2], [2, 2])]), [5, 4, 3]]
+  },
+  LRN: (graph, x) => {
+    const [value, shape] = convolution({}, [6, 5, 4])(graph, x)
+    return [graph.add('LRN', [value], { depth_radius: 1, bias: 1.5, alpha: 0.3, beta: 0.75 }), shape]
+  },
   DepthToSpace: (graph, x) => {
     const [value] = convolution({}, [6, 5, 4])(graph, x)
     return [graph.add('DepthToSpace', [value], { block_size: 2, data_format: 'NHWC' }), [12, 10, 1]]
@@ -289,7 +501,10 @@ test.each(Object.entries(cases))('%s is the same in ONNX', async (_, build) => {
   expect(reasonForOpacity(model.graph)).toBeUndefined()
   expect(model.description).toMatchObject({ warnings: [], output: { classes: 3 } })
   expect(model.description.fidelity).toBeLessThan(2e-5)
-  for (const node of model.graph.nodes) expect(findOperator(node)).toBeDefined()
+  const activations = findActivations(model.graph)
+  for (const node of model.graph.nodes) {
+    if (node.outputs.some((value) => activations.has(value))) expect(findOperator(node)).toBeDefined()
+  }
   expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
   await model.close()
   expect(tf.memory().numTensors).toBe(before)
@@ -320,9 +535,9 @@ test('bounds hold for what TensorFlow.js predicts', async () => {
 })
 
 test('an operation without a translation leaves TensorFlow.js its gradients, and is named', async () => {
-  const native = await load((graph, x) => [graph.add('Sin', [x]), image])
+  const native = await load((graph, x) => [graph.add('Atan', [x]), image])
   const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
-  expect(reasonForOpacity(model.graph)).toMatch(/its node "Sin_\d+" \(Sin\) has no translation to ONNX/)
+  expect(reasonForOpacity(model.graph)).toMatch(/its node "Atan_\d+" \(Atan\) has no translation to ONNX/)
   expect(await gradientError(model)).toBeLessThan(0.01)
   const bounding = bound(model, crown({ norm: 'linf' }), { inputs: randomInputs(model, 1, random) })
   await expect(bounding).rejects.toThrow(NoGraphError)

@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../../graph/builder.js'
+import { elementTypeNumbers } from '../../graph/element-types.js'
 import type { ElementType, Graph, Port } from '../../graph/graph.js'
 import { axesOfBatch, type FixedInput, fixInputs, inputLeft, withFixedInputs } from '../fixed-inputs.js'
 import type { Value } from './layers/value.js'
@@ -68,7 +69,12 @@ export function nativeInputs(
       if (!tensor)
         return { shape: featureShape, last: builder.input(testedName, 'float32', ['batch', ...featureShape]) }
       const shape = tensor.shape.slice(1)
-      return { shape, last: builder.input(renamed(name), tensor.type, ['batch', ...shape]) }
+      const last = builder.input(renamed(name), tensor.type, ['batch', ...shape])
+      // Numbers are floats in a translation.
+      return {
+        shape,
+        last: tensor.type === 'int32' ? builder.add('Cast', [last], { to: elementTypeNumbers.float32 }) : last,
+      }
     },
     complete: (graph) =>
       withFixedInputs(

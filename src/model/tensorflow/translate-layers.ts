@@ -25,8 +25,10 @@ export async function translateLayers(
   for (const input of model.inputs) walk.set(input, inputs.declare(builder, input.name, featureShape))
   const last = await walk.valueOf(value)
   const row = [elementCount(last.shape)]
-  const output = dense ? await walk.emit(dense, [reshaped(builder, last, row)], { activation: 'linear' }) : last
-  builder.output(name, channelsLast(builder, reshaped(builder, output, shape)))
+  const output = dense
+    ? await walk.emit(dense, [reshaped(builder, last, { shape: row })], { activation: 'linear' })
+    : last
+  builder.output(name, channelsLast(builder, reshaped(builder, output, { shape })))
   return renameValues(inputs.complete(builder.build()))
 }
 

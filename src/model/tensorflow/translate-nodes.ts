@@ -3,15 +3,16 @@ import { elementCount, type Graph } from '../../graph/graph.js'
 import { ruleOpset } from '../../graph/upgrade.js'
 import { renameValues } from '../prepare-graph.js'
 import type { NativeInputs } from './inputs.js'
-import { UntranslatableError, type Weights } from './layers/layer.js'
-import { channelsLast, reshaped, type Value } from './layers/value.js'
+import { UntranslatableError } from './layers/layer.js'
+import { channelsLast, type Form, reshaped, type Value } from './layers/value.js'
 import type { Tested } from './native.js'
-import type { Operand, TopologyNode } from './nodes/node.js'
+import type { Constant, Operand, TopologyNode } from './nodes/node.js'
+import { formOfSizes } from './nodes/operands.js'
 import { nodeRules } from './nodes/rules.js'
 import type { GraphModel, TfjsLibrary, TfjsTensor } from './tfjs.js'
 
 /** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */
-const uncovered = new Set(['ResizeBilinear'])
+const uncovered = new Set(['Erf', 'ResizeBilinear', 'Selu'])
 
 /**
  * A graph model as an ONNX graph from its inputs, channels last, to what is tested. TensorFlow.js runs all of it once, which
@@ -43,13 +44,14 @@ export async function translateNodes(
       values.set(`${node.name}:0`, inputs.declare(builder, node.name, featureShape))
       continue
     }
-    const outputShapes = ran.shapes.get(node.name)!
+    const forms = ran.forms.get(node.name)!
     const whole = { operator: node.op, name: node.name, domain: '', inputs: [], outputs: [], attributes: new Map() }
     try {
       const operands = dataOf(node).map(operandOf)
-      const outputs = builder.partsOf(whole, uncovered.has(node.op), () =>
-        nodeRules.get(node.op)!({ builder, node, operands, outputShapes }),
-      )
+      const outputs = builder.partsOf(whole, uncovered.has(node.op), () => {
+        const made = nodeRules.get(node.op)!({ builder, node, operands, outputs: forms })
+        return made.map((value, index) => reshaped(builder, value, forms[index]))
+      })
       outputs.forEach((value, index) => values.set(`${node.name}:${index}`, value))
     } catch (error) {
       if (!(error instanceof UntranslatableError)) throw error
@@ -57,9 +59,12 @@ export async function translateNodes(
     }
   }
   const last = values.get(referenceOf(output))!
-  builder.output(nameOfOutput, channelsLast(builder, reshaped(builder, last, shape)))
+  builder.output(nameOfOutput, channelsLast(builder, reshaped(builder, last, { shape })))
   return renameValues(inputs.complete(builder.build()))
 }
+
+/** What these give depends on the shape of what they take. */
+const ofShapes = new Set(['OnesLike', 'Rank', 'Shape', 'ShapeN', 'Size', 'ZerosLike'])
 
 /** Names a value by its node and the number of its output. */
 function referenceOf(input: string): string {
@@ -100,8 +105,7 @@ export function whatLeadsTo(
     }
     waiting.pop()
     order.add(node)
-    const isShape = node.op === 'Shape' || node.op === 'Size'
-    const depends = !isShape && sources.some(({ name }) => activations.has(name))
+    const depends = !ofShapes.has(node.op) && sources.some(({ name }) => activations.has(name))
     if ((node.op === 'Placeholder' && hasBatch(node.name)) || depends) activations.add(node.name)
   }
   return { order: [...order], activations }
@@ -116,7 +120,7 @@ async function runAll(
   activations: ReadonlySet<string>,
   featureShape: readonly number[],
 ) {
-  const constants = new Map<string, Weights>()
+  const constants = new Map<string, Constant>()
   const computed = new Set<string>()
   const used = new Map<string, Set<number>>()
   for (const node of order) {
@@ -125,7 +129,7 @@ async function runAll(
     for (const reference of dataOf(node)) {
       const source = nodeOf(reference)
       if (activations.has(source)) used.get(source)!.add(Number(reference.slice(source.length + 1)))
-      else if (model.weights[source]) constants.set(reference, await weightsOf(model.weights[source][0]))
+      else if (model.weights[source]) constants.set(reference, await constantOf(model.weights[source][0]))
       else computed.add(reference)
     }
   }
@@ -138,28 +142,22 @@ async function runAll(
   const ran = tf.tidy(() => model.execute(feed(tf.tensor(sample, [1, ...featureShape])), references))
   const tensors = [ran].flat()
   try {
-    const shapes = new Map<string, (readonly number[])[]>()
+    const forms = new Map<string, Form[]>()
     for (const [index, reference] of references.entries()) {
       const tensor = tensors[index]
       if (computed.has(reference)) {
-        constants.set(reference, await weightsOf(tensor))
+        constants.set(reference, await constantOf(tensor))
         continue
       }
       const name = nodeOf(reference)
-      const [batch, ...rest] = tensor.shape
-      if (batch !== 1) {
-        throw new UntranslatableError(
-          `its node "${name}" gives the shape [${tensor.shape.join(', ')}] for one sample, which does not have the batch first`,
-        )
-      }
-      shapes.set(name, [...(shapes.get(name) ?? []), rest])
+      forms.set(name, [...(forms.get(name) ?? []), formOfSizes(tensor.shape)])
     }
-    return { shapes, constants }
+    return { forms, constants }
   } finally {
     for (const tensor of tensors) tensor.dispose()
   }
 }
 
-async function weightsOf(tensor: TfjsTensor): Promise<Weights> {
-  return { data: Float32Array.from(await tensor.data()), shape: tensor.shape }
+async function constantOf(tensor: TfjsTensor): Promise<Constant> {
+  return { data: Float32Array.from(await tensor.data()), shape: tensor.shape, isLogical: tensor.dtype === 'bool' }
 }

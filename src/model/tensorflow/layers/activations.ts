@@ -1,6 +1,6 @@
 import { float, type GraphBuilder } from '../../../graph/builder.js'
 import { type LayerRule, UntranslatableError } from './layer.js'
-import { channelsLast, type Value } from './value.js'
+import { channelsLast, formOf, type Value } from './value.js'
 
 type Emit = (builder: GraphBuilder, x: string) => string
 
@@ -44,7 +44,7 @@ const elementwise: Readonly<Record<string, Emit>> = {
 export function activate(builder: GraphBuilder, value: Value, activation: unknown): Value {
   if (activation === 'softmax' || activation === 'logSoftmax') {
     const name = activation === 'softmax' ? 'Softmax' : 'LogSoftmax'
-    return { shape: value.shape, last: builder.add(name, [channelsLast(builder, value)], { axis: -1 }) }
+    return { ...formOf(value), last: builder.add(name, [channelsLast(builder, value)], { axis: -1 }) }
   }
   const emit = elementwise[String(activation)]
   if (!emit) throw new UntranslatableError(`its activation ${String(activation)} has no translation`)
@@ -53,9 +53,7 @@ export function activate(builder: GraphBuilder, value: Value, activation: unknow
 
 /** The same operators on a value in the form that it has, channels first if it has both. */
 export function mapElements(value: Value, emit: (x: string) => string): Value {
-  return value.first
-    ? { shape: value.shape, first: emit(value.first) }
-    : { shape: value.shape, last: emit(value.last!) }
+  return value.first ? { ...formOf(value), first: emit(value.first) } : { ...formOf(value), last: emit(value.last!) }
 }
 
 export const activationLayers: Readonly<Record<string, LayerRule>> = {

@@ -4,7 +4,7 @@ import { channelsFirst, channelsLast, reshaped } from './value.js'
 
 const unchanged: LayerRule = ({ inputs: [x] }) => x
 
-const reshape: LayerRule = ({ builder, inputs: [x], outputShape }) => reshaped(builder, x, outputShape)
+const reshape: LayerRule = ({ builder, inputs: [x], outputShape }) => reshaped(builder, x, { shape: outputShape })
 
 /** [[top, bottom], [left, right]], also where the setting has one number for two of them, or for all. */
 function margins(setting: unknown): number[][] {

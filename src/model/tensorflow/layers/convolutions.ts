@@ -10,10 +10,11 @@ export interface Sliding {
 }
 
 /**
- * Padding of `same` as TensorFlow has it, where the end gets the odd one, in ONNX's order.
- * @throws UntranslatableError for paddings other than `same` and `valid`.
+ * Padding in ONNX's order: of `same` as TensorFlow has it, where the end gets the odd one, or as listed.
+ * @throws UntranslatableError for other paddings than these and `valid`.
  */
 export function pads(config: LayerContext['config'], input: Value, { kernel, strides, dilations }: Sliding): number[] {
+  if (Array.isArray(config.padding)) return config.padding
   if (config.padding === 'valid') return kernel.flatMap(() => [0, 0])
   if (config.padding !== 'same')
     throw new UntranslatableError(`its padding ${String(config.padding)} has no translation`)

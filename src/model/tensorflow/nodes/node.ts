@@ -1,6 +1,6 @@
 import type { GraphBuilder } from '../../../graph/builder.js'
 import type { Weights } from '../layers/layer.js'
-import type { Value } from '../layers/value.js'
+import type { Form, Value } from '../layers/value.js'
 
 /** A node of a graph model as its file has it. */
 export interface TopologyNode {
@@ -10,8 +10,9 @@ export interface TopologyNode {
   readonly attr?: Readonly<Record<string, TopologyAttribute>>
 }
 
-/** Strings are in base64, whole numbers may be written as strings. */
+/** Strings are in base64, whole numbers may be written as strings, and types as their numbers. */
 interface TopologyAttribute {
+  readonly type?: string | number
   readonly s?: string
   readonly i?: number | string
   readonly f?: number
@@ -19,19 +20,23 @@ interface TopologyAttribute {
   readonly list?: { readonly s?: readonly string[]; readonly i?: readonly (number | string)[] }
 }
 
-/** An input of a node: a value of the network, or a constant. */
-export type Operand = { readonly value: Value } | { readonly constant: Weights }
+/** An input of a node: a value of the network, or a constant. Whole numbers are floats in a translation. */
+export type Operand = { readonly value: Value } | { readonly constant: Constant }
+
+export interface Constant extends Weights {
+  /** Its numbers are truth values. */
+  readonly isLogical: boolean
+}
 
 /** A node to translate. */
 export interface NodeContext {
   readonly builder: GraphBuilder
   readonly node: TopologyNode
   readonly operands: readonly Operand[]
-  /** Shapes of one sample of the outputs, channels last. */
-  readonly outputShapes: readonly (readonly number[])[]
+  readonly outputs: readonly Form[]
 }
 
-/** Emits the operators of a node, and gives its outputs. */
+/** Emits the operators of a node, and gives its outputs: their numbers, in whichever form comes easily. */
 export type NodeRule = (node: NodeContext) => readonly Value[]
 
 export function textOf({ attr }: TopologyNode, name: string): string | undefined {
@@ -53,6 +58,26 @@ export function integerOf({ attr }: TopologyNode, name: string): number {
 
 export function numberOf({ attr }: TopologyNode, name: string, fallback: number): number {
   return Number(attr?.[name]?.f ?? fallback)
+}
+
+/** Of numbers that are whole, of others, or of truth values. */
+export function kindOf({ attr }: TopologyNode, name: string): 'whole' | 'float' | 'truth' | 'other' {
+  const type = attr?.[name]?.type
+  return kinds[String(type)] ?? 'other'
+}
+
+/** As they are written, or by their numbers. */
+const kinds: Readonly<Record<string, 'whole' | 'float' | 'truth'>> = {
+  DT_FLOAT: 'float',
+  1: 'float',
+  DT_HALF: 'float',
+  19: 'float',
+  DT_INT32: 'whole',
+  3: 'whole',
+  DT_INT64: 'whole',
+  9: 'whole',
+  DT_BOOL: 'truth',
+  10: 'truth',
 }
 
 export function isSet({ attr }: TopologyNode, name: string): boolean {

@@ -18,6 +18,7 @@ import {
   rayS,
   SettingsError,
 } from '../../src/index.js'
+import { gradientError, gradientTolerance } from '../../src/model/check-gradient.js'
 import { reasonForOpacity } from '../../src/model/hosted-graph.js'
 import { TfjsGraphBuilder } from './graph-builder.js'
 import { lenetGraph, lenetLayers, lenetWeights } from './lenet.js'
@@ -173,6 +174,36 @@ test('a single score becomes two logits, with or without a sigmoid', async () =>
   }
 })
 
+test('a softmax is seen through at the end of models in models', async () => {
+  const head = tf.sequential({ layers: [layers.dense({ inputShape: [4], units: 3, activation: 'softmax' })] })
+  const input = tf.input({ shape: [4] })
+  const middle = layers.activation({ activation: 'tanh', name: 'bend' }).apply(input) as tf.SymbolicTensor
+  const inner = tf.model({ inputs: input, outputs: head.apply(middle) as tf.SymbolicTensor })
+  const outer = tf.input({ shape: [2, 2] })
+  const flat = layers.flatten().apply(outer) as tf.SymbolicTensor
+  const natives = [
+    tf.model({ inputs: outer, outputs: inner.apply(flat) as tf.SymbolicTensor }),
+    tf.sequential({ layers: [layers.flatten({ inputShape: [2, 2] }), head] }),
+  ]
+  const squares = { ...inputs, shape: [2, 2, 2] }
+  for (const native of natives) {
+    const [before, stored] = [tf.memory().numTensors, native.toJSON()]
+    const model = await loadTfjsModel(native, { tf, domain })
+    expect(native.toJSON()).toEqual(stored)
+    expect(model.description.warnings).toEqual([])
+    expect(reasonForOpacity(model.graph)).toBeUndefined()
+    const logits = tf.tensor(await model.predict(squares), [2, 3])
+    const expected = (native.predict(tf.tensor(squares.data, [2, 2, 2])) as tf.Tensor).dataSync()
+    tf.softmax(logits)
+      .dataSync()
+      .forEach((probability, index) => expect(probability).toBeCloseTo(expected[index], 6))
+    expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
+    await model.close()
+    // Those of this test.
+    expect(tf.memory().numTensors - before).toBe(4)
+  }
+})
+
 test('probabilities that cannot be seen through are warned of', async () => {
   const input = tf.input({ shape: [4] })
   const softmax = layers.dense({ units: 3, activation: 'softmax' }).apply(input)
@@ -195,7 +226,7 @@ test('a single probability is seen through with axes of size 1 besides, and warn
   const natives: [tf.LayersModel, boolean][] = [
     [patch(layers.activation({ activation: 'sigmoid' })), true],
     [patch(layers.activation({ activation: 'sigmoid' }), layers.flatten()), true],
-    [nested, false],
+    [nested, true],
     [pooled, false],
   ]
   for (const [native, isSeenThrough] of natives) {

@@ -224,6 +224,7 @@ const cases: Record<string, Build> = {
       'Cos',
       'Erf',
       'Exp',
+      'Expm1',
       'Neg',
       'Selu',
       'Sin',
@@ -233,7 +234,7 @@ const cases: Record<string, Build> = {
       'StopGradient',
     ].map((op) => [op, unary(op)]),
   ),
-  ...Object.fromEntries(['Log', 'Sqrt', 'Rsqrt', 'Reciprocal'].map((op) => [op, unary(op, true)])),
+  ...Object.fromEntries(['Log', 'Log1p', 'Sqrt', 'Rsqrt', 'Reciprocal'].map((op) => [op, unary(op, true)])),
   ...Object.fromEntries(
     ['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'Maximum', 'Minimum'].map((op) => [op, binary(op)]),
   ),

@@ -16,7 +16,7 @@ export function checkActivation(logits: Inputs, deployed: Float32Array, activati
   const { data, shape } = logits
   const expected = activation === 'sigmoid' ? data.map((score) => 1 / (1 + Math.exp(-score))) : data
   const difference = largestDifference(
-    activation === 'softmax' ? applySoftmax(data, shape[1], 'Softmax') : expected,
+    activation === 'softmax' ? applySoftmax(data, shape.at(-1)!, 'Softmax') : expected,
     deployed,
   )
   if (difference <= tolerance) return

@@ -47,8 +47,9 @@ export async function tryClassifier(tf: TfjsLibrary, native: NativeModel, input:
   const deployed = await runOnce(tf, native, input)
   const seen = native.activation && (await runNative(tf, native.logits, input))
   const isSingle = deployed.data.length === 1
-  // Sigmoids of several scores do not compete.
-  const ofLogits = seen !== undefined && (native.activation === 'sigmoid') === isSingle
+  // Sigmoids of several scores do not compete, nor do those of several softmaxes that are put into a row.
+  const isRow = native.activation === 'sigmoid' ? isSingle : !isSingle && seen?.shape.at(-1) === deployed.data.length
+  const ofLogits = seen !== undefined && isRow
   if (!isSingle && deployed.shape.length !== 2) {
     throw new ModelError(
       `${describeOutput(native, deployed)}; a classifier gives logits of shape [n, classes], or one score per sample. A regressor is loaded by loadTfjsRegressor(). If another output holds the logits, name it: loadTfjsModel(path, { output: '…' }); ${listOutputs(native)}`,
@@ -56,7 +57,8 @@ export async function tryClassifier(tf: TfjsLibrary, native: NativeModel, input:
   }
   if (ofLogits) checkActivation(seen, deployed.data, native.activation)
   const { data: outputs } = ofLogits ? seen : deployed
-  const compute = ofLogits ? native.logits : (inputs: TfjsTensor) => rowOf(tf, native.deployed(inputs))
+  const run = ofLogits ? native.logits : native.deployed
+  const compute = (inputs: TfjsTensor) => rowOf(tf, run(inputs))
   return { tested: { ofLogits, compute, name: ofLogits ? 'logits' : native.output, shape: [outputs.length] }, outputs }
 }
 

@@ -1,7 +1,7 @@
 import { ModelError } from '../../errors.js'
 import { elementCount } from '../../graph/graph.js'
 import { nativeInputs } from './inputs.js'
-import { type Activation, countNames, type NativeModel, rowOf } from './native.js'
+import { type Activation, countNames, type NativeModel } from './native.js'
 import type { TopologyNode } from './nodes/node.js'
 import type { GraphModel, TfjsArtifacts, TfjsLibrary } from './tfjs.js'
 import type { TfjsModelSettings } from './tfjs-model-settings.js'
@@ -40,7 +40,7 @@ export function openGraphModel(
     output,
     outputs: model.outputNodes,
     deployed: (samples) => model.execute(inputs.feed(samples), output),
-    logits: (samples) => rowOf(tf, model.execute(inputs.feed(samples), value)),
+    logits: (samples) => model.execute(inputs.feed(samples), value),
     activation,
     operators: countNames(nodes.map(({ op }) => op).filter((op) => op !== 'Const' && op !== 'Placeholder')),
     parameters: weightSpecs.reduce((sum, { shape }) => sum + elementCount(shape), 0),
@@ -65,18 +65,13 @@ function findOutput(
   throw new ModelError(`The model has neither an output nor a node "${wanted}"; its outputs are ${names}.`)
 }
 
-/** What goes into a Softmax, or a Sigmoid, at the end, also where the Sigmoids are put into a row afterwards. */
+/** What goes into a Softmax, or a Sigmoid, at the end, also where that is put into a row afterwards. */
 function findLogits(nodes: readonly TopologyNode[], output: string): { value: string; activation?: Activation } {
   const byName = new Map(nodes.map((node) => [node.name, node]))
   const inputOf = (node: TopologyNode) => node.input![0].replace(/:0$/, '')
-  const behind = (node: TopologyNode | undefined, passed: readonly string[]) => {
-    let last = node
-    while (last && passed.includes(last.op)) last = byName.get(inputOf(last))
-    return last
-  }
-  const last = behind(byName.get(output.replace(/:0$/, '')), ['Identity'])
+  let last = byName.get(output.replace(/:0$/, ''))
+  while (last && ['Identity', 'Reshape', 'Squeeze'].includes(last.op)) last = byName.get(inputOf(last))
   if (last?.op === 'Softmax') return { value: inputOf(last), activation: 'softmax' }
-  const bent = behind(last, ['Identity', 'Reshape', 'Squeeze'])
-  if (bent?.op === 'Sigmoid') return { value: inputOf(bent), activation: 'sigmoid' }
+  if (last?.op === 'Sigmoid') return { value: inputOf(last), activation: 'sigmoid' }
   return { value: output }
 }

@@ -1,7 +1,7 @@
 import { ModelError } from '../../errors.js'
 import { type NativeInputs, nativeInputs } from './inputs.js'
 import { type Activation, type Compute, countNames, type LayersLogits, type NativeModel, rowOf } from './native.js'
-import type { Layer, LayersModel, SymbolicTensor, TfjsLibrary } from './tfjs.js'
+import { isModel, type Layer, type LayersModel, type SymbolicTensor, type TfjsLibrary } from './tfjs.js'
 import type { TfjsModelSettings } from './tfjs-model-settings.js'
 import { translateLayers } from './translate-layers.js'
 
@@ -16,7 +16,7 @@ export function openLayersModel(
 ): NativeModel {
   const inputs = nativeInputs(tf, model.inputs, fixedInputs)
   const output = findOutput(model, wanted)
-  const { activation, ...logits } = findLogits(output)
+  const { activation, ...logits } = findLogits(tf, output)
   return {
     isLayers: true,
     input: inputs.tested,
@@ -47,18 +47,38 @@ function findOutput({ outputs }: LayersModel, wanted: string | undefined): Symbo
 
 /**
  * Sees through a softmax over the classes, or the sigmoid of a single score, at the end, also where it is reshaped into a
- * row afterwards, as in MobileNet.
+ * row afterwards, as in MobileNet, or is the end of a model that is used as a layer.
  */
-function findLogits(output: SymbolicTensor): LayersLogits & { readonly activation: Activation | undefined } {
+function findLogits(
+  tf: TfjsLibrary,
+  output: SymbolicTensor,
+): LayersLogits & { readonly activation: Activation | undefined } {
   const asItIs = { value: output, dense: undefined, activation: undefined }
   let last = output
   while (['Reshape', 'Flatten'].includes(last.sourceLayer.getClassName())) [last] = inputsOf(last)
+  const { sourceLayer } = last
   const [classes] = output.shape.slice(-1)
-  const activation = classes === 1 ? 'sigmoid' : 'softmax'
   const isRow = last.shape.slice(1, -1).every((size) => size === 1) && last.shape.at(-1) === classes
-  if (!isRow || activationOf(last.sourceLayer) !== activation) return asItIs
+  if (!isRow) return asItIs
+  if (isModel(sourceLayer)) {
+    const { value, ...inside } = findLogits(tf, sourceLayer.outputs[last.tensorIndex])
+    return inside.activation ? { ...inside, value: applied(tf, sourceLayer, value, inputsOf(last)) } : asItIs
+  }
+  const activation = classes === 1 ? 'sigmoid' : 'softmax'
+  if (activationOf(sourceLayer) !== activation) return asItIs
   const [value] = inputsOf(last)
-  return { value, dense: last.sourceLayer.getClassName() === 'Dense' ? last.sourceLayer : undefined, activation }
+  return { value, dense: sourceLayer.getClassName() === 'Dense' ? sourceLayer : undefined, activation }
+}
+
+/** A value inside a model, for these values of its inputs. */
+function applied(
+  tf: TfjsLibrary,
+  { inputs }: LayersModel,
+  value: SymbolicTensor,
+  given: readonly SymbolicTensor[],
+): SymbolicTensor {
+  if (inputs.includes(value)) return given[inputs.indexOf(value)]
+  return tf.model({ inputs, outputs: value }).apply(given)
 }
 
 function inputsOf({ sourceLayer, nodeIndex }: SymbolicTensor): readonly SymbolicTensor[] {
@@ -79,7 +99,7 @@ function computeLogits(
   inputs: NativeInputs,
 ): Compute {
   const features = computeValue(tf, model, value, inputs)
-  if (!dense) return (samples) => rowOf(tf, features(samples))
+  if (!dense) return features
   return (samples) => {
     const [kernel, bias] = dense.getWeights()
     const product = tf.matMul(rowOf(tf, features(samples)), kernel)

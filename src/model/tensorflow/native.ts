@@ -16,7 +16,7 @@ export interface NativeModel {
   readonly outputs: readonly string[]
   /** The output as it is. */
   readonly deployed: Compute
-  /** What the output is an activation of, where that is a softmax or the sigmoid of a single score. */
+  /** What the output is an activation of, where that is a softmax or a sigmoid: rows, or with axes of size 1 besides. */
   readonly logits: Compute
   readonly activation: Activation | undefined
   /** Layers or operators, with the number of each. */

@@ -78,10 +78,16 @@ export interface LayersModel extends Layer {
   readonly outputs: readonly SymbolicTensor[]
   readonly layers: readonly Layer[]
   apply(inputs: readonly TfjsTensor[], options: { training: boolean }): TfjsTensor
+  apply(inputs: readonly SymbolicTensor[]): SymbolicTensor
   predict(inputs: TfjsTensor): TfjsTensor | readonly TfjsTensor[]
   countParams(): number
   save(handler: object): Promise<unknown>
   dispose(): unknown
+}
+
+/** Whether a model is used as that layer. */
+export function isModel(layer: Layer): layer is LayersModel {
+  return 'layers' in layer && 'outputs' in layer
 }
 
 export interface GraphModel {

@@ -7,7 +7,7 @@ import { UntranslatableError, type Weights } from './layers/layer.js'
 import { layerRules } from './layers/rules.js'
 import { channelsLast, reshaped, type Value } from './layers/value.js'
 import type { LayersLogits, Tested } from './native.js'
-import type { Layer, LayersModel, SymbolicTensor } from './tfjs.js'
+import { isModel, type Layer, type LayersModel, type SymbolicTensor } from './tfjs.js'
 
 /**
  * A layers model as an ONNX graph from its inputs, channels last, to what is tested.
@@ -98,8 +98,4 @@ class Walk {
       throw new UntranslatableError(`its layer "${layer.name}" (${kind}) has no translation to ONNX: ${error.message}`)
     }
   }
-}
-
-function isModel(layer: Layer): layer is LayersModel {
-  return 'layers' in layer && 'outputs' in layer
 }

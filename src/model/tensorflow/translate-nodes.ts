@@ -12,7 +12,7 @@ import { nodeRules } from './nodes/rules.js'
 import type { GraphModel, TfjsLibrary, TfjsTensor } from './tfjs.js'
 
 /** TensorFlow.js computes these in another way than the operators of their translation, and rounds otherwise. */
-const uncovered = new Set(['Erf', 'ResizeBilinear', 'Selu'])
+const uncovered = new Set(['Erf', 'Expm1', 'Log1p', 'ResizeBilinear', 'Selu'])
 
 /**
  * A graph model as an ONNX graph from its inputs, channels last, to what is tested. TensorFlow.js runs all of it once, which

@@ -16,10 +16,10 @@ export class TfjsGraphBuilder {
     this.input('x', [-1, ...featureShape])
   }
 
-  input(name: string, shape: readonly number[]): string {
-    const attr = { dtype: { type: 'DT_FLOAT' }, shape: { shape: sizes(shape) } }
+  input(name: string, shape: readonly number[], type = 'DT_FLOAT'): string {
+    const attr = { dtype: { type }, shape: { shape: sizes(shape) } }
     this.#nodes.push({ name, op: 'Placeholder', attr })
-    this.#inputs[name] = port(`${name}:0`, shape)
+    this.#inputs[name] = port(`${name}:0`, shape, type)
     return name
   }
 
@@ -68,8 +68,8 @@ export class TfjsGraphBuilder {
   }
 }
 
-function port(name: string, shape: readonly number[]) {
-  return { name, dtype: 'DT_FLOAT', tensorShape: sizes(shape) }
+function port(name: string, shape: readonly number[], dtype = 'DT_FLOAT') {
+  return { name, dtype, tensorShape: sizes(shape) }
 }
 
 function sizes(shape: readonly number[]) {

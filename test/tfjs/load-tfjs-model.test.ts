@@ -377,6 +377,64 @@ test('the other inputs of a graph model are fixed, with a batch or without', asy
   expect(tf.memory().numTensors).toBe(before)
 })
 
+test('a mask of whole numbers is fixed, and chooses', async () => {
+  const graph = new TfjsGraphBuilder([4])
+  const mask = graph.input('mask', [-1, 4], 'DT_INT32')
+  const chosen = graph.add('Greater', [mask, graph.ints([0], [])], { T: 'DT_INT32' })
+  const weight = graph.add('Cast', [mask], { SrcT: 'DT_INT32', DstT: 'DT_FLOAT' })
+  const weighted = graph.add('Mul', ['x', weight])
+  const output = graph.add('SelectV2', [chosen, weighted, graph.add('Neg', ['x'])])
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(output)))
+  const fixedInputs = { mask: { data: [0, 1, 2, 0], shape: [1, 4] } }
+  const model = await loadTfjsModel(native, { tf, domain, fixedInputs })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  const logits = await model.predict(inputs)
+  ;[-0.1, 0.2, 0.6, -0.4, -0.9, 0.8, 1.4, -0.6].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 6))
+  expect(Array.from(await model.inputGradient(inputs, [2, 0], 'logit'))).toEqual([0, 0, 2, 0, -1, 0, 0, 0])
+  await model.close()
+})
+
+test('weights in fewer bits and in groups of their own', async () => {
+  const graph = new TfjsGraphBuilder([4])
+  const shapes = [[4, 3], [3], [3]]
+  const [matrix, bias, offset] = shapes.map((shape) =>
+    graph.floats(new Float32Array(12).subarray(-shape[0] * (shape[1] ?? 1)), shape),
+  )
+  const product = graph.add('BiasAdd', [graph.add('MatMul', ['x', matrix]), bias])
+  const { weightSpecs = [], ...artifacts } = graph.build(graph.add('AddV2', [product, offset]))
+  const quantised = [
+    { dtype: 'uint8', scale: 0.1, min: -1 },
+    { dtype: 'uint16', scale: 0.001, min: -2 },
+    { dtype: 'float16', original_dtype: 'float32' },
+  ]
+  const weights = weightSpecs.map((spec, index) => ({ ...spec, quantization: quantised[index] }))
+  const bytes = [
+    Uint8Array.from({ length: 12 }, (_, index) => index + 1),
+    new Uint8Array(Uint16Array.of(1000, 2000, 3000).buffer),
+    // 1, 2 and -2.
+    new Uint8Array(Uint16Array.of(0x3c00, 0x4000, 0xc000).buffer),
+  ]
+  const weightData = Uint8Array.from(bytes.flatMap((part) => [...part])).buffer
+  const [first, second] = ['group1-shard1of2.bin', 'group1-shard2of2.bin']
+  const path = store(
+    'quantised',
+    { ...artifacts, weightData },
+    {
+      weightsManifest: [
+        { paths: [first, second], weights: weights.slice(0, 2) },
+        { paths: ['group2-shard1of1.bin'], weights: weights.slice(2) },
+      ],
+    },
+  )
+  writeFileSync(join(folder, 'quantised', second), Buffer.concat(bytes).subarray(10, 18))
+  writeFileSync(join(folder, 'quantised', 'group2-shard1of1.bin'), bytes[2])
+  const model = await loadTfjsModel(path, { tf, domain })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  const logits = await model.predict({ data: Float32Array.of(1, 0, 0, 0), shape: [1, 4] })
+  ;[-0.9, 1.2, -1.7].forEach((logit, index) => expect(logits[index]).toBeCloseTo(logit, 5))
+  await model.close()
+})
+
 function image(shape: readonly number[]) {
   const size = shape.reduce((product, length) => product * length, 1)
   return { data: new Float32Array(size).fill(0.5), shape: [1, ...shape] }

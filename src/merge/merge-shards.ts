@@ -102,8 +102,9 @@ function inOrder(group: readonly ShardCheck[], failedTests: readonly FailedTest[
     const candidates = group.filter((check) => check.evidence.shard.index === position + 1)
     const name = describe({ index: position + 1, count })
     if (candidates.length === 0) {
-      const failed = failedTests.find((test) => placeName(test) === placeName(group[0]))
-      throw new MergeError(`${where}: shard ${name} is missing.${failed ? ` Its test ${whyFailed(failed)}` : ''}`)
+      const failed = failedTests.find((test) => couldKeepFrom(group[0], test))
+      const why = failed ? ` ${placeName(failed)} ${whyFailed(failed)}` : ''
+      throw new MergeError(`${where}: shard ${name} is missing.${why}`)
     }
     if (candidates.length > 1) {
       throw new MergeError(
@@ -117,6 +118,11 @@ function inOrder(group: readonly ShardCheck[], failedTests: readonly FailedTest[
       `${where}: shard ${name} has ${found.samples.count} samples in place of the ${expected} of ${of.count} that are its part.`,
     )
   })
+}
+
+/** Whether the test is that of the check, or what failed its file or a hook. */
+function couldKeepFrom({ project, file, test }: ShardCheck, failed: FailedTest): boolean {
+  return failed.project === project && failed.file === file && (failed.test === undefined || failed.test === test)
 }
 
 function describe({ index, count }: Pick<ShardOfSamples, 'index' | 'count'>): string {

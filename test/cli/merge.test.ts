@@ -83,13 +83,21 @@ test('refuses a shard that is missing, and writes nothing', async () => {
 })
 
 test('says what its test failed for, where that is why it is missing', async () => {
-  const without = write('without.json', undefined, true, [failed])
-  expect(await unfooled('merge', first, without, '--output', join(folder, 'nothing'))).toMatchObject({
+  const merged = (cause: FailedTest) =>
+    unfooled('merge', first, write('without.json', undefined, true, [cause]), '--output', join(folder, 'nothing'))
+  expect(await merged(failed)).toMatchObject({
     code: 2,
     noted: expect.stringContaining(
-      'shard 2/2 is missing. Its test failed outside its checks: model.onnx cannot be read',
+      'shard 2/2 is missing. robustness.test.ts > resists failed outside its checks: model.onnx cannot be read',
     ),
   })
+  // A hook, for which Vitest leaves out the tests.
+  expect(await merged({ ...failed, test: undefined })).toMatchObject({
+    noted: expect.stringContaining(
+      'is missing. robustness.test.ts failed outside its tests: model.onnx cannot be read',
+    ),
+  })
+  expect(await merged({ ...failed, test: 'another' })).toMatchObject({ noted: expect.stringMatching(/is missing\.$/) })
 })
 
 test('lists a test once that failed in several shards, unless a merged check accounts for it', async () => {

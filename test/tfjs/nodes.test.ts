@@ -238,6 +238,15 @@ const cases: Record<string, Build> = {
   ...Object.fromEntries(
     ['Add', 'AddV2', 'Sub', 'Mul', 'RealDiv', 'Div', 'Maximum', 'Minimum'].map((op) => [op, binary(op)]),
   ),
+  DivNoNan: (graph, x) => {
+    const divisor = graph.add('Relu', [graph.add('Sub', [x, graph.floats([0.2], [])])])
+    const shifted = graph.add('Add', [divisor, graph.add('Mul', [graph.floats([0.5, 0, 1], [3]), divisor])])
+    const away = graph.add('Cast', [graph.add('Greater', [divisor, graph.floats([0], [])])], {
+      SrcT: 'DT_BOOL',
+      DstT: 'DT_FLOAT',
+    })
+    return [graph.add('DivNoNan', [x, graph.add('AddV2', [shifted, away])]), image]
+  },
   SquaredDifference: binary('SquaredDifference'),
   'Pow of a scalar': (graph, x) => [graph.add('Pow', [x, graph.floats([3], [])]), image],
   'ClipByValue, FakeQuantWithMinMaxVars': (graph, x) => {
@@ -512,6 +521,20 @@ test.each(Object.entries(cases))('%s is the same in ONNX', async (_, build) => {
   native.dispose()
 })
 
+test.each(['Ceil', 'Floor', 'Round', 'Sign'])('gradients pass straight through %s, which is warned of', async (op) => {
+  const native = await load((graph, x) => {
+    const wide = graph.add('Mul', [x, graph.floats([2.3], [])])
+    return [graph.add(op, [wide]), image]
+  })
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  expect(model.description.warnings).toEqual([expect.stringContaining(`The model rounds values (${op}`)])
+  const gradient = await model.inputGradient(randomInputs(model, 1, random), [0], 'logit')
+  expect(gradient.some((slope) => slope !== 0)).toBe(true)
+  await model.close()
+  native.dispose()
+})
+
 test('every operation with a translation is among the cases', () => {
   expect([...nodeRules.keys()].filter((name) => !covered.has(name))).toEqual([])
 })
@@ -577,6 +600,25 @@ test('control flow is refused where the output needs it, by its node', async () 
   await expect(loadTfjsModel(native, { tf, domain: [-1, 1], output: 'none' })).rejects.toThrow(
     'The model has neither an output nor a node "none"; its outputs are "logits".',
   )
+  await model.close()
+  native.dispose()
+})
+
+test.each([1, 2])('%i Softmaxes that are put into a row', async (count) => {
+  const graph = new TfjsGraphBuilder(image)
+  const flat = graph.add('Reshape', ['x', graph.ints([-1, 90])])
+  const product = graph.add('MatMul', [flat, normals(graph, [90, 3 * count])], {})
+  const bent = graph.add('Softmax', [graph.add('Reshape', [product, graph.ints([-1, 1, count, 3])])])
+  const row = graph.add('Reshape', [bent, graph.ints([-1, 3 * count])])
+  const native = await tf.loadGraphModel(tf.io.fromMemory(graph.build(row)))
+  const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
+  expect(reasonForOpacity(model.graph)).toBeUndefined()
+  const inputs = randomInputs(model, 2, random)
+  // Of a single one, the logits are seen: several do not compete.
+  const wanted = native.execute(tf.tensor(inputs.data, [2, ...image]), count === 1 ? product : row) as tf.Tensor
+  const expected = await wanted.data()
+  const outputs = await model.predict(inputs)
+  outputs.forEach((output, index) => expect(output).toBeCloseTo(expected[index], 5))
   await model.close()
   native.dispose()
 })

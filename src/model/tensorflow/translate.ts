@@ -5,6 +5,7 @@ import { decomposed } from '../decomposed.js'
 import { inferTypes } from '../infer-types.js'
 import type { Model } from '../model.js'
 import { prependPreprocessing } from '../preprocessing.js'
+import { straightThroughWarnings } from '../straight-through.js'
 import { compareTranslation, gradientWarning } from './compare.js'
 import { type Hosting, modelOf } from './host-native.js'
 import { UntranslatableError } from './layers/layer.js'
@@ -42,7 +43,10 @@ export async function translateAndCompare(
     return {
       graph,
       fidelity: compared.ofOutputs,
-      warnings: gradientWarning(compared.ofGradients, tf.getBackend()),
+      warnings: [
+        ...gradientWarning(compared.ofGradients, tf.getBackend()),
+        ...straightThroughWarnings(graph, compared.ofOutputs),
+      ],
     }
   } catch (error) {
     if (isLayers || !(error instanceof ModelError)) throw error

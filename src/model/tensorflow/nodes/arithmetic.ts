@@ -32,13 +32,17 @@ export const arithmeticNodes: Readonly<Record<string, NodeRule>> = {
   Softmax: activation('softmax'),
   LogSoftmax: activation('logSoftmax'),
   Abs: operator('Abs'),
+  Ceil: operator('Ceil'),
   Cos: operator('Cos'),
   Erf: operator('Erf'),
   Exp: operator('Exp'),
   Expm1: unary((builder, x) => builder.add('Sub', [builder.add('Exp', [x]), builder.scalar(1)])),
+  Floor: operator('Floor'),
   Log: operator('Log'),
   Log1p: unary((builder, x) => builder.add('Log', [builder.add('Add', [x, builder.scalar(1)])])),
   Neg: operator('Neg'),
+  Round: operator('Round'),
+  Sign: operator('Sign'),
   Sin: operator('Sin'),
   Sqrt: operator('Sqrt'),
   Square: unary((builder, x) => builder.add('Mul', [x, x])),
@@ -53,6 +57,13 @@ export const arithmeticNodes: Readonly<Record<string, NodeRule>> = {
   RealDiv: binary('Div'),
   Maximum: binary('Max'),
   Minimum: binary('Min'),
+
+  /** A quotient by 0 is 0. */
+  DivNoNan: joining((builder, [left, right]) => {
+    const isZero = builder.add('Equal', [right, builder.scalar(0)])
+    const quotient = builder.add('Div', [left, builder.add('Where', [isZero, builder.scalar(1), right])])
+    return builder.add('Where', [isZero, builder.scalar(0), quotient])
+  }),
 
   AddN: joining((builder, [first, ...others]) =>
     others.reduce((sum, other) => builder.add('Add', [sum, other]), first),

@@ -396,7 +396,7 @@ const cases: Record<string, Build> = {
       [0, 0, 3],
       [1, 1, 1],
     ],
-    { begin_mask: 3, end_mask: 3, shrink_axis_mask: 4 },
+    { begin_mask: 7, end_mask: 3, shrink_axis_mask: 4 },
     [6, 3],
   ),
   'StridedSlice with an ellipsis and a new axis': sliced(

@@ -60,13 +60,13 @@ export function numberOf({ attr }: TopologyNode, name: string, fallback: number)
   return Number(attr?.[name]?.f ?? fallback)
 }
 
-/** Of numbers that are whole, of others, or of truth values. */
+/** What an attribute that is a type says of numbers. */
 export function kindOf({ attr }: TopologyNode, name: string): 'whole' | 'float' | 'truth' | 'other' {
   const type = attr?.[name]?.type
   return kinds[String(type)] ?? 'other'
 }
 
-/** As they are written, or by their numbers. */
+/** Types by their names and by their numbers. */
 const kinds: Readonly<Record<string, 'whole' | 'float' | 'truth'>> = {
   DT_FLOAT: 'float',
   1: 'float',

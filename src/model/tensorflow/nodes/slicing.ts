@@ -17,10 +17,16 @@ interface Slice {
   readonly step: number
 }
 
+function positions({ start, end, step }: Slice): number[] {
+  const count = Math.max(0, Math.ceil((end - start) / step))
+  return Array.from({ length: count }, (_, index) => start + index * step)
+}
+
+/** Slices that go forwards. */
 function slice({ builder }: NodeContext, value: Value, slices: readonly Slice[]): Value {
   if (slices.length === 0) return value
   const shape = [...value.shape]
-  for (const { axis, start, end, step } of slices) shape[axis - 1] = Math.max(0, Math.ceil((end - start) / step))
+  for (const one of slices) shape[one.axis - 1] = positions(one).length
   const bounds = (['start', 'end', 'axis', 'step'] as const).map((name) => builder.ints(slices.map((one) => one[name])))
   return { shape, last: builder.add('Slice', [channelsLast(builder, value), ...bounds]) }
 }
@@ -39,10 +45,14 @@ function readBounds(context: NodeContext, sizes: readonly number[]) {
     const step = steps[index]
     const [least, most] = step > 0 ? [0, size] : [-1, size - 1]
     const bound = (position: number) => Math.min(Math.max(position < 0 ? position + size : position, least), most)
+    if (has('shrink_axis_mask', index)) {
+      // The other masks say nothing of an axis that goes.
+      const start = begin < 0 ? begin + size : begin
+      return [{ axis: axis++, size, start, end: start + 1, step: 1 }]
+    }
     const start = has('begin_mask', index) ? (step > 0 ? least : most) : bound(begin)
     const end = has('end_mask', index) ? (step > 0 ? most : least) : bound(ends[index])
-    const single = has('shrink_axis_mask', index)
-    return [{ axis: axis++, size, ...(single ? { start, end: start + 1, step: 1 } : { start, end, step }) }]
+    return [{ axis: axis++, size, start, end, step }]
   })
 }
 
@@ -51,24 +61,9 @@ const stridedSlice: NodeRule = (context) => {
   const cut = readBounds(context, sizesOf(value))
     .filter(({ start, end, step, size }) => start !== 0 || end !== size || step !== 1)
     .map((bounds) => ({ ...bounds, axis: axisIn(value, bounds.axis) }))
-  const forward = slice(
-    context,
-    value,
-    cut.filter(({ step }) => step > 0),
-  )
-  return [
-    cut
-      .filter(({ step }) => step < 0)
-      .reduce((sliced, { axis, start, end, step }) => {
-        const count = Math.max(0, Math.ceil((end - start) / step))
-        return pick(
-          context,
-          sliced,
-          axis,
-          Array.from({ length: count }, (_, index) => start + index * step),
-        )
-      }, forward),
-  ]
+  const [forwards, backwards] = [cut.filter(({ step }) => step > 0), cut.filter(({ step }) => step < 0)]
+  const sliced = slice(context, value, forwards)
+  return [backwards.reduce((turned, one) => pick(context, turned, one.axis, positions(one)), sliced)]
 }
 
 /** Parts of these sizes; only as many of them are named as the node has outputs that are used. */
@@ -94,18 +89,12 @@ const gather = (context: NodeContext, counted: number): Value[] => {
 
 function reversed(context: NodeContext, axes: readonly number[]): Value[] {
   const value = valueAt(context, 0)
-  return [
-    axes.reduce((turned, counted) => {
-      const axis = axisIn(value, counted)
-      const size = value.shape[axis - 1]
-      return pick(
-        context,
-        turned,
-        axis,
-        Array.from({ length: size }, (_, index) => size - 1 - index),
-      )
-    }, value),
-  ]
+  const turn = (turned: Value, counted: number) => {
+    const axis = axisIn(value, counted)
+    const start = value.shape[axis - 1] - 1
+    return pick(context, turned, axis, positions({ axis, start, end: -1, step: -1 }))
+  }
+  return [axes.reduce(turn, value)]
 }
 
 /** Nodes that take parts of a value. */
@@ -115,18 +104,11 @@ export const slicingNodes: Readonly<Record<string, NodeRule>> = {
   Slice(context) {
     const value = valueAt(context, 0)
     const [sizes, lengths] = [sizesOf(value), integersAt(context, 2)]
-    const slices = integersAt(context, 1).map((start, axis) => {
+    const cut = integersAt(context, 1).flatMap((start, axis) => {
       const end = lengths[axis] === -1 ? sizes[axis] : start + lengths[axis]
-      return { axis, start, end, step: 1 }
+      return start === 0 && end === sizes[axis] ? [] : [{ axis: axisIn(value, axis), start, end, step: 1 }]
     })
-    const cut = slices.filter(({ axis, start, end }) => start !== 0 || end !== sizes[axis])
-    return [
-      slice(
-        context,
-        value,
-        cut.map((one) => ({ ...one, axis: axisIn(value, one.axis) })),
-      ),
-    ]
+    return [slice(context, value, cut)]
   },
 
   Split: (context) =>
@@ -137,12 +119,8 @@ export const slicingNodes: Readonly<Record<string, NodeRule>> = {
     const axis = axisIn(value, integersAt(context, 2)[0])
     const sizes = integersAt(context, 1)
     const rest = value.shape[axis - 1] - sizes.reduce((sum, size) => sum + Math.max(0, size), 0)
-    return split(
-      context,
-      value,
-      axis,
-      sizes.map((size) => (size === -1 ? rest : size)),
-    )
+    const known = sizes.map((size) => (size === -1 ? rest : size))
+    return split(context, value, axis, known)
   },
 
   Unpack(context) {

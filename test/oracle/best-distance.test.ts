@@ -16,7 +16,7 @@ const count = 100
 // The best known distances, of all the Python attacks, are given with six decimals: at most half of the last may be missing.
 const rounding = 5e-7
 
-/** One after the other, each for the samples that the ones before it left farther away. */
+/** One after the other, each for the samples that the ones before it left farther away: short ones first. */
 const methods = {
   digits_mlp: {
     l2: [from(fmn({ steps: 1000, alpha: 3 })), from(ddn({ steps: 1000, targetClasses: 3 }))],
@@ -24,11 +24,13 @@ const methods = {
   },
   mnist_lenet: {
     l2: [
+      from(alma({ loss: 'dlr', steps: 300, learningRate: 1 })),
       from(alma({ loss: 'dlr', steps: 1000, learningRate: 1 })),
       from(alma({ steps: 1000, learningRate: 0.3 })),
       aimed,
     ],
     linf: [
+      from(fmn({ norm: 'linf', steps: 200, alpha: 10, gamma: 0.2 })),
       from(fmn({ norm: 'linf', steps: 1000, alpha: 10, gamma: 0.2 })),
       from(fmn({ norm: 'linf', steps: 1000, alpha: 30, gamma: 0.2 })),
       from(fmn({ norm: 'linf', steps: 1000, alpha: 100 })),

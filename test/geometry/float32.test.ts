@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { roundToward } from '../../src/geometry/float32.js'
+import { allFinite, roundToward } from '../../src/geometry/float32.js'
 import { seed } from '../seed.js'
 
 const float32 = fc.float({ noNaN: true, noDefaultInfinity: true, max: Math.fround(1e30), min: Math.fround(-1e30) })
@@ -24,4 +24,14 @@ test('steps across zero and in both signs', () => {
   expect(roundToward(0.1, 0)).toBeLessThan(0.1)
   expect(roundToward(-0.1, 0)).toBeGreaterThan(-0.1)
   expect(roundToward(0.1, 1)).toBe(Math.fround(0.1))
+})
+
+test.each([
+  [[1, 2, 3], true],
+  [[], true],
+  [[1, Number.NaN, 3], false],
+  [[1, 2, Number.POSITIVE_INFINITY], false],
+  [[Number.NEGATIVE_INFINITY, 2, 3], false],
+])('%j: all finite is %s', (values, expected) => {
+  expect(allFinite(Float32Array.from(values))).toBe(expected)
 })

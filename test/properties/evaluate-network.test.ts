@@ -30,3 +30,23 @@ test('random networks evaluate to what onnxruntime makes of them', async () => {
   const every = ['dense', 'convolution', 'Relu', 'LeakyRelu', 'Sigmoid', 'Tanh', 'MaxPool', 'AveragePool', 'LpPool']
   expect([...kinds]).toEqual(expect.arrayContaining([...every, 'batch normalization', 'local response normalization']))
 })
+
+// The random ones have groups of one channel.
+test('groups of two channels', () => {
+  const kernels = [
+    [1, 10],
+    [2, 20],
+    [3, 30],
+    [4, 40],
+  ].map((weights) => weights.map((weight) => [[weight]]))
+  const layer = {
+    layer: 'convolution',
+    weights: kernels,
+    bias: [0, 0, 0, 0.5],
+    stride: 1,
+    padding: 0,
+    dilation: 1,
+  } as const
+  const network = { inputShape: [4, 1, 1], layers: [{ ...layer, groups: 2 }] }
+  expect(layerValues(network, Float32Array.of(1, 2, 3, 4))[0].data).toEqual([21, 42, 129, 172.5])
+})

@@ -13,3 +13,12 @@ test('takes the first samples, with their labels', () => {
 test('takes all of them where there are fewer', () => {
   expect(firstSamples({ inputs }, 5)).toEqual({ inputs })
 })
+
+test('takes the first targets of a regressor', () => {
+  const targets = { data: Float32Array.of(7, 8, 9), shape: [3, 1] }
+  expect(firstSamples({ inputs, targets }, 2).targets).toEqual({ data: Float32Array.of(7, 8), shape: [2, 1] })
+})
+
+test.each([-1, 1.5, Number.NaN])('refuses %d as their count', (count) => {
+  expect(() => firstSamples({ inputs }, count)).toThrow(`must be a whole number of at least 0; it is ${count}.`)
+})

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { binomialInterval } from '../../src/statistics/binomial.js'
+import { binomialInterval, binomialUpperTail } from '../../src/statistics/binomial.js'
 
 /** P(X ≥ count) of a binomial distribution, summed term by term. */
 function upperTail(count: number, total: number, probability: number): number {
@@ -32,4 +32,14 @@ test('none and all have closed forms', () => {
 
 test('nothing tried, nothing known', () => {
   expect(binomialInterval(0, 0)).toEqual({ value: Number.NaN, low: 0, high: 1 })
+})
+
+test.each([
+  [0, 4],
+  [1, 4],
+  [4, 4],
+  [5, 4],
+  [130, 250],
+])('at least %i of %i: the terms summed', (count, total) => {
+  expect(binomialUpperTail(count, total, 0.3)).toBeCloseTo(upperTail(count, total, 0.3), 12)
 })

@@ -32,11 +32,12 @@ export function alphaCrown(settings: AlphaCrownSettings): Bound {
     relaxation,
     async (refinement, labels, classes) => {
       const rows = marginRows(labels, classes)
-      await refinement.refine()
-      const first = await refinement.boundLogits(rows, 0)
+      const first = await refinement.refineAndBound(rows)
       // Chords over tighter ranges are steeper, so that better bounds of the layers before may do harm.
-      await refinement.refine(iterations)
-      const tightened = larger(await refinement.boundLogits(rows, iterations), first)
+      const tightened = larger(
+        await refinement.refineAndBound(rows, { ofValues: iterations, ofLogits: iterations }),
+        first,
+      )
       const bounds = await boundWithinHalfSpaces(refinement, rows, tightened, { rounds: cuts, iterations })
       return marginsOf(rows, bounds, labels.length, classes)
     },

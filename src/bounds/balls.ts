@@ -101,17 +101,15 @@ export class Balls {
     return new Balls(this.model, this.settings, state)
   }
 
-  /** Values of linear functions at the centres of the balls of the given samples. */
-  atCentres(samples: readonly number[], { coefficients, constants }: LinearFunctions): Float64Array {
+  /** The value of one of several linear functions at the centre of the ball of a sample. */
+  atCentre(sample: number, { coefficients, constants }: LinearFunctions, place: number): number {
     const centres = this.feeds.centre.data as FloatArray
-    const size = coefficients.length / samples.length
-    return Float64Array.from(samples, (sample, row) => {
-      let value = constants[row]
-      for (let feature = 0; feature < size; feature++) {
-        value += coefficients[row * size + feature] * centres[sample * size + feature]
-      }
-      return value
-    })
+    const size = coefficients.length / constants.length
+    let value = constants[place]
+    for (let feature = 0; feature < size; feature++) {
+      value += coefficients[place * size + feature] * centres[sample * size + feature]
+    }
+    return value
   }
 
   /** Cuts the bounds of a value down to others; where nothing is left, their sample is empty. */

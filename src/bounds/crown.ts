@@ -50,10 +50,8 @@ export function crown(settings: CrownSettings): Bound {
     'crown',
     relaxation,
     async (refinement, labels, classes) => {
-      await refinement.refine()
-      if (cuts === 0) return refinement.margins(labels, 'input')
       const rows = marginRows(labels, classes)
-      const known = await refinement.boundLogits(rows, 0)
+      const known = await refinement.refineAndBound(rows)
       const bounds = await boundWithinHalfSpaces(refinement, rows, known, { rounds, firstLayerOnly })
       return marginsOf(rows, bounds, labels.length, classes)
     },

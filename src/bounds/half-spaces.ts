@@ -1,5 +1,5 @@
 import { leastPositive } from '../geometry/float32.js'
-import { batches, range } from '../sampling/rows.js'
+import { batches } from '../sampling/rows.js'
 import type { Refinement } from './refinement.js'
 import type { LinearFunctions, RowBounds } from './row-bounds.js'
 import type { Rows } from './rows.js'
@@ -18,10 +18,11 @@ export function withinHalfSpace(margin: number): number | undefined {
   return margin > 0 && margin < leastPositive ? margin / (leastPositive - margin) : undefined
 }
 
-/** A row that is not known to be positive, and its sample in the refinement at hand. */
+/** A row that is not known to be positive, its sample in the refinement at hand, and its place among the functions there. */
 interface OpenRow {
   readonly row: number
   readonly sample: number
+  readonly place: number
 }
 
 /** How to bound rows again. */
@@ -49,35 +50,32 @@ export async function boundWithinHalfSpaces(
   // float64: what is positive may be less than any positive float32 number.
   const best = new Float64Array(bounds)
   const cut = async (whole: Refinement, open: readonly OpenRow[], known: LinearFunctions, round: number) => {
-    for (const places of batches(worthwhile(whole, open, rows, best, known), whole.mostSamples)) {
+    for (const those of batches(worthwhile(whole, open, rows, best, known), whole.mostSamples)) {
       const part = whole.within(
-        places.map((place) => open[place].sample),
-        selected(known, places),
+        those.map(({ sample }) => sample),
+        selected(known, those),
       )
-      const openHere = places.map((place, sample) => ({ row: open[place].row, sample }))
-      await part.refineCut(firstLayerOnly)
-      const found = await part.boundLogits(selectedRows(rows, openHere), iterations)
-      openHere.forEach(({ row, sample }) => {
-        const bound = found.bounds[sample]
+      const openHere = those.map(({ row }, index) => ({ row, sample: index, place: index }))
+      const found = await part.boundCut(selectedRows(rows, openHere), firstLayerOnly, iterations)
+      openHere.forEach(({ row, place }) => {
+        const bound = found.bounds[place]
         if (Number.isFinite(bound)) best[row] = Math.max(best[row], bound > 0 ? positiveOnly(bound) : bound)
       })
       if (round < rounds && found.functions) await cut(part, openHere, found.functions, round + 1)
     }
   }
-  const open = range(best.length).filter((row) => !(best[row] > 0))
-  if (rounds === 0 || !functions || open.length === 0) return best
-  await cut(
-    refinement,
-    open.map((row) => ({ row, sample: rows.sample[row] })),
-    selected(functions, open),
-    1,
-  )
+  if (rounds === 0 || !functions) return best
+  const all: OpenRow[] = []
+  rows.sample.forEach((sample, row) => {
+    if (!(best[row] > 0)) all.push({ row, sample, place: row })
+  })
+  await cut(refinement, all, functions, 1)
   return best
 }
 
 /**
- * The places in `open` of rows of samples all of whose open rows rule out the centre of their ball: farther away, most of
- * the ball is left; and of samples with a hopeless row nothing is certified.
+ * The open rows of samples all of whose open rows rule out the centre of their ball: farther away, most of the ball is left;
+ * and of samples with a hopeless row nothing is certified.
  */
 function worthwhile(
   refinement: Refinement,
@@ -85,13 +83,11 @@ function worthwhile(
   rows: Rows,
   best: Float64Array,
   functions: LinearFunctions,
-): number[] {
-  const places = range(open.length).filter((place) => !(best[open[place].row] > 0))
-  const samples = places.map((place) => open[place].sample)
-  const centres = refinement.atCentres(samples, selected(functions, places))
-  const isHopeless = (place: number, index: number) => !(centres[index] > -best[open[place].row])
-  const hopeless = new Set(places.filter(isHopeless).map((place) => rows.sample[open[place].row]))
-  return places.filter((place) => !hopeless.has(rows.sample[open[place].row]))
+): OpenRow[] {
+  const still = open.filter(({ row }) => !(best[row] > 0))
+  const isHopeless = ({ row, sample, place }: OpenRow) => !(refinement.atCentre(sample, functions, place) > -best[row])
+  const hopeless = new Set(still.filter(isHopeless).map(({ row }) => rows.sample[row]))
+  return still.filter(({ row }) => !hopeless.has(rows.sample[row]))
 }
 
 function selectedRows(rows: Rows, open: readonly OpenRow[]): Rows {
@@ -102,15 +98,13 @@ function selectedRows(rows: Rows, open: readonly OpenRow[]): Rows {
   }
 }
 
-function selected({ coefficients, constants }: LinearFunctions, places: readonly number[]): LinearFunctions {
+function selected({ coefficients, constants }: LinearFunctions, open: readonly OpenRow[]): LinearFunctions {
   const size = coefficients.length / constants.length
-  const rows = places.map((place) => coefficients.subarray(place * size, (place + 1) * size))
-  const joined = coefficients.slice(0, places.length * size)
-  rows.forEach((row, index) => {
-    joined.set(row, index * size)
+  // Of the same type as the coefficients are.
+  const [chosen, ofThose] = [coefficients.slice(0, open.length * size), constants.slice(0, open.length)]
+  open.forEach(({ place }, index) => {
+    chosen.set(coefficients.subarray(place * size, (place + 1) * size), index * size)
+    ofThose[index] = constants[place]
   })
-  return {
-    coefficients: joined,
-    constants: constants.slice(0, places.length).map((_, index) => constants[places[index]]),
-  }
+  return { coefficients: chosen, constants: ofThose }
 }

@@ -29,15 +29,13 @@ export function inputBall(
   const sizes = [epsilon.length, data.length, data.length]
   const [radius, lower, upper] = sizes.map((length) => floatArray(settings.precision, length))
   const covered = settings.rounding === 'covered'
-  for (let sample = 0; sample < epsilon.length; sample++) {
-    radius[sample] = covered ? float32Above(epsilon[sample]) : epsilon[sample]
-  }
   const clip = settings.domain === 'intersect'
   for (let sample = 0, index = 0; sample < epsilon.length; sample++) {
+    const reach = epsilon[sample]
+    radius[sample] = covered ? float32Above(reach) : reach
     for (let feature = 0; feature < features; feature++, index++) {
-      const low = data[index] - epsilon[sample]
-      const high = data[index] + epsilon[sample]
-      // The float64 sums are rounded too, by far less than the float32 number next to them is away.
+      const low = data[index] - reach
+      const high = data[index] + reach
       const below = covered ? -float32Above(-low) : low
       const above = covered ? float32Above(high) : high
       lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
@@ -51,13 +49,11 @@ export function floatArray(precision: Precision, length: number): FloatArray {
   return precision === 'float32' ? new Float32Array(length) : new Float64Array(length)
 }
 
-const number = new Float32Array(1)
-const bits = new Int32Array(number.buffer)
+// A little more than half of what float32 numbers are apart, so that rounding to nearest ends above. That takes the rounding
+// of a float64 sum along, which is far less.
+const halfStep = 2 ** -24 * (1 + 2 ** -20)
 
-/** The next float32 number above the one nearest to `value`. */
+/** A float32 number above `value`, no farther from it than the second. */
 function float32Above(value: number): number {
-  number[0] = value
-  if (number[0] === 0) return leastPositive
-  bits[0] += number[0] > 0 ? 1 : -1
-  return number[0]
+  return Math.fround(value + halfStep * Math.abs(value) + leastPositive)
 }

@@ -10,10 +10,11 @@ import {
   upperName,
 } from '../passes/bound-graphs.js'
 import { cropAround } from '../passes/crop.js'
+import { endOfRow } from '../passes/relaxation-chain.js'
 import type { Balls } from './balls.js'
 import { dualNormsOf } from './dual-norms.js'
 import type { FloatArray } from './input-ball.js'
-import { boundRows } from './relaxed-rows.js'
+import { doTasks, type RowTask } from './row-tasks.js'
 import { sidesOf } from './rows.js'
 import { rowLimits } from './stage.js'
 
@@ -48,27 +49,24 @@ export async function takeIntervals(
   return selected === undefined ? undefined : results[looseName(selected)]
 }
 
-/** Bounds elements from both sides, as far as both matter. */
-export async function tightenElements(
+/** Bounding elements more tightly, from both sides as far as both matter. Where that pays off, a part of it is done before. */
+export async function tightening(
   balls: Balls,
   value: string,
   elements: Int32Array,
   iterations: number,
   budget: Budget,
-): Promise<void> {
-  const tighten = (below: Int32Array, above: Int32Array) => tightenSides(balls, value, below, above, iterations, budget)
-  if (2 * elements.length * widest(value, balls) < manyCoefficients) {
-    await tighten(elements, elements)
-    return
-  }
+): Promise<RowTask> {
+  const task = (below: Int32Array, above: Int32Array) => tighteningSides(balls, value, below, above, iterations)
+  if (2 * elements.length * widest(value, balls) < manyCoefficients) return task(elements, elements)
   // Often the bound of one side, the likelier one, shows that a unit is on or off, and the other one does not matter.
   const { lower, upper } = balls.boundsOf(value)
   const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
   const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
-  await tighten(likelyOn, likelyOff)
+  await doTasks(balls, [task(likelyOn, likelyOff)], budget)
   const loose = await takeIntervals(balls, [], value)
   const stillLoose = (these: Int32Array) => these.filter((index) => loose!.data[index])
-  await tighten(stillLoose(likelyOff), stillLoose(likelyOn))
+  return task(stillLoose(likelyOff), stillLoose(likelyOn))
 }
 
 /** Most elements of a value that linear functions of `target` travel through. */
@@ -76,35 +74,24 @@ function widest(target: string, { model: { graph } }: Balls): number {
   return rowLimits(cropAround(graph, target)?.graph ?? graph).widest
 }
 
-/** Bounds elements, counted over all samples, from below and others from above. */
-async function tightenSides(
-  balls: Balls,
-  value: string,
-  below: Int32Array,
-  above: Int32Array,
-  iterations: number,
-  budget: Budget,
-): Promise<void> {
-  const known = balls.boundsOf(value)
-  const [lower, upper] = [known.lower.slice(), known.upper.slice()]
-  const rows = sidesOf(below, above, lower.length / balls.count)
-  const task = { frontier: 'input', steps: iterations, givesFunctions: false } as const
-  const { bounds } = await boundRows(balls, value, rows, task, budget)
-  // A bound that is NaN is not larger, so that the interval stays.
-  for (let row = 0; row < below.length; row++) {
-    if (bounds[row] > lower[below[row]]) lower[below[row]] = bounds[row]
-  }
-  for (let place = 0; place < above.length; place++) {
-    const bound = -bounds[below.length + place]
-    if (bound < upper[above[place]]) upper[above[place]] = bound
-  }
-  if (balls.settings.rounding === 'ignored') orderEnds(lower, upper)
-  balls.know(value, { lower, upper }, balls.feeds[lowerName(value)].shape)
-}
-
-/** Where rounding is ignored, the two bounds of an element may pass each other. */
-function orderEnds(lower: FloatArray, upper: FloatArray): void {
-  for (let index = 0; index < lower.length; index++) {
-    if (lower[index] > upper[index]) [lower[index], upper[index]] = [upper[index], lower[index]]
+/** Bounding elements, counted over all samples, from below and others from above. */
+function tighteningSides(balls: Balls, value: string, below: Int32Array, above: Int32Array, steps: number): RowTask {
+  const { length } = balls.boundsOf(value).lower
+  return {
+    link: { target: value, frontier: 'input', steps, givesFunctions: false },
+    rows: sidesOf(below, above, length / balls.count),
+    feeds(rowAt) {
+      const ends = new Int32Array(rowAt.length)
+      for (let place = 0; place < ends.length; place++) {
+        const row = rowAt[place]
+        if (row < 0) ends[place] = 2 * length
+        else ends[place] = row < below.length ? below[row] : length + above[row - below.length]
+      }
+      return { [endOfRow]: { type: 'int32', shape: [ends.length], data: ends } }
+    },
+    take(results) {
+      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
+      balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
+    },
   }
 }

@@ -8,14 +8,15 @@ import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
-import type { RelaxationTask } from '../passes/relaxation-graph.js'
+import type { RelaxationLink } from '../passes/relaxation-chain.js'
 import type { Inputs } from '../sampling/samples.js'
 import { Balls, type ValueBounds } from './balls.js'
 import type { BoundedModel } from './bounded-model.js'
 import type { FloatArray } from './input-ball.js'
-import { takeIntervals, tightenElements } from './intermediate-bounds.js'
-import { boundRows, type ExplainedRows, explainRows, functionsOfLogits } from './relaxed-rows.js'
-import type { LinearFunctions, RowBounds } from './row-bounds.js'
+import { takeIntervals, tightening } from './intermediate-bounds.js'
+import { boundingLogits, type ExplainedRows, explainRows, functionsOfLogits } from './relaxed-rows.js'
+import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
+import { doTasks, type RowTask } from './row-tasks.js'
 import { marginRows, marginsOf, type Rows } from './rows.js'
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
@@ -81,21 +82,39 @@ export class Refinement {
     return new Refinement(this.#balls.within(samples, functions), this.#budget)
   }
 
-  /** Values of linear functions at the centres of the balls of the given samples. */
-  atCentres(samples: readonly number[], functions: LinearFunctions): Float64Array {
-    return this.#balls.atCentres(samples, functions)
+  /** The value of one of several linear functions at the centre of the ball of a sample. */
+  atCentre(sample: number, functions: LinearFunctions, place: number): number {
+    return this.#balls.atCentre(sample, functions, place)
   }
 
   /**
    * CROWN's intermediate bounds: of the inputs of all nonlinear nodes, in order. Called once more, it tightens what is
-   * still loose; with `iterations`, by as many steps of the lines below.
+   * still loose; with `iterations`, by as many steps of the lower lines.
    */
   async refine(iterations = 0): Promise<void> {
+    await this.#do(await this.#refineButFor(iterations))
+  }
+
+  /**
+   * {@link refine}, and then lower bounds of linear functions of the logits with functions of the input, after so many steps
+   * of the lower lines: all of it takes less time than one after the other.
+   */
+  async refineAndBound(
+    rows: Rows,
+    { ofValues = 0, ofLogits = 0 }: { readonly ofValues?: number; readonly ofLogits?: number } = {},
+  ): Promise<RowBounds> {
+    const left = await this.#refineButFor(ofValues)
+    return this.#bound(rows, { frontier: 'input', steps: ofLogits, givesFunctions: true }, left)
+  }
+
+  /** Refines, and gives what is left to do for the last value. */
+  async #refineButFor(iterations: number): Promise<RowTask[]> {
     const { model, settings, count, known } = this.#balls
     const { graph } = model
     let exact: string[] = []
+    let left: RowTask[] = []
     for (const value of nonlinearInputs(graph)) {
-      if (!(await this.#budget.next())) return
+      if (!(await this.#budget.next())) return []
       const isExact = isExactInterval(graph, value, settings)
       const inherited = this.#inherited.get(value)
       const isLinear = isLinearInInput(value, graph)
@@ -110,6 +129,8 @@ export class Refinement {
         exact.push(value)
         continue
       }
+      await this.#do(left)
+      left = []
       const loose = await takeIntervals(this.#balls, [...exact, value], isExact ? undefined : value)
       exact = []
       const bounds = this.#balls.boundsOf(value)
@@ -117,16 +138,16 @@ export class Refinement {
       if (!loose) continue
       const isOpen = (index: number) => bounds.lower[index] < 0 && bounds.upper[index] > 0
       const elements = marked(loose.data)
-      await tightenElements(
-        this.#balls,
-        value,
-        inherited ? elements.filter(isOpen) : elements,
-        iterations,
-        this.#budget,
-      )
-      if (inherited) this.#balls.meet(value, inherited)
+      const task = await this.#tightening(value, inherited ? elements.filter(isOpen) : elements, iterations)
+      if (inherited) {
+        await this.#do([task])
+        this.#balls.meet(value, inherited)
+      } else left = [task]
     }
+    if (exact.length === 0) return left
+    await this.#do(left)
     await takeIntervals(this.#balls, exact)
+    return []
   }
 
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
@@ -136,16 +157,20 @@ export class Refinement {
     await takeIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))
   }
 
-  /** Over balls that were cut: of the inputs of all nonlinear nodes, or of those that are linear in the model's input. */
-  async refineCut(firstLayerOnly: boolean): Promise<void> {
+  /**
+   * Over balls that were cut, what {@link refineAndBound} gives, with intermediate bounds anew of the inputs of all nonlinear
+   * nodes, or of those that are linear in the model's input.
+   */
+  async boundCut(rows: Rows, firstLayerOnly: boolean, iterations: number): Promise<RowBounds> {
     const { graph } = this.#balls.model
+    const tasks: RowTask[] = []
     for (const value of nonlinearInputs(graph)) {
       if (firstLayerOnly && !isLinearInInput(value, graph)) continue
-      if (!(await this.#budget.next())) return
       // What is loose is known from before the balls were cut.
       const elements = marked(this.#balls.feeds[looseName(value)].data)
-      await tightenElements(this.#balls, value, elements, 0, this.#budget)
+      tasks.push(await this.#tightening(value, elements, 0))
     }
+    return this.#bound(rows, { frontier: 'input', steps: iterations, givesFunctions: true }, tasks)
   }
 
   /**
@@ -156,14 +181,8 @@ export class Refinement {
     const { graph } = this.#balls.model
     const classes = classCount(graph)
     const rows = marginRows(labels, classes)
-    const { bounds } = await this.#bound(graph.outputs[0].name, rows, { frontier, steps: 0, givesFunctions: false })
+    const { bounds } = await this.#bound(rows, { frontier, steps: 0, givesFunctions: false })
     return marginsOf(rows, bounds, labels.length, classes)
-  }
-
-  /** Lower bounds of linear functions of the logits with functions of the input, after so many steps of the lines below. */
-  boundLogits(rows: Rows, iterations: number): Promise<RowBounds> {
-    const task = { frontier: 'input', steps: iterations, givesFunctions: true } as const
-    return this.#bound(this.#balls.model.graph.outputs[0].name, rows, task)
   }
 
   /**
@@ -182,8 +201,22 @@ export class Refinement {
     return explainRows(this.#balls, target, rows, points, this.#budget)
   }
 
-  #bound(target: string, rows: Rows, task: Omit<RelaxationTask, 'isCut'>): Promise<RowBounds> {
-    return boundRows(this.#balls, target, rows, task, this.#budget)
+  async #bound(
+    rows: Rows,
+    relaxation: Omit<RelaxationLink, 'target'>,
+    before: readonly RowTask[] = [],
+  ): Promise<RowBounds> {
+    const best = new BestRows(rows.sample.length, this.precision)
+    await this.#do([...before, boundingLogits(this.#balls, rows, relaxation, best)])
+    return best
+  }
+
+  #tightening(value: string, elements: Int32Array, iterations: number): Promise<RowTask> {
+    return tightening(this.#balls, value, elements, iterations, this.#budget)
+  }
+
+  #do(tasks: readonly RowTask[]): Promise<void> {
+    return doTasks(this.#balls, tasks, this.#budget)
   }
 }
 
@@ -191,7 +224,10 @@ export class Refinement {
 function marked(marks: TensorData): Int32Array {
   const indices = new Int32Array(marks.length)
   let found = 0
-  for (let index = 0; index < marks.length; index++) if (marks[index]) indices[found++] = index
+  for (let index = 0; index < marks.length; index++) {
+    indices[found] = index
+    if (marks[index]) found++
+  }
   return indices.subarray(0, found)
 }
 

@@ -1,19 +1,15 @@
 import type { Budget } from '../budget.js'
 import { elementCount } from '../graph/graph.js'
 import { looseName } from '../passes/bound-graphs.js'
-import { cropAround } from '../passes/crop.js'
-import {
-  lineFunctionNames,
-  lineFunctionsGraph,
-  type RelaxationTask,
-  relaxationGraph,
-} from '../passes/relaxation-graph.js'
+import type { RelaxationLink } from '../passes/relaxation-chain.js'
+import { lineFunctionNames, lineFunctionsGraph } from '../passes/relaxation-graph.js'
 import { rowFunctionsGraph } from '../passes/row-functions.js'
 import type { Balls } from './balls.js'
 import { type FloatArray, floatArray } from './input-ball.js'
-import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
+import { BestRows, type LinearFunctions } from './row-bounds.js'
 import { groupRows } from './row-groups.js'
-import { croppedRows, type Rows, rowFeeds } from './rows.js'
+import type { RowTask } from './row-tasks.js'
+import { type Rows, rowFeeds } from './rows.js'
 import { rowLimits, rowsPerRun } from './stage.js'
 
 /** Functions of the rows, and all that {@link rowFunctionsGraph} returned besides, under its names. */
@@ -22,35 +18,24 @@ export interface ExplainedRows {
   readonly details: ReadonlyMap<string, FloatArray>
 }
 
-/** Lower bounds of linear functions of a value, as far as the budget goes. */
-export async function boundRows(
+/** Bounding linear functions of the logits from below; the best bounds so far go into `best`. */
+export function boundingLogits(
   balls: Balls,
-  target: string,
   rows: Rows,
-  task: Omit<RelaxationTask, 'isCut'>,
-  budget: Budget,
-): Promise<RowBounds> {
-  const { model, settings, known, isCut } = balls
-  const total = rows.sample.length
-  const best = new BestRows(total, settings.precision)
-  if (total === 0 || budget.exhausted) return best
-  const { graph } = model
-  const crop = cropAround(graph, target)
-  const key = `relaxation ${target} to ${task.frontier} in ${task.steps} steps${task.givesFunctions ? ' and functions' : ''}`
-  const stage = await balls.stage(`${key}${cut(balls)}`, () =>
-    relaxationGraph(graph, target, known, settings, { ...task, isCut }),
-  )
-  const placed = crop ? croppedRows(rows, crop.positions) : rows
-  for (const { feeds: rowFeeds, rowAt } of groupRows(placed, rowLimits(crop?.graph ?? graph, 1 + task.steps))) {
-    if (!(await budget.next())) return best
-    const results = await stage.run({ ...balls.feeds, ...rowFeeds })
-    best.take(results, rowAt)
-    for (const value of known) {
-      const loose = results[looseName(value)]
-      if (loose) balls.feed(looseName(value), loose)
-    }
+  relaxation: Omit<RelaxationLink, 'target'>,
+  best: BestRows,
+): RowTask {
+  return {
+    link: { ...relaxation, target: balls.model.graph.outputs[0].name },
+    rows,
+    take(results, rowAt) {
+      best.take(results, rowAt)
+      for (const value of balls.known) {
+        const loose = results[looseName(value)]
+        if (loose) balls.feed(looseName(value), loose)
+      }
+    },
   }
-  return best
 }
 
 /**
@@ -60,7 +45,7 @@ export async function boundRows(
 export async function functionsOfLogits(balls: Balls, rows: Rows, budget: Budget): Promise<LinearFunctions[]> {
   const { model, settings, known, isCut } = balls
   const { graph } = model
-  const stage = await balls.stage(`functions of logits${cut(balls)}`, () =>
+  const stage = await balls.stage(`functions of logits${isCut ? ' cut' : ''}`, () =>
     lineFunctionsGraph(graph, known, settings, isCut),
   )
   const found = lineFunctionNames.map(() => new BestRows(rows.sample.length, settings.precision))
@@ -110,9 +95,4 @@ export async function explainRows(
     functions: { coefficients: found.get('coefficients')!, constants: found.get('constant')! },
     details: found,
   }
-}
-
-/** In the names of tasks whose graphs differ where balls are cut. */
-function cut({ isCut }: Balls): string {
-  return isCut ? ' cut' : ''
 }

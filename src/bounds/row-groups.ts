@@ -44,20 +44,20 @@ function placed(groups: readonly Group[], order: Int32Array, { sample, plus, min
   const [samples, slots] = [new Int32Array(groups.length * most), new Int32Array(total)]
   const [sampleAt, plusAt, minusAt] = [new Int32Array(total), new Int32Array(total), new Int32Array(total)]
   groups.forEach((group, index) => {
-    const first = index * width
+    const [first, { places }] = [index * width, group[0]]
     group.forEach(({ start, length }, block) => {
-      const place = first + block * group[0].places
+      const place = first + block * places
+      const of = sample[order[start]]
+      samples[index * most + block] = of
+      sampleAt.fill(of, place, place + length)
       for (let offset = 0; offset < length; offset++) {
         const row = order[start + offset]
         rowAt[place + offset] = row
-        sampleAt[place + offset] = sample[row]
         plusAt[place + offset] = plus[row]
         minusAt[place + offset] = minus[row]
       }
     })
-    for (let block = 0; block < most; block++) {
-      samples[index * most + block] = sample[order[(group[block] ?? group[0]).start]]
-    }
+    samples.fill(samples[index * most], index * most + group.length, (index + 1) * most)
     const used = counts[index]
     for (let place = 0; place < used; place++) slots[first + place] = place
     slots.fill(used - 1, first + used, first + width)

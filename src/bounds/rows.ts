@@ -28,15 +28,17 @@ export function marginRows(labels: ArrayLike<number>, classes: number): Rows {
 /** Elements of a value with `width` of them per sample, counted over all samples: first those to bound from below, then those from above. */
 export function sidesOf(below: ArrayLike<number>, above: ArrayLike<number>, width: number): Rows {
   const rows = emptyRows(below.length + above.length)
-  for (let row = 0; row < rows.sample.length; row++) {
-    const isBelow = row < below.length
-    const element = isBelow ? below[row] : above[row - below.length]
-    const sample = Math.floor(element / width)
-    const position = element - sample * width
-    rows.sample[row] = sample
-    rows.plus[row] = isBelow ? position : -1
-    rows.minus[row] = isBelow ? -1 : position
+  const { sample, plus, minus } = rows
+  const place = (elements: ArrayLike<number>, first: number, positions: Int32Array, others: Int32Array) => {
+    for (let index = 0; index < elements.length; index++) {
+      const of = Math.floor(elements[index] / width)
+      sample[first + index] = of
+      positions[first + index] = elements[index] - of * width
+    }
+    others.fill(-1, first, first + elements.length)
   }
+  place(below, 0, plus, minus)
+  place(above, below.length, minus, plus)
   return rows
 }
 

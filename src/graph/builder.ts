@@ -220,7 +220,7 @@ export class GraphBuilder {
 }
 
 function hasEqualData({ data: one }: Tensor, { data: other }: Tensor): boolean {
-  return one.every((value, index) => Object.is(value, other[index]))
+  return one === other || one.every((value, index) => Object.is(value, other[index]))
 }
 
 /** The same for nodes that give the same results; undefined where that takes looking into bodies or tensors. */

@@ -11,6 +11,15 @@ export const samplesInOrder = 'samplesInOrder'
 /** Names of the graph inputs that say which rows there are. */
 export const groupNames = { rows: 'rowsOfGroup', samples: 'samplesOfGroup', slots: 'slotsOfGroup' }
 
+/** All of those inputs that say which rows there are, and of what. */
+export const rowInputs: ReadonlySet<string> = new Set([
+  'plus',
+  'minus',
+  sampleOfRow,
+  samplesInOrder,
+  ...Object.values(groupNames),
+])
+
 /**
  * Turns a graph for rows into one for groups of rows, as a Scan with a turn for each group: what depends on the samples
  * alone is computed once, outside of it, and the numbers of one turn stay in the cache.

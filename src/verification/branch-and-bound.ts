@@ -92,17 +92,15 @@ export async function branchAndBound(
 
 /** By linear relaxation; parts that the budget does not reach remain. */
 async function boundOnce(inquiry: Inquiry, parts: readonly Part[], refinement: Refinement): Promise<Rest[]> {
-  await refinement.refine()
   const rows = rowsOf(inquiry, parts)
-  return remaining(inquiry, parts, rows, await refinement.boundLogits(rows, stepsOfMany))
+  return remaining(inquiry, parts, rows, await refinement.refineAndBound(rows, { ofLogits: stepsOfMany }))
 }
 
 /** As alphaCrown does. */
 async function boundClosely(inquiry: Inquiry, parts: readonly Part[], refinement: Refinement): Promise<Rest[]> {
   const rows = rowsOf(inquiry, parts)
   await refinement.refine()
-  await refinement.refine(stepsOfOne)
-  const found = await refinement.boundLogits(rows, stepsOfOne)
+  const found = await refinement.refineAndBound(rows, { ofValues: stepsOfOne, ofLogits: stepsOfOne })
   const bounds = await boundWithinHalfSpaces(refinement, rows, found, { rounds: cuts, iterations: stepsOfOne })
   return remaining(inquiry, parts, rows, { ...found, bounds })
 }

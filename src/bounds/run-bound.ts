@@ -49,7 +49,7 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
     budget,
   }
   const progress = (fraction: number) => onProgress?.(Math.min(Math.max(fraction, 0), 1))
-  const { radii, interrupted } =
+  const { radii, interrupted, undefinedFor } =
     eligible.length > 0
       ? await findRadii(method, context, progress).catch((error) => {
           throw orNoGraph(error, model, method)
@@ -74,7 +74,13 @@ export async function bound(model: Classifier, method: Bound, request: BoundRequ
     minimum: usable.reduce((least, radius) => Math.min(least, radius), usable[0] ?? Number.NaN),
     median: median(usable),
     interrupted,
-    warnings: method.sound ? [] : [`${method.name} with these settings is an estimate, not a proof.`],
+    warnings: [
+      ...(method.sound ? [] : [`${method.name} with these settings is an estimate, not a proof.`]),
+      ...warningOfNaN(
+        method,
+        undefinedFor.map((index) => eligible[index]),
+      ),
+    ],
     milliseconds: now() - started,
   }
 }
@@ -108,7 +114,8 @@ export async function marginBounds(
   try {
     const margins = await method.margins({ model, inputs, labels, budget: startBudget(request.budget) }, epsilon)
     checkLength(method, 'margins', margins, count * model.classes)
-    return margins
+    // Callers without types may give a list.
+    return Float64Array.from(margins)
   } catch (error) {
     throw orNoGraph(error, model, method)
   }
@@ -143,25 +150,41 @@ function checkLength({ name }: Bound, what: string, numbers: ArrayLike<number>, 
   throw new SettingsError(`${name} returned ${numbers?.length ?? 'no'} ${what}; it must be ${expected} of them.`)
 }
 
+/** Nobody would miss the radii of samples for which a bound of the user's own goes wrong. */
+function warningOfNaN({ name }: Bound, samples: readonly number[]): string[] {
+  if (samples.length === 0) return []
+  const others = samples.length > 1 ? ` and ${samples.length - 1} more` : ''
+  return [`${name} returned NaN for sample ${samples[0]}${others}: that certifies nothing.`]
+}
+
 interface Radii {
   readonly radii: ArrayLike<number>
   readonly interrupted: boolean
+  /** Samples for which the bound returned NaN. */
+  readonly undefinedFor: readonly number[]
 }
 
-const nothing: Radii = { radii: [], interrupted: false }
+const nothing: Radii = { radii: [], interrupted: false, undefinedFor: [] }
 
 async function findRadii(method: Bound, context: BoundContext, progress: (fraction: number) => void): Promise<Radii> {
   const { budget } = context
   if (method.radii) {
     const radii = await method.radii(context)
     checkLength(method, 'radii', radii, context.labels.length)
-    return { radii, interrupted: budget.exhausted }
+    const undefinedFor = range(radii.length).filter((sample) => Number.isNaN(radii[sample]))
+    return { radii, interrupted: budget.exhausted, undefinedFor }
   }
   const searches = await startSearches(method, context)
   let open = range(searches.length)
+  const failed = new Set<number>()
+  const found = (interrupted: boolean): Radii => ({
+    radii: searches.map(({ certified }) => certified),
+    interrupted,
+    undefinedFor: [...failed],
+  })
   // Six evaluations are usual; the true number shows only at the end.
   for (let round = 1; open.length > 0; round++) {
-    if (!(await budget.next())) return { radii: searches.map(({ certified }) => certified), interrupted: true }
+    if (!(await budget.next())) return found(true)
     const epsilon = Float64Array.from(open, (sample) => searches[sample].next!)
     const least = await smallestMargins(method, context, open, epsilon)
     // Samples that the budget did not reach have no margins, which says nothing about them.
@@ -169,13 +192,16 @@ async function findRadii(method: Bound, context: BoundContext, progress: (fracti
       open.forEach((sample, index) => {
         if (least[index] > 0) searches[sample].tell(least[index])
       })
-      return { radii: searches.map(({ certified }) => certified), interrupted: true }
+      return found(true)
     }
-    open.forEach((sample, index) => searches[sample].tell(least[index]))
+    open.forEach((sample, index) => {
+      if (Number.isNaN(least[index])) failed.add(sample)
+      searches[sample].tell(least[index])
+    })
     open = open.filter((sample) => searches[sample].next !== undefined)
     progress(Math.max(1 - open.length / searches.length, Math.min(0.9, round / 7)))
   }
-  return { radii: searches.map(({ certified }) => certified), interrupted: false }
+  return found(false)
 }
 
 /** The margins at the samples themselves, from the model's own logits, start the false position. */

@@ -211,6 +211,22 @@ describe('bound', () => {
   })
 })
 
+test('NaN of a bound is told, with a sample that it is about', async () => {
+  const radii: Bound = { ...fakeBound(() => 1).method, radii: async () => Float64Array.of(0.1, Number.NaN, Number.NaN) }
+  const margins = fakeBound((_, sample) => (sample === 2 ? Number.NaN : 1)).method
+  const [ofRadii, ofMargins] = [await bound(model, radii, { inputs }), await bound(model, margins, { inputs })]
+  expect(ofRadii.samples.map(({ radius }) => radius)).toEqual([0.1, 0, 0])
+  expect(ofRadii.warnings).toEqual(['fake returned NaN for sample 1 and 1 more: that certifies nothing.'])
+  expect(ofMargins.samples.map(({ radius }) => radius)).toEqual([1, 1, 0])
+  expect(ofMargins.warnings).toEqual(['fake returned NaN for sample 2: that certifies nothing.'])
+})
+
+test('margins of callers without types may be a plain list', async () => {
+  const list = async () => [0, 1, 0, 1, 1, 0] as unknown as Float64Array
+  const margins = await marginBounds(model, { ...fakeBound(() => 1).method, margins: list }, { inputs, epsilon: 0.1 })
+  expect(margins).toEqual(Float64Array.of(0, 1, 0, 1, 1, 0))
+})
+
 test('a model that was closed compiles its bounds again', async () => {
   const other = await loadModel(
     denseModel({

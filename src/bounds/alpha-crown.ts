@@ -30,8 +30,8 @@ export function alphaCrown(settings: AlphaCrownSettings): Bound {
   return relaxationBound(
     'alphaCrown',
     relaxation,
-    async (refinement, labels, classes) => {
-      const rows = marginRows(labels, classes)
+    async (refinement, { model, labels }) => {
+      const rows = marginRows(labels, model.classes)
       const first = await refinement.refineAndBound(rows)
       // Chords over tighter ranges are steeper, so that better bounds of the layers before may do harm.
       const tightened = larger(
@@ -39,7 +39,7 @@ export function alphaCrown(settings: AlphaCrownSettings): Bound {
         first,
       )
       const bounds = await boundWithinHalfSpaces(refinement, rows, tightened, { rounds: cuts, iterations })
-      return marginsOf(rows, bounds, labels.length, classes)
+      return marginsOf(rows, bounds, labels.length, model.classes)
     },
     { iterations, cuts },
   )

@@ -1,7 +1,7 @@
 import { floatTensor } from '../graph/builder.js'
 import { elementCount, type Graph, type Tensor } from '../graph/graph.js'
 import type { BallSettings } from '../passes/ball-settings.js'
-import { lowerName, upperName } from '../passes/bound-graphs.js'
+import { looseName, lowerName, upperName } from '../passes/bound-graphs.js'
 import { halfSpaceNames } from '../passes/relaxation-graph.js'
 import { takeRowsOfEach } from '../sampling/rows.js'
 import type { Inputs } from '../sampling/samples.js'
@@ -88,17 +88,25 @@ export class Balls {
     return this.#empty
   }
 
-  /** Each of the given samples (an index may come several times) where a function of its own is not positive. */
+  /** The balls of the given samples (an index may come several times), and what is known of `values`. */
+  part(samples: readonly number[], values: ReadonlySet<string>): Balls {
+    const others = [...this.known].filter((value) => !values.has(value))
+    const unknown = new Set(others.flatMap((value) => [lowerName(value), upperName(value), looseName(value)]))
+    const perSample = Object.entries(this.feeds).filter(([name, { shape }]) => {
+      return shape[0] === this.count && !unknown.has(name)
+    })
+    const feeds = takeRowsOfEach(Object.fromEntries(perSample), samples)
+    return new Balls(this.model, this.settings, { count: samples.length, feeds, known: values, isCut: this.isCut })
+  }
+
+  /** The balls of the given samples where a function of their own is not positive, with all that is known. */
   within(samples: readonly number[], { coefficients, constants }: LinearFunctions): Balls {
-    const perSample = Object.entries(this.feeds).filter(([, { shape }]) => shape[0] === this.count)
-    const shape = [samples.length, ...this.model.featureShape]
-    const feeds = {
-      ...takeRowsOfEach(Object.fromEntries(perSample), samples),
-      [halfSpaceNames.coefficients]: this.tensor(coefficients, shape),
-      [halfSpaceNames.constant]: this.tensor(constants, [samples.length]),
+    const { count, feeds, known } = this.part(samples, this.known)
+    const halfSpaces = {
+      [halfSpaceNames.coefficients]: this.tensor(coefficients, [count, ...this.model.featureShape]),
+      [halfSpaceNames.constant]: this.tensor(constants, [count]),
     }
-    const state = { count: samples.length, feeds, known: this.known, isCut: true }
-    return new Balls(this.model, this.settings, state)
+    return new Balls(this.model, this.settings, { count, feeds: { ...feeds, ...halfSpaces }, known, isCut: true })
   }
 
   /** The value of one of several linear functions at the centre of the ball of a sample. */
@@ -134,6 +142,8 @@ export class Balls {
     this.#feeds[lowerName(value)] = this.tensor(bounds.lower, shape)
     this.#feeds[upperName(value)] = this.tensor(bounds.upper, shape)
     this.#known.add(value)
+    // That was about the bounds before.
+    delete this.#feeds[looseName(value)]
   }
 
   /** Something else that graphs take, or that cut balls take along: dual norms, say. */

@@ -3,10 +3,10 @@ import type { Norm } from '../geometry/norm.js'
 import type { Precision } from '../graph/builder.js'
 import type { RoundingMode } from '../operators/rounding.js'
 import type { BallSettings, DomainMode } from '../passes/ball-settings.js'
-import { range, takeSamples } from '../sampling/rows.js'
-import type { Bound } from './bound.js'
+import { range, viewSamples } from '../sampling/rows.js'
+import { boundAsFarAsNeeded } from './as-far-as-needed.js'
+import type { Bound, BoundContext } from './bound.js'
 import { checkChoice, checkRounds } from './check-settings.js'
-import { boundWithinHalfSpaces } from './half-spaces.js'
 import { Refinement, samplesPerRun } from './refinement.js'
 import { marginRows, marginsOf } from './rows.js'
 
@@ -27,7 +27,7 @@ export interface CrownSettings extends RelaxationSettings {
   /**
    * How often margins that are not known to be positive are bounded again, over that part of the ball where they may not
    * be. `first layer`: once, with bounds anew only of values that are linear in the input, which takes little time.
-   * Default 0, CROWN as published.
+   * Margins that {@link crownIbp} shows to be far from zero stay as it has them. Default 0, CROWN as published.
    */
   readonly cuts?: number | 'first layer'
 }
@@ -49,11 +49,13 @@ export function crown(settings: CrownSettings): Bound {
   return relaxationBound(
     'crown',
     relaxation,
-    async (refinement, labels, classes) => {
-      const rows = marginRows(labels, classes)
-      const known = await refinement.refineAndBound(rows)
-      const bounds = await boundWithinHalfSpaces(refinement, rows, known, { rounds, firstLayerOnly })
-      return marginsOf(rows, bounds, labels.length, classes)
+    async (refinement, { model, inputs, labels }) => {
+      const rows = marginRows(labels, model.classes)
+      const bounds =
+        rounds === 0
+          ? (await refinement.refineAndBound(rows, { gives: 'bounds' })).bounds
+          : await boundAsFarAsNeeded(refinement, rows, await model.predict(inputs), { rounds, firstLayerOnly })
+      return marginsOf(rows, bounds, labels.length, model.classes)
     },
     { cuts },
   )
@@ -66,7 +68,7 @@ export function crown(settings: CrownSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function crownIbp(settings: RelaxationSettings): Bound {
-  return relaxationBound('crownIbp', settings, async (refinement, labels) => {
+  return relaxationBound('crownIbp', settings, async (refinement, { labels }) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'input')
   })
@@ -78,7 +80,7 @@ export function crownIbp(settings: RelaxationSettings): Bound {
  * @throws as {@link crown} does.
  */
 export function intervalPropagation(settings: RelaxationSettings): Bound {
-  return relaxationBound('intervalPropagation', settings, async (refinement, labels) => {
+  return relaxationBound('intervalPropagation', settings, async (refinement, { labels }) => {
     await refinement.refineLinear()
     return refinement.margins(labels, 'last nonlinear outputs')
   })
@@ -88,7 +90,7 @@ export function intervalPropagation(settings: RelaxationSettings): Bound {
 export function relaxationBound(
   name: string,
   settings: RelaxationSettings,
-  boundMargins: (refinement: Refinement, labels: Int32Array, classes: number) => Promise<Float64Array>,
+  boundMargins: (refinement: Refinement, part: Omit<BoundContext, 'budget'>) => Promise<Float64Array>,
   recorded: Bound['settings'] = {},
 ): Bound {
   const {
@@ -117,10 +119,10 @@ export function relaxationBound(
       })
       const most = samplesPerRun(model)
       for (let start = 0; start < count && (await budget.next()); start += most) {
-        const samples = range(count).slice(start, start + most)
+        const part = viewSamples(inputs, range(count).slice(start, start + most))
         const radii = epsilon.slice(start, start + most)
-        const refinement = Refinement.around(model, takeSamples(inputs, samples), radii, filled, budget)
-        const found = await boundMargins(refinement, labels.slice(start, start + most), model.classes)
+        const refinement = Refinement.around(model, part, radii, filled, budget)
+        const found = await boundMargins(refinement, { model, inputs: part, labels: labels.slice(start, start + most) })
         margins.set(found, start * model.classes)
         progress?.(Math.min((start + most) / count, 1))
       }

@@ -26,7 +26,7 @@ interface OpenRow {
 }
 
 /** How to bound rows again. */
-interface Cutting {
+export interface Cutting {
   readonly rounds: number
   /** Whether only intermediate bounds of what is linear in the input are computed anew. Default false. */
   readonly firstLayerOnly?: boolean

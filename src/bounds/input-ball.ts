@@ -28,18 +28,16 @@ export function inputBall(
   const features = domain.lower.length
   const sizes = [epsilon.length, data.length, data.length]
   const [radius, lower, upper] = sizes.map((length) => floatArray(settings.precision, length))
-  const covered = settings.rounding === 'covered'
-  const clip = settings.domain === 'intersect'
+  const outwards = settings.rounding === 'covered' ? float32Above : (value: number) => value
+  const [least, most] = settings.domain === 'intersect' ? [domain.lower, domain.upper] : []
   for (let sample = 0, index = 0; sample < epsilon.length; sample++) {
     const reach = epsilon[sample]
-    radius[sample] = covered ? float32Above(reach) : reach
+    radius[sample] = outwards(reach)
     for (let feature = 0; feature < features; feature++, index++) {
-      const low = data[index] - reach
-      const high = data[index] + reach
-      const below = covered ? -float32Above(-low) : low
-      const above = covered ? float32Above(high) : high
-      lower[index] = clip ? Math.max(below, domain.lower[feature]) : below
-      upper[index] = clip ? Math.min(above, domain.upper[feature]) : above
+      const below = -outwards(reach - data[index])
+      const above = outwards(data[index] + reach)
+      lower[index] = least && below < least[feature] ? least[feature] : below
+      upper[index] = most && above > most[feature] ? most[feature] : above
     }
   }
   return { centre: settings.precision === 'float32' ? data : Float64Array.from(data), radius, lower, upper }
@@ -53,7 +51,7 @@ export function floatArray(precision: Precision, length: number): FloatArray {
 // of a float64 sum along, which is far less.
 const halfStep = 2 ** -24 * (1 + 2 ** -20)
 
-/** A float32 number above `value`, no farther from it than the second. */
+/** A float32 number above `value`, not much farther from it than the next one. */
 function float32Above(value: number): number {
   return Math.fround(value + halfStep * Math.abs(value) + leastPositive)
 }

@@ -1,20 +1,12 @@
 import type { Budget } from '../budget.js'
-import type { Tensor } from '../graph/graph.js'
-import {
-  dualNormsName,
-  found,
-  intervalGraph,
-  looseName,
-  lowerName,
-  needsDualNorms,
-  upperName,
-} from '../passes/bound-graphs.js'
+import type { Results } from '../engine/engine.js'
+import { endOfRow } from '../passes/bound-chain.js'
+import { dualNormsName, found, looseName, lowerName, needsDualNorms, upperName } from '../passes/bound-graphs.js'
 import { cropAround } from '../passes/crop.js'
-import { endOfRow } from '../passes/relaxation-chain.js'
 import type { Balls } from './balls.js'
+import { doTasks, type IntervalTask, type RowTask } from './bound-tasks.js'
 import { dualNormsOf } from './dual-norms.js'
 import type { FloatArray } from './input-ball.js'
-import { doTasks, type RowTask } from './row-tasks.js'
 import { sidesOf } from './rows.js'
 import { rowLimits } from './stage.js'
 
@@ -22,31 +14,32 @@ import { rowLimits } from './stage.js'
 const manyCoefficients = 2 ** 21
 
 /**
- * Bounds those of the values that nothing is known of by intervals, and gives which elements of `selected` are worth bounding
- * more tightly.
+ * Bounding those of the values that nothing is known of by intervals. Which elements of `selected` are worth bounding more tightly
+ * is then in the feeds.
  */
-export async function takeIntervals(
+export async function boundingByIntervals(
   balls: Balls,
   of: readonly string[],
   selected?: string,
-): Promise<Tensor | undefined> {
+): Promise<IntervalTask> {
   const { model, settings, known } = balls
-  const { graph } = model
   const values = of.filter((value) => !known.has(value))
-  if (values.length === 0 && selected === undefined) return undefined
-  for (const value of values.filter((value) => needsDualNorms(graph, value, settings))) {
+  for (const value of values.filter((value) => needsDualNorms(model.graph, value, settings))) {
     const norms = await dualNormsOf(model, value, settings.norm, settings.precision)
     balls.feed(dualNormsName(value), norms)
   }
-  const stage = await balls.stage(`intervals ${values} loose ${selected}`, () =>
-    intervalGraph(graph, values, selected, known, settings),
-  )
-  const results = await stage.run(balls.feeds)
-  for (const value of values) {
-    const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
-    balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
+  return {
+    link: { values, selected },
+    take(results) {
+      for (const value of values) takeFound(value, results, balls)
+      if (selected !== undefined) balls.feed(looseName(selected), results[looseName(selected)])
+    },
   }
-  return selected === undefined ? undefined : results[looseName(selected)]
+}
+
+function takeFound(value: string, results: Results, balls: Balls): void {
+  const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
+  balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
 }
 
 /** Bounding elements more tightly, from both sides as far as both matter. Where that pays off, a part of it is done before. */
@@ -63,9 +56,9 @@ export async function tightening(
   const { lower, upper } = balls.boundsOf(value)
   const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
   const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
-  await doTasks(balls, [task(likelyOn, likelyOff)], budget)
-  const loose = await takeIntervals(balls, [], value)
-  const stillLoose = (these: Int32Array) => these.filter((index) => loose!.data[index])
+  await doTasks(balls, [task(likelyOn, likelyOff), await boundingByIntervals(balls, [], value)], budget)
+  const { data: loose } = balls.feeds[looseName(value)]
+  const stillLoose = (these: Int32Array) => these.filter((index) => loose[index])
   return task(stillLoose(likelyOff), stillLoose(likelyOn))
 }
 
@@ -78,7 +71,7 @@ function widest(target: string, { model: { graph } }: Balls): number {
 function tighteningSides(balls: Balls, value: string, below: Int32Array, above: Int32Array, steps: number): RowTask {
   const { length } = balls.boundsOf(value).lower
   return {
-    link: { target: value, frontier: 'input', steps, givesFunctions: false },
+    link: { target: value, frontier: 'input', steps, gives: 'bounds' },
     rows: sidesOf(below, above, length / balls.count),
     feeds(rowAt) {
       const ends = new Int32Array(rowAt.length)
@@ -89,9 +82,6 @@ function tighteningSides(balls: Balls, value: string, below: Int32Array, above: 
       }
       return { [endOfRow]: { type: 'int32', shape: [ends.length], data: ends } }
     },
-    take(results) {
-      const [lower, upper] = [lowerName(value), upperName(value)].map((name) => results[found(name)])
-      balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
-    },
+    take: (results) => takeFound(value, results, balls),
   }
 }

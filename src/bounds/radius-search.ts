@@ -56,8 +56,8 @@ export class RadiusSearch {
     const value = inHalfSpace ?? margin
     if (inHalfSpace === undefined) {
       const fall = (this.#marginAtCertified - value) / (radius - this.certified)
-      // Relaxations lose the faster the larger the ball is: half of the way is likely, until two steps tell.
-      const part = this.#fall > 0 ? 1 : 0.5
+      // Relaxations lose the faster the larger the ball is: not all of the way is likely, until two steps tell.
+      const part = this.#fall > 0 ? 1 : 0.65
       this.#reach = radius + (fall > 0 ? (part * value) / fall : 3 * radius)
       this.#fall = fall
     } else {

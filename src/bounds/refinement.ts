@@ -3,20 +3,21 @@ import type { Precision } from '../graph/builder.js'
 import { featureShape, type TensorData } from '../graph/graph.js'
 import { elementsPerSample } from '../model/predict-classes.js'
 import type { BallSettings } from '../passes/ball-settings.js'
+import type { RelaxationLink } from '../passes/bound-chain.js'
 import { isBoundedByBall, isExactInterval, looseName } from '../passes/bound-graphs.js'
 import { lastLinearValues, nonlinearInputs } from '../passes/bounded-values.js'
 import { classCount } from '../passes/gradient-graph.js'
 import { isLinearInInput } from '../passes/linear-prefix.js'
 import type { Frontier } from '../passes/relaxation.js'
-import type { RelaxationLink } from '../passes/relaxation-chain.js'
+import type { RelaxationTask } from '../passes/relaxation-graph.js'
 import type { Inputs } from '../sampling/samples.js'
 import { Balls, type ValueBounds } from './balls.js'
+import { type BoundTask, doTasks, type RowTask } from './bound-tasks.js'
 import type { BoundedModel } from './bounded-model.js'
 import type { FloatArray } from './input-ball.js'
-import { takeIntervals, tightening } from './intermediate-bounds.js'
+import { boundingByIntervals, tightening } from './intermediate-bounds.js'
 import { boundingLogits, type ExplainedRows, explainRows, functionsOfLogits } from './relaxed-rows.js'
 import { BestRows, type LinearFunctions, type RowBounds } from './row-bounds.js'
-import { doTasks, type RowTask } from './row-tasks.js'
 import { marginRows, marginsOf, type Rows } from './rows.js'
 
 /** Bounds of the values of a model over balls around some inputs; they get tighter as {@link refine} goes on. */
@@ -62,6 +63,11 @@ export class Refinement {
     return this.#balls.settings.precision
   }
 
+  /** How many balls. */
+  get count(): number {
+    return this.#balls.count
+  }
+
   /** Samples of whose ball the inherited bounds leave nothing, as far as that was noticed. */
   get empty(): ReadonlySet<number> {
     return this.#balls.empty
@@ -80,6 +86,16 @@ export class Refinement {
   /** Each of the given samples (an index may come several times) where a function of its own is not positive. */
   within(samples: readonly number[], functions: LinearFunctions): Refinement {
     return new Refinement(this.#balls.within(samples, functions), this.#budget)
+  }
+
+  /**
+   * The balls of the given samples, with those bounds of this one that {@link refine} would find again: what comes before the first
+   * value that it tightens.
+   */
+  part(samples: readonly number[]): Refinement {
+    const { known } = this.#balls
+    const untouched = this.#untightened().filter((value) => known.has(value))
+    return new Refinement(this.#balls.part(samples, new Set(untouched)), this.#budget)
   }
 
   /** The value of one of several linear functions at the centre of the ball of a sample. */
@@ -101,18 +117,18 @@ export class Refinement {
    */
   async refineAndBound(
     rows: Rows,
-    { ofValues = 0, ofLogits = 0 }: { readonly ofValues?: number; readonly ofLogits?: number } = {},
+    { ofValues = 0, ofLogits = 0, gives = 'functions' as RelaxationTask['gives'] } = {},
   ): Promise<RowBounds> {
     const left = await this.#refineButFor(ofValues)
-    return this.#bound(rows, { frontier: 'input', steps: ofLogits, givesFunctions: true }, left)
+    return this.#bound(rows, { frontier: 'input', steps: ofLogits, gives }, left)
   }
 
-  /** Refines, and gives what is left to do for the last value. */
-  async #refineButFor(iterations: number): Promise<RowTask[]> {
-    const { model, settings, count, known } = this.#balls
+  /** Refines, and gives what is left to do. */
+  async #refineButFor(iterations: number): Promise<BoundTask[]> {
+    const { model, settings, count, known, feeds } = this.#balls
     const { graph } = model
     let exact: string[] = []
-    let left: RowTask[] = []
+    let left: BoundTask[] = []
     for (const value of nonlinearInputs(graph)) {
       if (!(await this.#budget.next())) return []
       const isExact = isExactInterval(graph, value, settings)
@@ -126,35 +142,54 @@ export class Refinement {
       if (isLinear && iterations > 0 && known.has(value)) continue
       if (isExact && !inherited) {
         // Those of the next value take them along.
-        exact.push(value)
+        if (!known.has(value)) exact.push(value)
         continue
       }
-      await this.#do(left)
-      left = []
-      const loose = await takeIntervals(this.#balls, [...exact, value], isExact ? undefined : value)
-      exact = []
+      const mask = looseName(value)
+      if (exact.length > 0 || !known.has(value) || !(mask in feeds)) {
+        const task = await boundingByIntervals(this.#balls, [...exact, value], isExact ? undefined : value)
+        await this.#do([...left, task])
+        exact = []
+        left = []
+        if (this.#budget.exhausted) return []
+      }
       const bounds = this.#balls.boundsOf(value)
       if (inherited) this.#balls.meet(value, inherited)
-      if (!loose) continue
+      if (isExact) continue
       const isOpen = (index: number) => bounds.lower[index] < 0 && bounds.upper[index] > 0
-      const elements = marked(loose.data)
+      const elements = marked(feeds[mask].data)
       const task = await this.#tightening(value, inherited ? elements.filter(isOpen) : elements, iterations)
-      if (inherited) {
-        await this.#do([task])
-        this.#balls.meet(value, inherited)
-      } else left = [task]
+      left.push(task)
+      if (!inherited) continue
+      await this.#do(left)
+      left = []
+      this.#balls.meet(value, inherited)
     }
-    if (exact.length === 0) return left
-    await this.#do(left)
-    await takeIntervals(this.#balls, exact)
-    return []
+    return exact.length === 0 ? left : [...left, await boundingByIntervals(this.#balls, exact)]
+  }
+
+  /** Lower bounds of linear functions of the logits, over intermediate bounds by intervals: CROWN-IBP. */
+  async boundOverIntervals(rows: Rows): Promise<RowBounds> {
+    const { graph } = this.#balls.model
+    const first = this.#untightened().at(-1)
+    const selected = first !== undefined && !isExactInterval(graph, first, this.#balls.settings) ? first : undefined
+    const task = await boundingByIntervals(this.#balls, nonlinearInputs(graph), selected)
+    return this.#bound(rows, { frontier: 'input', steps: 0, gives: 'bounds' }, [task])
+  }
+
+  /** The inputs of nonlinear nodes up to the first one whose interval can be tightened. */
+  #untightened(): readonly string[] {
+    const { model, settings } = this.#balls
+    const values = nonlinearInputs(model.graph)
+    const first = values.findIndex((value) => !isExactInterval(model.graph, value, settings))
+    return first < 0 ? values : values.slice(0, first + 1)
   }
 
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */
   async refineLinear(): Promise<void> {
     const { model, settings } = this.#balls
     const isBounded = (value: string) => isBoundedByBall(model.graph, value, settings)
-    await takeIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))
+    await this.#do([await boundingByIntervals(this.#balls, lastLinearValues(model.graph).filter(isBounded))])
   }
 
   /**
@@ -163,14 +198,14 @@ export class Refinement {
    */
   async boundCut(rows: Rows, firstLayerOnly: boolean, iterations: number): Promise<RowBounds> {
     const { graph } = this.#balls.model
-    const tasks: RowTask[] = []
+    const tasks: BoundTask[] = []
     for (const value of nonlinearInputs(graph)) {
       if (firstLayerOnly && !isLinearInInput(value, graph)) continue
       // What is loose is known from before the balls were cut.
       const elements = marked(this.#balls.feeds[looseName(value)].data)
       tasks.push(await this.#tightening(value, elements, 0))
     }
-    return this.#bound(rows, { frontier: 'input', steps: iterations, givesFunctions: true }, tasks)
+    return this.#bound(rows, { frontier: 'input', steps: iterations, gives: 'functions' }, tasks)
   }
 
   /**
@@ -181,7 +216,7 @@ export class Refinement {
     const { graph } = this.#balls.model
     const classes = classCount(graph)
     const rows = marginRows(labels, classes)
-    const { bounds } = await this.#bound(rows, { frontier, steps: 0, givesFunctions: false })
+    const { bounds } = await this.#bound(rows, { frontier, steps: 0, gives: 'bounds' })
     return marginsOf(rows, bounds, labels.length, classes)
   }
 
@@ -204,7 +239,7 @@ export class Refinement {
   async #bound(
     rows: Rows,
     relaxation: Omit<RelaxationLink, 'target'>,
-    before: readonly RowTask[] = [],
+    before: readonly BoundTask[] = [],
   ): Promise<RowBounds> {
     const best = new BestRows(rows.sample.length, this.precision)
     await this.#do([...before, boundingLogits(this.#balls, rows, relaxation, best)])
@@ -215,7 +250,7 @@ export class Refinement {
     return tightening(this.#balls, value, elements, iterations, this.#budget)
   }
 
-  #do(tasks: readonly RowTask[]): Promise<void> {
+  #do(tasks: readonly BoundTask[]): Promise<void> {
     return doTasks(this.#balls, tasks, this.#budget)
   }
 }

@@ -6,6 +6,8 @@ import type { Interval, IntervalContext, Lines, Operator } from './operator.js'
 
 // Finite, as 0·∞ would be NaN. Outputs below 3e-39, which this does not lift to 1, are subnormal numbers.
 const steepest = 3.4e38
+/** Of float32. */
+const leastNormal = 2 ** -126
 
 export const relu: Operator = {
   name: 'Relu',
@@ -41,20 +43,20 @@ function reluLines({ lower, upper }: Interval, context: IntervalContext): Lines 
   const { builder, rounding } = context
   const zero = builder.scalar(0)
   const one = builder.scalar(1)
-  const mostlyPositive = builder.add('Greater', [upper, builder.add('Neg', [lower])])
-  // 0 below zero, 1 above, and u / (u − l) across: max(u, 0) / (max(u, 0) − min(l, 0)), where 0 / 0 is replaced.
+  const minusLower = builder.add('Neg', [lower])
+  const isMostlyPositive = builder.add('Greater', [upper, minusLower])
+  // 0 below zero, 1 above, and u / (u − l) across: max(u, 0) / (max(u, 0) + max(−l, 0)), where 0 / 0 is 0.
   const positive = builder.add('Max', [upper, zero])
-  const negative = builder.add('Min', [lower, zero])
-  const width = builder.add('Sub', [positive, negative])
-  const safeWidth = builder.add('Where', [builder.add('Greater', [width, zero]), width, one])
-  const slope = builder.add('Div', [positive, safeWidth])
+  const negative = builder.add('Max', [minusLower, zero])
+  const width = builder.add('Max', [builder.add('Add', [positive, negative]), builder.scalar(leastNormal)])
+  const slope = builder.add('Div', [positive, width])
   // The chord must not pass below 0 at l nor below u at u, whatever the slope was rounded to.
-  const atLower = builder.add('Neg', [builder.add('Mul', [slope, negative])])
+  const atLower = builder.add('Mul', [slope, negative])
   const atUpper = builder.add('Mul', [positive, builder.add('Sub', [one, slope])])
   const exact = builder.add('Max', [atLower, atUpper])
   const intercept = builder.add('Mul', [exact, builder.scalar(1 + 2 * rounding.gamma(4))])
   return {
-    lower: { slope: builder.add('Where', [mostlyPositive, one, zero]) },
+    lower: { slope: asNumber(isMostlyPositive, builder) },
     upper: { slope, intercept },
     flattest: { slope: asNumber(builder.add('GreaterOrEqual', [lower, zero]), builder) },
     steepest: { slope: asNumber(builder.add('Greater', [upper, zero]), builder) },

@@ -133,28 +133,29 @@ function emitCentre(value: string, centre: string, context: IntervalContext): st
   })
 }
 
-/** Rounding errors of the model, of the centre and of the dual norms, carried through the steps that follow. */
-function emitError(value: string, context: IntervalContext): string {
+/** Rounding errors of the model, of the centre and of the dual norms, carried through the steps that follow; undefined of the input, which has none. */
+function emitError(value: string, context: IntervalContext): string | undefined {
   const { builder, rounding } = context
-  const shape = featureShape(context.shape(value))!
-  if (value === context.graph.inputs[0].name) {
-    // One slice per sample, as a Concat may put it next to what has one.
-    return builder.add('Expand', [builder.scalar(0), builder.add('Shape', [context.interval(value).lower])])
-  }
+  if (value === context.graph.inputs[0].name) return undefined
   return builder.once(`error ${value}`, () => {
     const node = producer(value, context)
     const linear = linearRules(node, context)
-    const inputs = node.inputs.map((input) => (context.isActivation(input) ? emitError(input, context) : ''))
     const index = node.outputs.indexOf(value)
-    const carried = linear.apply(node, inputs, context, { absolute: true, bias: false })[index]
     const size = emitSizes(node, linear, context)[index]
     const terms = linear.terms(node, context)
-    const fanOut = linear.fanOut?.(node, context) ?? elementCount(shape)
+    const fanOut = linear.fanOut?.(node, context) ?? elementCount(featureShape(context.shape(value))!)
     const allowance = 5 * rounding.gamma(terms + 8) + 2 * rounding.gamma(fanOut + 8)
     const own = builder.add('Add', [
       builder.add('Mul', [size, builder.scalar(allowance)]),
       builder.scalar(rounding.underflow),
     ])
+    const errors = node.inputs.map((input) => (context.isActivation(input) ? emitError(input, context) : ''))
+    if (errors.every((error) => !error)) return own
+    // One slice per sample, as a Concat may put it next to what has one.
+    const zeros = (input: string) =>
+      builder.add('Expand', [builder.scalar(0), builder.add('Shape', [context.interval(input).lower])])
+    const inputs = errors.map((error, place) => error ?? zeros(node.inputs[place]))
+    const carried = linear.apply(node, inputs, context, { absolute: true, bias: false })[index]
     const upwards = builder.scalar(1 + 2 * rounding.gamma(terms + 8))
     return builder.add('Add', [builder.add('Mul', [carried, upwards]), own])
   })

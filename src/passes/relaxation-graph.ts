@@ -32,8 +32,8 @@ export interface RelaxationTask {
   readonly steps: number
   /** Whether the ball is cut by a half-space per sample, coefficients·x + constant ≤ 0. */
   readonly isCut: boolean
-  /** Whether to give what cutting the balls takes, where the functions are about the model's outputs. */
-  readonly givesFunctions: boolean
+  /** `functions`: those of the model's outputs too, and what else cutting the balls takes. */
+  readonly gives: 'bounds' | 'functions'
 }
 
 export const halfSpaceNames = { coefficients: 'half-space:coefficients', constant: 'half-space:constant' }
@@ -57,7 +57,7 @@ export function relaxationGraph(
   target: string,
   known: Known,
   settings: BallSettings,
-  { frontier, steps, isCut, givesFunctions }: RelaxationTask,
+  { frontier, steps, isCut, gives }: RelaxationTask,
 ): Graph {
   const rows = declareRows(graph, target, known, settings, isCut)
   const { builder, crop, analysed, relax } = rows
@@ -80,7 +80,7 @@ export function relaxationGraph(
     .map((relaxation) => functionOf(relaxation, input))
     .reduce((one, other) => emitLarger(one, other, context, input))
   builder.output('bound', best.bound)
-  if (givesFunctions && isOutput && !crop && best.coefficients !== undefined) {
+  if (gives === 'functions' && isOutput && !crop && best.coefficients !== undefined) {
     builder.output('coefficients', best.coefficients)
     builder.output('constant', best.constant)
     for (const value of nonlinearInputs(graph)) builder.output(looseName(value), emitLoose(value, context.samples))

@@ -2,29 +2,37 @@ import { GraphBuilder } from '../graph/builder.js'
 import type { Graph, Port, TypedGraph } from '../graph/graph.js'
 import type { Interval } from '../operators/operator.js'
 import type { BallSettings } from './ball-settings.js'
-import { found, type Known, lowerName, shapeOf, upperName } from './bound-graphs.js'
+import { found, intervalGraph, type Known, looseName, lowerName, shapeOf, upperName } from './bound-graphs.js'
 import { emitGraph } from './emit-graph.js'
 import { type RelaxationTask, relaxationGraph } from './relaxation-graph.js'
 import { rowInputs } from './row-loop.js'
 
-/** What is relaxed: linear functions of the model's outputs, or elements of a value whose bounds are to be tightened. */
+/** Bounding values by intervals, as {@link intervalGraph} does. */
+export interface IntervalLink {
+  readonly values: readonly string[]
+  readonly selected?: string | undefined
+}
+
+/** Relaxing linear functions of the model's output, or of a value whose bounds are to be tightened. */
 export interface RelaxationLink extends Omit<RelaxationTask, 'isCut'> {
   readonly target: string
 }
 
-/** Name of an input of one link: those of the rows of its {@link relaxationGraph}. */
+export type Link = IntervalLink | RelaxationLink
+
+/** Name of an input of the chain that is one of a link's own: those of the rows of a {@link relaxationGraph}. */
 export const inputOfLink = (input: string, target: string) => `${input} of ${target}`
 
 /** Input of a link: where each row stands among all lower ends of the target and, after these, all upper ones; what is none stands behind. */
 export const endOfRow = 'end'
 
 /**
- * Relaxations in one graph, each over the bounds that those before it found. Where a target is no output of the model, each row
- * tells of one end of an element, and the bounds given are the tighter ones, named by {@link found}.
+ * One graph to the bounds of several steps, each over the bounds that those before it found. Where a relaxation's target is no
+ * output of the model, each row tells of one end of an element. Bounds of values are outputs named by {@link found}.
  */
-export function relaxationChain(
+export function boundChain(
   graph: TypedGraph,
-  links: readonly RelaxationLink[],
+  links: readonly Link[],
   known: Known,
   settings: BallSettings,
   isCut: boolean,
@@ -36,28 +44,46 @@ export function relaxationChain(
     const sizes = shape?.map((size) => (typeof size === 'string' ? inputOfLink(size, target) : size))
     return declare({ name: inputOfLink(name, target), type, shape: sizes })
   }
-  const tighter = new Map<string, string>()
-  for (const link of links) {
-    const { target } = link
-    const relaxed = relaxationGraph(graph, target, known, settings, { ...link, isCut })
-    const given = relaxed.inputs.map((port): [string, string] => [
+  const latest = new Map<string, string>()
+  const knownHere = new Set(known)
+  const outputs = new Map<string, string>()
+  const emit = (part: Graph, prefix: string, own?: (port: Port) => string | undefined) => {
+    const given = part.inputs.map((port): [string, string] => [
       port.name,
-      rowInputs.has(port.name) ? declareOf(target, port) : (tighter.get(port.name) ?? declare(port)),
+      own?.(port) ?? latest.get(port.name) ?? declare(port),
     ])
-    const results = emitGraph(relaxed, `${target} `, new Map(given), builder)
+    return emitGraph(part, prefix, new Map(given), builder)
+  }
+  for (const link of links) {
+    if ('values' in link) {
+      const { values, selected } = link
+      const results = emit(intervalGraph(graph, values, selected, knownHere, settings), `${values} `)
+      for (const name of values.flatMap((value) => [lowerName(value), upperName(value)])) {
+        latest.set(name, results.get(found(name))!)
+      }
+      for (const value of values) knownHere.add(value)
+      if (selected !== undefined) outputs.set(looseName(selected), results.get(looseName(selected))!)
+      continue
+    }
+    const { target } = link
+    const relaxed = relaxationGraph(graph, target, knownHere, settings, { ...link, isCut })
+    const results = emit(relaxed, `${target} `, (port) =>
+      rowInputs.has(port.name) ? declareOf(target, port) : undefined,
+    )
     if (target === graph.outputs[0].name) {
-      for (const [name, value] of results) builder.output(name, value)
+      for (const [name, value] of results) outputs.set(name, value)
       continue
     }
     const shape = shapeOf(target, graph)
-    const [lower, upper] = [lowerName(target), upperName(target)].map((name) =>
-      declare({ name, type: settings.precision, shape: ['samples', ...shape] }),
+    const [lower, upper] = [lowerName(target), upperName(target)].map(
+      (name) => latest.get(name) ?? declare({ name, type: settings.precision, shape: ['samples', ...shape] }),
     )
     const places = declareOf(target, { name: endOfRow, type: 'int32', shape: ['places'] })
     const ends = emitTighterEnds({ lower, upper }, shape, results.get('bound')!, places, settings, builder)
-    tighter.set(lowerName(target), ends.lower).set(upperName(target), ends.upper)
+    latest.set(lowerName(target), ends.lower).set(upperName(target), ends.upper)
   }
-  for (const [name, value] of tighter) builder.output(found(name), value)
+  for (const [name, value] of latest) outputs.set(found(name), value)
+  for (const [name, value] of outputs) builder.output(name, value)
   return builder.build()
 }
 

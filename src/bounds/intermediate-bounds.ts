@@ -4,7 +4,7 @@ import { endOfRow } from '../passes/bound-chain.js'
 import { dualNormsName, found, looseName, lowerName, needsDualNorms, upperName } from '../passes/bound-graphs.js'
 import { cropAround } from '../passes/crop.js'
 import type { Balls } from './balls.js'
-import { doTasks, type IntervalTask, type RowTask } from './bound-tasks.js'
+import { type BoundTask, doTasks, type IntervalTask, type RowTask } from './bound-tasks.js'
 import { dualNormsOf } from './dual-norms.js'
 import type { FloatArray } from './input-ball.js'
 import { sidesOf } from './rows.js'
@@ -42,24 +42,30 @@ function takeFound(value: string, results: Results, balls: Balls): void {
   balls.know(value, { lower: lower.data as FloatArray, upper: upper.data as FloatArray }, lower.shape)
 }
 
-/** Bounding elements more tightly, from both sides as far as both matter. Where that pays off, a part of it is done before. */
+/**
+ * Adds to what is left to do that elements of a value are bounded more tightly, from both sides as far as both matter. Where it pays
+ * off to see what one side says, all but the last part is done here.
+ */
 export async function tightening(
   balls: Balls,
   value: string,
   elements: Int32Array,
   iterations: number,
+  left: readonly BoundTask[],
   budget: Budget,
-): Promise<RowTask> {
+): Promise<BoundTask[]> {
   const task = (below: Int32Array, above: Int32Array) => tighteningSides(balls, value, below, above, iterations)
-  if (2 * elements.length * widest(value, balls) < manyCoefficients) return task(elements, elements)
+  if (2 * elements.length * widest(value, balls) < manyCoefficients) return [...left, task(elements, elements)]
   // Often the bound of one side, the likelier one, shows that a unit is on or off, and the other one does not matter.
   const { lower, upper } = balls.boundsOf(value)
   const likelyOn = elements.filter((index) => lower[index] + upper[index] > 0)
   const likelyOff = elements.filter((index) => !(lower[index] + upper[index] > 0))
-  await doTasks(balls, [task(likelyOn, likelyOff), await boundingByIntervals(balls, [], value)], budget)
+  const first = [...left, task(likelyOn, likelyOff), await boundingByIntervals(balls, [], value)]
+  await doTasks(balls, first, budget)
+  if (budget.exhausted) return []
   const { data: loose } = balls.feeds[looseName(value)]
   const stillLoose = (these: Int32Array) => these.filter((index) => loose[index])
-  return task(stillLoose(likelyOff), stillLoose(likelyOn))
+  return [task(stillLoose(likelyOff), stillLoose(likelyOn))]
 }
 
 /** Most elements of a value that linear functions of `target` travel through. */

@@ -12,7 +12,7 @@ import type { Frontier } from '../passes/relaxation.js'
 import type { RelaxationTask } from '../passes/relaxation-graph.js'
 import type { Inputs } from '../sampling/samples.js'
 import { Balls, type ValueBounds } from './balls.js'
-import { type BoundTask, doTasks, type RowTask } from './bound-tasks.js'
+import { type BoundTask, doTasks } from './bound-tasks.js'
 import type { BoundedModel } from './bounded-model.js'
 import type { FloatArray } from './input-ball.js'
 import { boundingByIntervals, tightening } from './intermediate-bounds.js'
@@ -158,8 +158,7 @@ export class Refinement {
       if (isExact) continue
       const isOpen = (index: number) => bounds.lower[index] < 0 && bounds.upper[index] > 0
       const elements = marked(feeds[mask].data)
-      const task = await this.#tightening(value, inherited ? elements.filter(isOpen) : elements, iterations)
-      left.push(task)
+      left = await this.#tightening(value, inherited ? elements.filter(isOpen) : elements, iterations, left)
       if (!inherited) continue
       await this.#do(left)
       left = []
@@ -198,12 +197,12 @@ export class Refinement {
    */
   async boundCut(rows: Rows, firstLayerOnly: boolean, iterations: number): Promise<RowBounds> {
     const { graph } = this.#balls.model
-    const tasks: BoundTask[] = []
+    let tasks: BoundTask[] = []
     for (const value of nonlinearInputs(graph)) {
       if (firstLayerOnly && !isLinearInInput(value, graph)) continue
       // What is loose is known from before the balls were cut.
       const elements = marked(this.#balls.feeds[looseName(value)].data)
-      tasks.push(await this.#tightening(value, elements, 0))
+      tasks = await this.#tightening(value, elements, 0, tasks)
     }
     return this.#bound(rows, { frontier: 'input', steps: iterations, gives: 'functions' }, tasks)
   }
@@ -246,8 +245,13 @@ export class Refinement {
     return best
   }
 
-  #tightening(value: string, elements: Int32Array, iterations: number): Promise<RowTask> {
-    return tightening(this.#balls, value, elements, iterations, this.#budget)
+  #tightening(
+    value: string,
+    elements: Int32Array,
+    iterations: number,
+    left: readonly BoundTask[],
+  ): Promise<BoundTask[]> {
+    return tightening(this.#balls, value, elements, iterations, left, this.#budget)
   }
 
   #do(tasks: readonly BoundTask[]): Promise<void> {

@@ -29,16 +29,15 @@ test.each(Object.entries(architectures))(
       const balls = Balls.around(model, inputs, [0.05, 0.1, 0.2], settings)
       const values = nonlinearInputs(model.graph)
       await run(balls, [await boundingByIntervals(balls, values)])
-      const tighter = tighten
-        ? values.map((value) => {
-            const elements = Int32Array.from(balls.boundsOf(value).lower.keys())
-            return tightening(balls, value, elements, 0, budget)
-          })
-        : []
+      let tighter: BoundTask[] = []
+      for (const value of tighten ? values : []) {
+        const elements = Int32Array.from(balls.boundsOf(value).lower.keys())
+        tighter = await tightening(balls, value, elements, 0, tighter, budget)
+      }
       const rows = marginRows(new Int32Array(count), model.classes)
       const best = new BestRows(rows.sample.length, 'float32')
       const relaxation = { frontier: 'input', steps: 0, gives: 'functions' } as const
-      await run(balls, [...(await Promise.all(tighter)), boundingLogits(balls, rows, relaxation, best)])
+      await run(balls, [...tighter, boundingLogits(balls, rows, relaxation, best)])
       return { best, values: values.map((value) => balls.boundsOf(value)) }
     }
     const inOne = (balls: Balls, tasks: readonly BoundTask[]) => doTasks(balls, tasks, budget)

@@ -33,14 +33,16 @@ interface TaskRun {
 }
 
 /**
- * Does the tasks, each over the bounds that those before it found, as far as the budget goes: in one run if the rows of each fit
- * into one.
+ * Does the tasks, each over the bounds that those before it found, as far as the budget goes: in one run if each has rows, and
+ * they fit into one.
  */
 export async function doTasks(balls: Balls, tasks: readonly BoundTask[], budget: Budget): Promise<void> {
   const { model, settings, isCut } = balls
-  const runs = tasks.map((task) => ('rows' in task ? runsOf(task, balls) : runOf(task)))
-  const isShort = runs.every(({ length }) => length <= 1)
-  for (const parts of isShort ? [runs.flat()] : runs.flat().map((run) => [run])) {
+  const needed = tasks.filter((task) => 'rows' in task || task.link.values.length > 0 || task.link.selected)
+  const runs = needed.map((task) => ('rows' in task ? runsOf(task, balls) : [{ ...task, feeds: {} }]))
+  // Where some have no rows, which tasks are left differs from time to time, and each choice would be a graph of its own.
+  const isTogether = runs.every(({ length }) => length === 1)
+  for (const parts of isTogether ? [runs.flat()] : runs.flat().map((run) => [run])) {
     if (parts.length === 0 || !(await budget.next())) return
     const links = parts.map(({ link }) => link)
     const { known } = balls
@@ -50,10 +52,6 @@ export async function doTasks(balls: Balls, tasks: readonly BoundTask[], budget:
     const results = await stage.run(Object.assign({}, balls.feeds, ...parts.map(({ feeds }) => feeds)))
     for (const part of parts) part.take(results)
   }
-}
-
-function runOf({ link, take }: IntervalTask): TaskRun[] {
-  return link.values.length === 0 && link.selected === undefined ? [] : [{ link, take, feeds: {} }]
 }
 
 function runsOf(task: RowTask, { model: { graph } }: Balls): TaskRun[] {

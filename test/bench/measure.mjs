@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises'
+
 /** Runs the tasks in turn, `rounds` times after one warm-up, and gives the median milliseconds of each. */
 export async function interleave(tasks, rounds) {
   const times = await interleaveBoth(tasks, rounds)
@@ -40,10 +42,17 @@ export async function interleaveCpu(tasks, rounds) {
 
 /** Milliseconds of CPU time, of all threads, that a task takes. */
 export async function cpuTime(task) {
+  await settled()
   const start = process.cpuUsage()
   await task()
+  await settled()
   const { user, system } = process.cpuUsage(start)
   return (user + system) / 1000
+}
+
+/** Time of a thread counts when it goes to sleep: what the one that runs graphs has done would be missed, or be that of the next task. */
+function settled() {
+  return setTimeout(5)
 }
 
 /** Repeats a short task, so that one measurement takes long enough to be trusted. */

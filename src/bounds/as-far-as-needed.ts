@@ -1,6 +1,6 @@
 import { boundWithinHalfSpaces, type Cutting } from './half-spaces.js'
 import type { Refinement } from './refinement.js'
-import type { Rows } from './rows.js'
+import { chosenRows, type Rows } from './rows.js'
 
 /** Rows of which a bound keeps this part of what they are at the sample are far from zero, for searches of radii too. */
 const telling = 0.4
@@ -30,11 +30,8 @@ export async function boundAsFarAsNeeded(
   if (near.length === 0) return bounds
   const samples = [...new Set(near.map((row) => rows.sample[row]))]
   const placeOf = new Map(samples.map((sample, place) => [sample, place]))
-  const theirs: Rows = {
-    sample: near.map((row) => placeOf.get(rows.sample[row])!),
-    plus: near.map((row) => rows.plus[row]),
-    minus: near.map((row) => rows.minus[row]),
-  }
+  const chosen = Array.from(near, (row) => ({ row, sample: placeOf.get(rows.sample[row])! }))
+  const theirs = chosenRows(rows, chosen)
   const part = refinement.part(samples)
   const found = await boundWithinHalfSpaces(part, theirs, await part.refineAndBound(theirs), cutting)
   near.forEach((row, index) => {

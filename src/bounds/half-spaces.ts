@@ -2,7 +2,7 @@ import { leastPositive } from '../geometry/float32.js'
 import { batches } from '../sampling/rows.js'
 import type { Refinement } from './refinement.js'
 import type { LinearFunctions, RowBounds } from './row-bounds.js'
-import type { Rows } from './rows.js'
+import { chosenRows, type Rows } from './rows.js'
 
 /**
  * A bound for a row of which only its sign is known, from a positive bound within its half-space: less than the least
@@ -18,7 +18,7 @@ export function withinHalfSpace(margin: number): number | undefined {
   return margin > 0 && margin < leastPositive ? margin / (leastPositive - margin) : undefined
 }
 
-/** A row that is not known to be positive, its sample in the refinement at hand, and its place among the functions there. */
+/** A row that may not be known to be positive, its sample in the refinement at hand, and its place among the functions there. */
 interface OpenRow {
   readonly row: number
   readonly sample: number
@@ -56,7 +56,7 @@ export async function boundWithinHalfSpaces(
         selected(known, those),
       )
       const openHere = those.map(({ row }, index) => ({ row, sample: index, place: index }))
-      const found = await part.boundCut(selectedRows(rows, openHere), firstLayerOnly, iterations)
+      const found = await part.boundCut(chosenRows(rows, openHere), firstLayerOnly, iterations)
       openHere.forEach(({ row, place }) => {
         const bound = found.bounds[place]
         if (Number.isFinite(bound)) best[row] = Math.max(best[row], bound > 0 ? positiveOnly(bound) : bound)
@@ -65,10 +65,7 @@ export async function boundWithinHalfSpaces(
     }
   }
   if (rounds === 0 || !functions) return best
-  const all: OpenRow[] = []
-  rows.sample.forEach((sample, row) => {
-    if (!(best[row] > 0)) all.push({ row, sample, place: row })
-  })
+  const all = Array.from(rows.sample, (sample, row) => ({ row, sample, place: row }))
   await cut(refinement, all, functions, 1)
   return best
 }
@@ -88,14 +85,6 @@ function worthwhile(
   const isHopeless = ({ row, sample, place }: OpenRow) => !(refinement.atCentre(sample, functions, place) > -best[row])
   const hopeless = new Set(still.filter(isHopeless).map(({ row }) => rows.sample[row]))
   return still.filter(({ row }) => !hopeless.has(rows.sample[row]))
-}
-
-function selectedRows(rows: Rows, open: readonly OpenRow[]): Rows {
-  return {
-    sample: Int32Array.from(open, ({ sample }) => sample),
-    plus: Int32Array.from(open, ({ row }) => rows.plus[row]),
-    minus: Int32Array.from(open, ({ row }) => rows.minus[row]),
-  }
 }
 
 function selected({ coefficients, constants }: LinearFunctions, open: readonly OpenRow[]): LinearFunctions {

@@ -93,9 +93,14 @@ export class Refinement {
    * value that it tightens.
    */
   part(samples: readonly number[]): Refinement {
-    const { known } = this.#balls
-    const untouched = this.#untightened().filter((value) => known.has(value))
-    return new Refinement(this.#balls.part(samples, new Set(untouched)), this.#budget)
+    const { model, known } = this.#balls
+    const values = nonlinearInputs(model.graph)
+    const first = this.#firstToTighten
+    const untouched = first === undefined ? values : values.slice(0, values.indexOf(first) + 1)
+    return new Refinement(
+      this.#balls.part(samples, new Set(untouched.filter((value) => known.has(value)))),
+      this.#budget,
+    )
   }
 
   /** The value of one of several linear functions at the centre of the ball of a sample. */
@@ -169,19 +174,15 @@ export class Refinement {
 
   /** Lower bounds of linear functions of the logits, over intermediate bounds by intervals: CROWN-IBP. */
   async boundOverIntervals(rows: Rows): Promise<RowBounds> {
-    const { graph } = this.#balls.model
-    const first = this.#untightened().at(-1)
-    const selected = first !== undefined && !isExactInterval(graph, first, this.#balls.settings) ? first : undefined
-    const task = await boundingByIntervals(this.#balls, nonlinearInputs(graph), selected)
+    const values = nonlinearInputs(this.#balls.model.graph)
+    const task = await boundingByIntervals(this.#balls, values, this.#firstToTighten)
     return this.#bound(rows, { frontier: 'input', steps: 0, gives: 'bounds' }, [task])
   }
 
-  /** The inputs of nonlinear nodes up to the first one whose interval can be tightened. */
-  #untightened(): readonly string[] {
+  /** The first input of a nonlinear node that {@link refine} tightens, if any. */
+  get #firstToTighten(): string | undefined {
     const { model, settings } = this.#balls
-    const values = nonlinearInputs(model.graph)
-    const first = values.findIndex((value) => !isExactInterval(model.graph, value, settings))
-    return first < 0 ? values : values.slice(0, first + 1)
+    return nonlinearInputs(model.graph).find((value) => !isExactInterval(model.graph, value, settings))
   }
 
   /** Only what the ball itself says about values that are linear in the input: the box around an ℓ2 or ℓ1 ball is large. */

@@ -55,6 +55,18 @@ export function marginsOf(rows: Rows, bounds: ArrayLike<number>, count: number, 
   return margins
 }
 
+/** Some of the rows, and the samples that they are of among those at hand. */
+export function chosenRows(
+  { plus, minus }: Rows,
+  chosen: readonly { readonly row: number; readonly sample: number }[],
+): Rows {
+  return {
+    sample: Int32Array.from(chosen, ({ sample }) => sample),
+    plus: Int32Array.from(chosen, ({ row }) => plus[row]),
+    minus: Int32Array.from(chosen, ({ row }) => minus[row]),
+  }
+}
+
 /** The same rows with pairs of sample and position as samples, and channels as positions: those of a crop. */
 export function croppedRows({ sample, plus, minus }: Rows, positions: number): Rows {
   return {

@@ -5,11 +5,10 @@ import { attack, bound, crown, loadTfjsModel, marginBounds, NoGraphError, random
 import { gradientError, gradientTolerance } from '../../src/model/check-gradient.js'
 import { reasonForOpacity } from '../../src/model/hosted-graph.js'
 import { nodeRules } from '../../src/model/tensorflow/nodes/rules.js'
-import { findOperator } from '../../src/operators/registry.js'
-import { findActivations } from '../../src/passes/context.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { randomInputs, sampledMargins } from '../bounds/sampling.js'
 import { seed } from '../seed.js'
+import { expectTranslated } from './expect-translated.js'
 import { TfjsGraphBuilder } from './graph-builder.js'
 
 beforeAll(async () => {
@@ -508,14 +507,7 @@ test.each(Object.entries(cases))('%s is the same in ONNX', async (_, build) => {
   const before = tf.memory().numTensors
   // Loading compares the logits.
   const model = await loadTfjsModel(native, { tf, domain: [-1, 1] })
-  expect(reasonForOpacity(model.graph)).toBeUndefined()
-  expect(model.description).toMatchObject({ warnings: [], output: { classes: 3 } })
-  expect(model.description.fidelity).toBeLessThan(2e-5)
-  const activations = findActivations(model.graph)
-  for (const node of model.graph.nodes) {
-    if (node.outputs.some((value) => activations.has(value))) expect(findOperator(node)).toBeDefined()
-  }
-  expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
+  await expectTranslated(model)
   await model.close()
   expect(tf.memory().numTensors).toBe(before)
   native.dispose()

@@ -2,14 +2,11 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { engine } from '../../src/engine/engine.js'
 import { intervalPropagation, loadTfjsModel, marginBounds } from '../../src/index.js'
-import { gradientError, gradientTolerance } from '../../src/model/check-gradient.js'
-import { reasonForOpacity } from '../../src/model/hosted-graph.js'
 import { predictClasses } from '../../src/model/predict-classes.js'
-import { findOperator } from '../../src/operators/registry.js'
-import { findActivations } from '../../src/passes/context.js'
 import { randomSource } from '../../src/sampling/random.js'
 import { randomInputs, sampledMargins } from '../bounds/sampling.js'
 import { seed } from '../seed.js'
+import { expectTranslated } from './expect-translated.js'
 import { TfjsGraphBuilder } from './graph-builder.js'
 
 beforeAll(async () => {
@@ -165,14 +162,7 @@ test.each(Object.entries(attentions))(
     const native = await transformer.load((x) => attend(transformer, x))
     const before = tf.memory().numTensors
     const model = await loadTfjsModel(native, { tf, domain: [0, 1] })
-    expect(reasonForOpacity(model.graph)).toBeUndefined()
-    expect(model.description).toMatchObject({ warnings: [], output: { classes: 3 } })
-    expect(model.description.fidelity).toBeLessThan(2e-5)
-    const activations = findActivations(model.graph)
-    for (const node of model.graph.nodes) {
-      if (node.outputs.some((value) => activations.has(value))) expect(findOperator(node)).toBeDefined()
-    }
-    expect(await gradientError(model)).toBeLessThanOrEqual(gradientTolerance)
+    await expectTranslated(model)
 
     const inputs = randomInputs(model, 2, random)
     const epsilon = [0.0005, 0.0005]

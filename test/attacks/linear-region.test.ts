@@ -128,8 +128,11 @@ describe.each(['l2', 'linf', 'l1'] as const)('linearRegion %s', (norm) => {
   })
 })
 
-/** The distance from (0, 0) to where 1 − y + Σ weight · relu(row · (x, y) + bias) is not above 0, by linearRegion without kicks. */
-async function distanceInPlane(units: readonly { row: [number, number]; bias: number; weight: number }[]) {
+/** The distance from (0, 0) to where 1 − y + Σ weight · relu(row · (x, y) + bias) is not above 0, by linearRegion. */
+async function distanceInPlane(
+  units: readonly { row: [number, number]; bias: number; weight: number }[],
+  { kicks } = { kicks: 0 },
+) {
   // relu(1 − y + 9) − 9 is 1 − y in the domain.
   const model = await loadModel(
     denseModel(
@@ -149,7 +152,7 @@ async function distanceInPlane(units: readonly { row: [number, number]; bias: nu
     { domain: [-3, 3] },
   )
   const inputs = { data: Float32Array.of(0, 0), shape: [1, 2] }
-  const { samples } = await attack(model, linearRegion({ starts: [deepFool()], kicks: 0 }), { inputs, seed })
+  const { samples } = await attack(model, linearRegion({ starts: [deepFool()], kicks }), { inputs, seed })
   await model.close()
   return samples[0].distance!.l2
 }
@@ -158,6 +161,14 @@ test('looks beyond faces that do not hold back the nearest solution so far', asy
   // For x ≤ 0.3 the boundary is y = 1, nearest at (0, 1), where it and nothing else holds back. Beyond it is x + y = 1.3.
   const distance = await distanceInPlane([{ row: [1, 0], bias: -0.3, weight: -1 }])
   expect(Math.abs(distance / (1.3 / Math.SQRT2) - 1)).toBeLessThan(2e-5)
+})
+
+test('finds what is nearer on the other side of the sample, from points around it', async () => {
+  // The boundary is y = 1 and, as 1 − y is no larger than 10 (−y − 0.6) from there on, y = −7/9.
+  const pocket = [{ row: [0, -1] as [number, number], bias: -0.6, weight: -10 }]
+  expect(await distanceInPlane(pocket)).toBeCloseTo(1, 4)
+  const distance = await distanceInPlane(pocket, { kicks: 100 })
+  expect(Math.abs(distance / (7 / 9) - 1)).toBeLessThan(2e-5)
 })
 
 test('takes a tip that is not adversarial further out', async () => {

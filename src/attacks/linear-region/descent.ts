@@ -33,6 +33,9 @@ const farOff = 3
 const closeEnough = 1e-4
 const kicksAtATime = 20
 const kickRows = 5
+// How far from the sample classes are approached anew, in lengths of the best; of the best, what is worth solving then.
+const farthestAround = 2
+const worthSolving = 1.2
 // Looked at where neither the start nor any approach found an adversarial point.
 const randomPoints = 100
 // Relative gains of length that are not worth another round.
@@ -41,15 +44,15 @@ const smallestGain = 1e-6
 /**
  * Solves the regions of the sample and of the start; approaches each class by projections of the sample onto its
  * linearised boundary; from every solution goes on to the neighbouring regions as long as they have shorter ones; looks
- * beyond the other faces of the shortest; then does so from random points around the best, in directions that the first
- * layer sees.
+ * beyond the other faces of the shortest; then does so from random points, in directions that the first layer sees: a quarter
+ * of them around the sample, to come to other minima, the others around the best.
  */
 export function* descend(visits: Visits, kicks: number): Search<Question, Float32Array, 'finished'> {
   const { sample, classes } = visits.settings
   const starts = visits.best ? [visits.best, ...ahead(visits.best)] : []
   const own = new Float64Array(sample.origin.length)
   const first = yield* visits.solve([own, ...starts], visits.length)
-  const approached = yield* sideBySide(classes.map((wanted) => approach(visits, wanted)))
+  const approached = yield* sideBySide(classes.map((wanted) => approach(visits, wanted, own)))
   const seconds = yield* sideBySide(
     classes.flatMap((wanted, index) => {
       const point = approached[index]
@@ -66,7 +69,9 @@ export function* descend(visits: Visits, kicks: number): Search<Question, Float3
   const close = leads.filter(({ length }) => length < alpha * visits.length)
   yield* widen(visits, yield* sideBySide(close.map((lead) => follow(visits, lead))))
   for (let done = 0; done < kicks && visits.best; done += kicksAtATime) {
-    yield* kick(visits, visits.best, Math.min(kicksAtATime, kicks - done))
+    const count = Math.min(kicksAtATime, kicks - done)
+    yield* scatter(visits, visits.best, Math.floor(count / 4))
+    yield* kick(visits, visits.best, Math.ceil((3 * count) / 4))
   }
   return 'finished'
 }
@@ -119,15 +124,19 @@ function beyondOthers({ displacement, length, others }: Solution): Float64Array[
 }
 
 /**
- * Projects the sample onto the linearised boundary of a class, each time at the last projection; undefined where that leads
- * far off.
+ * Projects the sample onto the linearised boundary of a class, first at a point and then each time at the last projection;
+ * undefined where that leads far off.
  */
-function* approach(visits: Visits, wanted: number): Search<Question, Float32Array, Float64Array | undefined> {
+function* approach(
+  visits: Visits,
+  wanted: number,
+  from: Float64Array,
+): Search<Question, Float32Array, Float64Array | undefined> {
   const { regions, label, sample, norm } = visits.settings
   const { origin, lower, upper } = sample
   const boundary: Face = { plus: regions.logits + wanted, minus: regions.logits + label }
   const farthest = Math.sqrt(upper.reduce((sum, high, feature) => sum + Math.max(high, -lower[feature]) ** 2, 0))
-  let displacement: Float64Array = new Float64Array(origin.length)
+  let displacement = from
   for (let step = 0; step < approachSteps; step++) {
     const point = displaced(origin, displacement)
     const [entries, gradient] = yield [
@@ -148,19 +157,42 @@ function* approach(visits: Visits, wanted: number): Search<Question, Float32Arra
   return displacement
 }
 
+/** Approaches classes anew from random points around the sample, as far as twice the best. */
+function* scatter(visits: Visits, best: Float64Array, count: number): Search<Question, Float32Array, void> {
+  const farthest = farthestAround * Math.sqrt(dot(best, best))
+  const found = yield* sideBySide(range(count).map(() => approachAnew(visits, farthest)))
+  const leads = found.filter((lead) => lead !== undefined).sort((left, right) => left.length - right.length)
+  yield* sideBySide(leads.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+}
+
+function* approachAnew(visits: Visits, farthest: number): Search<Question, Float32Array, Solution | undefined> {
+  const { random, sample, classes, norm } = visits.settings
+  const rows = yield* someFirstRows(visits, sample.origin)
+  const wanted = classes[Math.floor(random.uniform() * classes.length)]
+  const from = scaled(randomDirection(visits, rows), farthest * random.uniform())
+  const point = yield* approach(visits, wanted, from)
+  const limit = worthSolving * visits.length
+  if (!point || lengthOf(norm, point) > limit) return undefined
+  const [shortest] = yield* visits.solve([point], limit, [wanted])
+  return shortest
+}
+
 /** Starts anew from random points around the best. */
-function* kick(visits: Visits, centre: Float64Array, count: number): Search<Question, Float32Array, void> {
+function* kick(visits: Visits, best: Float64Array, count: number): Search<Question, Float32Array, void> {
   const { random, sample } = visits.settings
-  const rows = yield* someFirstRows(visits, displaced(sample.origin, centre))
-  const points = range(count).map(() => {
-    const direction = new Float64Array(centre.length)
-    for (const row of rows) addScaled(direction, row, random.normal())
-    const size = Math.sqrt(dot(direction, direction))
-    return plus(centre, direction, size > 0 ? (visits.length * random.uniform()) / size : 0)
-  })
+  const rows = yield* someFirstRows(visits, displaced(sample.origin, best))
+  const points = range(count).map(() => plus(best, randomDirection(visits, rows), visits.length * random.uniform()))
   // Where nothing is shorter is soon seen, so that many kicks cost little.
   const found = yield* visits.solve(points, visits.length)
   yield* sideBySide(found.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+}
+
+/** Of length 1, or 0 where no row is. */
+function randomDirection(visits: Visits, rows: readonly Float64Array[]): Float64Array {
+  const direction = new Float64Array(visits.settings.sample.origin.length)
+  for (const row of rows) addScaled(direction, row, visits.settings.random.normal())
+  const size = Math.sqrt(dot(direction, direction))
+  return size > 0 ? scaled(direction, 1 / size) : direction
 }
 
 /** Directions that the first layer sees. */

@@ -6,12 +6,11 @@ import { lossGradientGraph } from '../../dist/esm/src/passes/gradient-graph.js'
  */
 export const publishedAttacks = { DeepFool: foolboxDeepFool, CW: cleverhansCarliniWagner }
 
-// Of the largest logit: margins that float32 does not tell from zero.
-const rounding = 1e-6
-
 /**
  * Foolbox 1: at most 100 steps, 1.05 times those to the nearest linearised boundary, clipped. Where much is clipped, steps come to
- * the boundary without crossing it until rounding decides; that is as good as across.
+ * the boundary without crossing it, until float32 does not tell the two logits apart, or moves no pixel any more. The first of
+ * equal logits is the prediction, and only classes with smaller logits are stepped to: if the label is first, the next step is to
+ * a third class, and that is where the paper's largest ratios come from.
  */
 async function foolboxDeepFool(model, { inputs, labels }) {
   const origin = rowsOf(inputs)
@@ -25,11 +24,11 @@ async function foolboxDeepFool(model, { inputs, labels }) {
     }
     open = open.filter((sample, row) => {
       const { logits, gradient: own } = perClass[labels[sample]][row]
-      if (marginOf(logits, labels[sample]) < rounding * Math.max(...logits.map(Math.abs))) return false
+      if (logits.indexOf(Math.max(...logits)) !== labels[sample]) return false
       const ways = perClass.flatMap((answers, other) => {
-        if (other === labels[sample]) return []
+        if (!(logits[other] < logits[labels[sample]])) return []
         const direction = answers[row].gradient.map((value, feature) => value - own[feature])
-        const size = Math.hypot(...direction)
+        const size = Math.hypot(...direction) + 1e-8
         return [{ direction, size, distance: (logits[labels[sample]] - logits[other]) / size }]
       })
       const { direction, size, distance } = ways.reduce((best, way) => (way.distance < best.distance ? way : best))

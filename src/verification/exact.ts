@@ -19,6 +19,8 @@ export interface ExactSettings {
 const seed = 0
 // How far beyond the nearest point to look for a float32 input, as shares of the distance.
 const overshoots = range(18).map((power) => 2 ** (power - 24))
+// At each of these distances from it.
+const pointsBeside = 64
 
 /**
  * The distance to the nearest input of the domain that is classified otherwise, by branch and bound (see {@link
@@ -86,10 +88,11 @@ function asAttack({ model, inputs, labels, budget, progress = () => {} }: BoundC
 
 /**
  * Float32 inputs as near to the nearest points as the model as deployed confirms that they are classified otherwise: a
- * little further on the ray from the sample. What the search started from where there is no such point.
+ * little further on the ray from the sample; where the other class is a corner that the ray only touches, beside it. What the search
+ * started from where there is no such point.
  */
 async function reachable(
-  { model, inputs, labels }: AttackContext,
+  { model, inputs, labels, random }: AttackContext,
   intervals: readonly DistanceInterval[],
 ): Promise<Float32Array> {
   const size = model.domain.lower.length
@@ -98,20 +101,34 @@ async function reachable(
     found.set(start, sample * size)
   })
   let open = range(labels.length).filter((sample) => intervals[sample].nearest)
-  for (const overshoot of overshoots) {
-    const trials = new Float32Array(open.length * size)
-    open.forEach((sample, row) => {
+  const confirm = async (count: number, trialOf: (sample: number) => Float64Array) => {
+    const trials = new Float32Array(open.length * count * size)
+    const samples = open.flatMap((sample) => range(count).map(() => sample))
+    samples.forEach((sample, row) => {
       const trial = trials.subarray(row * size, (row + 1) * size)
-      intervals[sample].nearest!.forEach((value, feature) => {
-        trial[feature] = value + overshoot * (value - inputs.data[sample * size + feature])
-      })
+      trial.set(trialOf(sample))
       clipToDomain(trial, model.domain)
     })
-    const classes = await predictClasses(model, { data: trials, shape: [open.length, ...model.featureShape] })
-    open.forEach((sample, row) => {
-      if (classes[row] !== labels[sample]) found.set(trials.subarray(row * size, (row + 1) * size), sample * size)
+    const classes = await predictClasses(model, { data: trials, shape: [samples.length, ...model.featureShape] })
+    const fooling = new Map(samples.flatMap((sample, row) => (classes[row] !== labels[sample] ? [[sample, row]] : [])))
+    for (const [sample, row] of fooling) found.set(trials.subarray(row * size, (row + 1) * size), sample * size)
+    open = open.filter((sample) => !fooling.has(sample))
+  }
+  for (const overshoot of overshoots) {
+    await confirm(1, (sample) =>
+      intervals[sample].nearest!.map(
+        (value, feature) => value + overshoot * (value - inputs.data[sample * size + feature]),
+      ),
+    )
+    if (open.length === 0) return found
+  }
+  for (const overshoot of overshoots) {
+    await confirm(pointsBeside, (sample) => {
+      const { nearest, upper } = intervals[sample]
+      const direction = nearest!.map(() => random[sample].normal())
+      const length = (overshoot * upper) / Math.hypot(...direction)
+      return nearest!.map((value, feature) => value + length * direction[feature])
     })
-    open = open.filter((sample, row) => classes[row] === labels[sample])
     if (open.length === 0) break
   }
   return found

@@ -64,6 +64,25 @@ const linear = denseModel({
   ],
 })
 
+/** f₀ = 0, f₁ = x₀ − 1 − max(2 x₀ − x₁ − 2, 0): class 1 is between two rays from (1, 0), upwards and along (1, 1). */
+const wedge = denseModel(
+  {
+    weights: [
+      [1, 0],
+      [2, -1],
+    ],
+    bias: [4, -2],
+    activation: 'Relu',
+  },
+  {
+    weights: [
+      [0, 0],
+      [1, -1],
+    ],
+    bias: [0, -5],
+  },
+)
+
 const known = [
   { name: 'a linear model', file: linear, at: [0.25, 0.0625], linf: 1 / 7, l2: 0.2, l1: 0.25 },
   { name: 'the middle of a square', file: square, at: [0.5, 0.5], linf: 0.5, l2: 0.5, l1: 0.5 },
@@ -118,6 +137,19 @@ describe.each(norms)('%s', (norm) => {
     expect(result).toMatchObject({ fooled: 0, interrupted: false, unproved: 0, warnings: [] })
     await model.close()
   })
+})
+
+test('finds an example next to a corner that the ray from the sample passes by', async () => {
+  const model = await loadModel(wedge, { domain })
+  const inputs = { data: Float32Array.of(0, 0), shape: [1, 2] }
+  const [{ radius }] = (await bound(model, exact({ norm: 'l2' }), { inputs })).samples
+  expect(Math.abs(radius - 1)).toBeLessThan(1e-8)
+  const { samples, unproved } = await attack(model, exact({ norm: 'l2' }), { inputs, seed })
+  expect(unproved).toBe(0)
+  const found = samples[0].distance!.l2
+  expect(found).toBeGreaterThan(1)
+  expect(found).toBeLessThan(1 + 1e-5)
+  await model.close()
 })
 
 test.each(['linf', 'l1'] as const)('agrees with a mixed-integer program on random networks in %s', async (norm) => {

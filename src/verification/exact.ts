@@ -5,6 +5,7 @@ import { checkChoice } from '../bounds/check-settings.js'
 import { leastPositive } from '../geometry/float32.js'
 import type { Norm } from '../geometry/norm.js'
 import { clipToDomain } from '../geometry/projection.js'
+import { perturbationOnSphere } from '../geometry/random-perturbation.js'
 import { predictClasses } from '../model/predict-classes.js'
 import { randomSources } from '../sampling/random.js'
 import { range } from '../sampling/rows.js'
@@ -88,8 +89,8 @@ function asAttack({ model, inputs, labels, budget, progress = () => {} }: BoundC
 
 /**
  * Float32 inputs as near to the nearest points as the model as deployed confirms that they are classified otherwise: a
- * little further on the ray from the sample; where the other class is a corner that the ray only touches, beside it. What the search
- * started from where there is no such point.
+ * little further on the ray from the sample; where the other class is a corner that the ray only touches, beside it. What
+ * the search started from where there is no such point.
  */
 async function reachable(
   { model, inputs, labels, random }: AttackContext,
@@ -125,9 +126,8 @@ async function reachable(
   for (const overshoot of overshoots) {
     await confirm(pointsBeside, (sample) => {
       const { nearest, upper } = intervals[sample]
-      const direction = nearest!.map(() => random[sample].normal())
-      const length = (overshoot * upper) / Math.hypot(...direction)
-      return nearest!.map((value, feature) => value + length * direction[feature])
+      const change = perturbationOnSphere('l2', overshoot * upper, size, random[sample])
+      return nearest!.map((value, feature) => value + change[feature])
     })
     if (open.length === 0) break
   }
